@@ -1,0 +1,65 @@
+package column
+
+import (
+	"context"
+
+	"github.com/llama-logs/llama"
+)
+
+// A Block is a run of events of one collection in column form, in the order of
+// their arrival. It is immutable and may be read by many at once.
+type Block struct {
+	Collection string
+	Times      []llama.Time // `_time`, one a row
+	Seqs       []uint64     // `_seq`, one a row, growing
+	// Names lists the fields that at least one row has, sorted; `_msg`,
+	// `_source` and event.ingested are among them.
+	Names []string
+	// Load decodes the column called name. It returns nil when no row has it.
+	// Calls may come at once and repeat; what was decoded is kept.
+	Load func(name string) (*Column, error)
+}
+
+// Rows is the number of events.
+func (b *Block) Rows() int { return len(b.Times) }
+
+// A Column is one field of a block: for each row a code into a dictionary.
+//
+// Invariant: code 0 means that the row does not have the field; code c > 0
+// stands for Values[c-1] and Kinds[c-1]. The dictionary may hold a value twice:
+// columns of mostly distinct values are not deduplicated.
+type Column struct {
+	Name   string
+	Codes  []uint32
+	Values []string
+	Kinds  []llama.Kind // nil when all are strings
+}
+
+// Value returns the value of row, and whether it has one.
+func (c *Column) Value(row int) (value string, kind llama.Kind, ok bool) {
+	code := c.Codes[row]
+	if code == 0 {
+		return "", llama.String, false
+	}
+	if c.Kinds != nil {
+		kind = c.Kinds[code-1]
+	}
+	return c.Values[code-1], kind, true
+}
+
+// A Stat is what is known of a block without reading it.
+type Stat struct {
+	Collection string
+	Rows       int
+	Bytes      int64 // on disk; 0 in memory
+	MinTime    llama.Time
+	MaxTime    llama.Time
+	FirstSeq   uint64
+	LastSeq    uint64
+}
+
+// A Ref is a block that can be read. Read may be called by many at once.
+type Ref struct {
+	Stat
+	Read func(ctx context.Context) (*Block, error)
+}
