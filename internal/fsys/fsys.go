@@ -1,26 +1,37 @@
 // Package fsys is the file operations LLAMA uses for what must not be lost: the
-// real ones, ones in memory that can lose power, and ones that fail on demand.
+// real ones (Dir), ones in memory that can lose power (Mem), and ones that fail
+// on demand (Fault). All pass one conformance suite, so that what is tested over
+// Mem and Fault holds over Dir.
 package fsys
 
 import (
+	"errors"
 	"io"
 	"io/fs"
 )
 
+// ErrLocked says that another process, or another part of this one, holds a lock.
+var ErrLocked = errors.New("locked by another")
+
 // FS is a file system. Names are slash-separated and relative to its root, as
-// fs.ValidPath has them. Errors wrap fs.ErrNotExist, fs.ErrExist and syscall
-// errors such as ENOSPC, and name the file.
+// fs.ValidPath has them; others fail with fs.ErrInvalid. Errors wrap
+// fs.ErrNotExist, fs.ErrExist and syscall errors such as ENOSPC, and name the
+// file. All methods may be called by many at once.
 //
 // What has been written survives a power cut only after File.Sync; that a name
-// exists, is gone or has changed survives only after SyncDir of its folder.
+// exists, is gone or has changed survives only after SyncDir of its folder. So
+// a new folder needs SyncDir of the folder above it. A rename is atomic: after a
+// power cut it has happened or it has not.
 type FS interface {
-	// Create makes a new file for writing; one of that name must not exist.
+	// Create makes a new file; one of that name must not exist.
 	Create(name string) (File, error)
 	// Open opens a file for reading.
 	Open(name string) (File, error)
 	// Append opens an existing file to write behind its end.
 	Append(name string) (File, error)
+	// Rename gives a file another name; a file that has it is replaced.
 	Rename(from, to string) error
+	// Remove removes a file or an empty folder.
 	Remove(name string) error
 	// MkdirAll makes a folder and those above it, mode 0700.
 	MkdirAll(name string) error
@@ -35,7 +46,13 @@ type FS interface {
 	Free() (free, total int64, err error)
 }
 
-// File is an open file. Write appends. ReadAt may be called by many at once.
+// File is an open file. Write appends; one that fails may have written a part,
+// as its count says. ReadAt may be called by many at once, and on files that
+// were created or opened to append too.
+//
+// When Sync has failed, what was written since the last good Sync may be lost
+// even if a later Sync succeeds: the operating system may have dropped it. Write
+// it again, to another file.
 type File interface {
 	io.Writer
 	io.ReaderAt
@@ -44,4 +61,12 @@ type File interface {
 	// Truncate cuts the file to size bytes; the next Write follows there.
 	Truncate(size int64) error
 	Size() (int64, error)
+}
+
+// check refuses names that are not valid, as the operation op on name.
+func check(op, name string) error {
+	if !fs.ValidPath(name) {
+		return &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
+	}
+	return nil
 }
