@@ -1,0 +1,139 @@
+// Package store is central's database: targets and their nodes, queries and
+// their tasks, partial and final results, users. It is the truth about every
+// query; what central holds in memory can be rebuilt from it.
+//
+// The database is SQLite in one file, in WAL mode, with one connection that
+// writes and several that read. A method that changes something has made it
+// durable when it returns nil. The SQL keeps to what PostgreSQL knows too.
+//
+// Whatever comes from an event or from a query's text is sealed before it
+// reaches a column, under a key of the day on which it will be deleted. The
+// package knows how rows are kept and nothing of what queries mean.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	_ "modernc.org/sqlite" // the driver called sqlite
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Keys seals under keys that have names. A key is made when it is first used
+// and durable before Seal returns. The context is authenticated: what was
+// sealed for one place does not unseal in another.
+type Keys interface {
+	Seal(key string, plain, context []byte) ([]byte, error)
+	Unseal(key string, sealed, context []byte) ([]byte, error)
+	// Destroy makes all that was sealed under the keys unreadable for good.
+	// Names without a key are passed over.
+	Destroy(keys ...string) error
+}
+
+// Store is an open database. Its methods may be called by many at once.
+type Store struct {
+	keys  Keys
+	write *sql.DB // one connection
+	read  *sql.DB
+}
+
+// Open opens the database file, or makes it with mode 0600, and brings its
+// tables up to date. A database that a newer version of the program has changed
+// is refused untouched.
+func Open(ctx context.Context, file string, keys Keys) (*Store, error) {
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600) // SQLite gives its other files the same mode
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	s := &Store{keys: keys}
+	if s.write, err = connect(file, 1, "immediate"); err != nil {
+		return nil, err
+	}
+	if s.read, err = connect(file, 4, "deferred"); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	if err := s.migrate(ctx, file); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// Close waits for what is under way and closes the database.
+func (s *Store) Close() error {
+	var err error
+	for _, db := range []*sql.DB{s.read, s.write} { // the writer last: it folds the WAL into the file
+		if db != nil {
+			err = errors.Join(err, db.Close())
+		}
+	}
+	return err
+}
+
+func connect(file string, connections int, lock string) (*sql.DB, error) {
+	options := url.Values{"_txlock": {lock}, "_pragma": {
+		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "temp_store(MEMORY)",
+	}}
+	dsn := url.URL{Scheme: "file", OmitHost: true, Path: file, RawQuery: options.Encode()}
+	db, err := sql.Open("sqlite", dsn.String())
+	if err != nil {
+		return nil, fmt.Errorf("open database %s: %w", file, err)
+	}
+	db.SetMaxOpenConns(connections)
+	db.SetMaxIdleConns(connections)
+	return db, nil
+}
+
+func (s *Store) migrate(ctx context.Context, file string) error {
+	sources, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return fmt.Errorf("read migrations: %w", err)
+	}
+	goose, err := goose.NewProvider(goose.DialectSQLite3, s.write, sources,
+		goose.WithDisableGlobalRegistry(true), goose.WithAllowOutofOrder(true))
+	if err != nil {
+		return fmt.Errorf("read migrations: %w", err)
+	}
+	is, knows, err := goose.GetVersions(ctx)
+	if err != nil {
+		return fmt.Errorf("open database %s: %w", file, err)
+	}
+	if is > knows {
+		return fmt.Errorf("database %s is of version %d, and this program knows versions up to %d; start the newer program that last used it", file, is, knows)
+	}
+	if _, err := goose.Up(ctx); err != nil {
+		return fmt.Errorf("bring database %s up to date: %w", file, err)
+	}
+	return nil
+}
+
+// update runs fn in a transaction that is durable when update returns nil.
+func (s *Store) update(ctx context.Context, fn func(tx *sql.Tx) error) error {
+	tx, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin transaction: %w", err)
+	}
+	defer tx.Rollback() // harmless after Commit
+	if err := fn(tx); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit transaction: %w", err)
+	}
+	return nil
+}
+
+// now is the time as the database keeps it.
+func now() int64 { return time.Now().UnixNano() }

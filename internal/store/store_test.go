@@ -1,0 +1,409 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"github.com/llama-logs/llama"
+)
+
+// memoryKeys are real keys that live as long as the test.
+type memoryKeys struct {
+	mu   sync.Mutex
+	keys map[string]cipher.AEAD
+}
+
+func (m *memoryKeys) aead(name string, add bool) (cipher.AEAD, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.keys == nil {
+		m.keys = map[string]cipher.AEAD{}
+	}
+	if m.keys[name] == nil && !add {
+		return nil, errors.New("no key " + name)
+	}
+	if m.keys[name] == nil {
+		key := make([]byte, 32)
+		rand.Read(key)
+		block, err := aes.NewCipher(key)
+		if err != nil {
+			return nil, err
+		}
+		if m.keys[name], err = cipher.NewGCMWithRandomNonce(block); err != nil {
+			return nil, err
+		}
+	}
+	return m.keys[name], nil
+}
+
+func (m *memoryKeys) Seal(name string, plain, context []byte) ([]byte, error) {
+	a, err := m.aead(name, true)
+	if err != nil {
+		return nil, err
+	}
+	return a.Seal(nil, nil, plain, context), nil
+}
+
+func (m *memoryKeys) Unseal(name string, sealed, context []byte) ([]byte, error) {
+	a, err := m.aead(name, false)
+	if err != nil {
+		return nil, err
+	}
+	return a.Open(nil, nil, sealed, context)
+}
+
+func (m *memoryKeys) Destroy(names ...string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, n := range names {
+		delete(m.keys, n)
+	}
+	return nil
+}
+
+func open(t *testing.T) (*Store, string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "a %?#b", "central.db")
+	if err := os.Mkdir(filepath.Dir(file), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(t.Context(), file, &memoryKeys{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s, file
+}
+
+func newQuery() *Query {
+	at := llama.At(time.Date(2026, 3, 1, 12, 0, 0, 5, time.UTC))
+	id := uuid.Must(uuid.NewV7()).String()
+	return &Query{
+		ID: id, User: "eva", State: Queued, Text: "planted-question", Normal: "planted-normal", Language: "logsql", Name: "planted-name",
+		Targets: []string{"a", "b"}, From: 1, To: 2, Limit: 7, Created: at, Deadline: at + 10, Expires: at + llama.Time(time.Hour),
+		Tasks: []Task{
+			{Query: id, Node: "n1", Target: "a", Attempt: 1, State: Queued, Queued: at, Error: "planted-error"},
+			{Query: id, Node: "n2", Target: "b", Attempt: 1, State: Running, Queued: at, Progress: 0.5, Frames: 3},
+		},
+	}
+}
+
+func TestQueryComesBackAsItWas(t *testing.T) {
+	t.Parallel()
+	s, _ := open(t)
+	want := newQuery()
+	if err := s.AddQuery(t.Context(), want); err != nil {
+		t.Fatal(err)
+	}
+	want.State, want.Started, want.Columns, want.Error = Running, 9, []string{"x"}, "planted-outcome"
+	want.Tasks[0].State, want.Tasks[0].Error = Failed, ""
+	if err := s.UpdateQuery(t.Context(), want); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Query(t.Context(), want.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("-want +got\n%s", d)
+	}
+	if _, err := s.Query(t.Context(), "nope"); llama.CodeOf(err) != llama.NotFound {
+		t.Errorf("unknown id: got %v, want not found", err)
+	}
+}
+
+func TestFramesAreKeptOnceAndGoWithTheResult(t *testing.T) {
+	t.Parallel()
+	s, _ := open(t)
+	ctx, q := t.Context(), newQuery()
+	frames := []Frame{{"n1", 1, 0, 1, []byte("zero")}, {"n1", 1, 1, 2, []byte("one")}, {"n2", 2, 0, 1, nil}}
+	for _, err := range []error{s.AddQuery(ctx, q), s.AddFrames(ctx, q, frames), s.AddFrames(ctx, q, frames[1:2])} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if d := cmp.Diff(frames, collect(t, s.Frames(ctx, q)), cmp.Transformer("text", func(b []byte) string { return string(b) })); d != "" {
+		t.Errorf("frames -want +got\n%s", d)
+	}
+	if err := s.DropFrames(ctx, q, "n1", 2); err != nil {
+		t.Fatal(err)
+	}
+	if got := collect(t, s.Frames(ctx, q)); len(got) != 1 || got[0].Node != "n2" {
+		t.Errorf("after the drop: got %v, want n2's only", got)
+	}
+	chunks := []Chunk{{0, 3, []byte("abc")}, {3, 2, []byte("de")}}
+	if err := s.Finish(ctx, q, seq(chunks, nil)); err != nil {
+		t.Fatal(err)
+	}
+	if got := collect(t, s.Frames(ctx, q)); len(got) != 0 {
+		t.Errorf("after the end: got %v, want no frames", got)
+	}
+	for first, want := range map[int64][]Chunk{0: chunks, 2: chunks, 3: chunks[1:], 5: nil} {
+		if d := cmp.Diff(want, collect(t, s.Chunks(ctx, q, first))); d != "" {
+			t.Errorf("chunks from %d: -want +got\n%s", first, d)
+		}
+	}
+	if live, err := s.Live(ctx); err != nil || len(live) != 0 {
+		t.Errorf("live: got %v, %v, want none", live, err)
+	}
+}
+
+func TestFinishIsWholeOrNotAtAll(t *testing.T) {
+	t.Parallel()
+	s, _ := open(t)
+	ctx, q := t.Context(), newQuery()
+	if err := s.AddQuery(ctx, q); err != nil {
+		t.Fatal(err)
+	}
+	broken := errors.New("merge broke")
+	if err := s.Finish(ctx, q, seq([]Chunk{{0, 1, []byte("a")}}, broken)); !errors.Is(err, broken) {
+		t.Fatalf("got %v, want %v", err, broken)
+	}
+	if got := collect(t, s.Chunks(ctx, q, 0)); len(got) != 0 {
+		t.Errorf("got %v, want nothing", got)
+	}
+	if live, err := s.Live(ctx); err != nil || len(live) != 1 {
+		t.Errorf("live: got %v, %v, want the query", live, err)
+	}
+}
+
+func TestQueriesArePagedFromTheNewest(t *testing.T) {
+	t.Parallel()
+	s, _ := open(t)
+	var want []string
+	for i := range 5 {
+		q := newQuery()
+		q.User = []string{"eva", "udo"}[i%2]
+		if err := s.AddQuery(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, q.ID)
+	}
+	slices.Reverse(want)
+	tests := []struct {
+		filter Filter
+		want   []string
+	}{
+		{Filter{}, want},
+		{Filter{Limit: 2}, want[:2]},
+		{Filter{Limit: 2, After: want[1]}, want[2:4]},
+		{Filter{User: "udo"}, []string{want[1], want[3]}},
+		{Filter{State: Done}, nil},
+	}
+	for _, tt := range tests {
+		found, err := s.Queries(t.Context(), tt.filter)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, q := range found {
+			got = append(got, q.ID)
+		}
+		if !slices.Equal(got, tt.want) {
+			t.Errorf("%+v: got %v, want %v", tt.filter, got, tt.want)
+		}
+	}
+	c, err := s.Counts(t.Context(), newQuery().Created)
+	if want := (Counts{Total: 5, Running: 5, Today: 5}); err != nil || c != want {
+		t.Errorf("counts: got %+v, %v, want %+v", c, err, want)
+	}
+}
+
+func TestNothingIsKeptInClear(t *testing.T) {
+	t.Parallel()
+	s, file := open(t)
+	ctx, q := t.Context(), newQuery()
+	q.Columns, q.Error = []string{"planted-column"}, "planted-outcome"
+	planted := strings.Repeat("planted-row ", 10000)
+	look := func(when string) {
+		names, err := filepath.Glob(filepath.Join(filepath.Dir(file), "*"))
+		if err != nil || len(names) == 0 {
+			t.Fatal(names, err)
+		}
+		for _, name := range names {
+			data, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if i := bytes.Index(data, []byte("planted")); i >= 0 {
+				t.Errorf("%s: %s holds %q", when, filepath.Base(name), data[i:i+20])
+			}
+			if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o600 {
+				t.Errorf("%s: %s has mode %v, want 0600 (%v)", when, filepath.Base(name), info.Mode(), err)
+			}
+		}
+	}
+	for _, err := range []error{s.AddQuery(ctx, q), s.AddFrames(ctx, q, []Frame{{"n1", 1, 0, 1, []byte(planted)}})} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	look("running")
+	if err := s.Finish(ctx, q, seq([]Chunk{{0, 1, []byte(planted)}}, nil)); err != nil {
+		t.Fatal(err)
+	}
+	look("done")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	look("closed")
+}
+
+func TestSweepDeletesWhatIsOverAndItsKey(t *testing.T) {
+	t.Parallel()
+	s, _ := open(t)
+	ctx, over, later := t.Context(), newQuery(), newQuery()
+	later.Expires += llama.Time(48 * time.Hour)
+	for _, q := range []*Query{over, later} {
+		if err := s.AddQuery(ctx, q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	day := llama.Time(24 * time.Hour)
+	if n, err := s.Sweep(ctx, over.Expires+day); n != 0 || err != nil {
+		t.Errorf("a live query was swept: %d, %v", n, err)
+	}
+	for _, q := range []*Query{over, later} {
+		if err := s.Finish(ctx, q, seq([]Chunk{{0, 1, []byte("a")}}, nil)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, err := s.Sweep(ctx, over.Expires+day); n != 1 || err != nil {
+		t.Errorf("got %d swept, %v, want 1", n, err)
+	}
+	if _, err := s.Query(ctx, over.ID); llama.CodeOf(err) != llama.NotFound {
+		t.Errorf("the swept query: got %v, want not found", err)
+	}
+	if got := collect(t, s.Chunks(ctx, later, 0)); len(got) != 1 {
+		t.Errorf("the other's result: got %v, want one chunk", got)
+	}
+	keys := s.keys.(*memoryKeys)
+	if _, err := keys.aead(keyFor(over.Expires), false); err == nil {
+		t.Error("the key of the day that is over is still there")
+	}
+}
+
+func TestNodesAreRemembered(t *testing.T) {
+	t.Parallel()
+	s, _ := open(t)
+	ctx := t.Context()
+	n := Node{ID: "n1", Target: "local", Keys: []byte{1, 2}}
+	for _, err := range []error{s.PutNode(ctx, n), s.Seen(ctx, "n1", "v1", true, 5), s.PutNode(ctx, n)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	n.Version, n.Online, n.LastSeen = "v1", true, 5
+	got, err := s.Nodes(ctx)
+	if d := cmp.Diff([]Node{n}, got); d != "" || err != nil {
+		t.Errorf("-want +got\n%s%v", d, err)
+	}
+}
+
+func TestOpenAgainAndRefuseNewer(t *testing.T) {
+	t.Parallel()
+	s, file := open(t)
+	q := newQuery()
+	if err := s.AddQuery(t.Context(), q); err != nil {
+		t.Fatal(err)
+	}
+	keys := s.keys
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(t.Context(), file, keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Query(t.Context(), q.ID); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.write.Exec(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, 1)`); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, err = Open(t.Context(), file, keys)
+	if err == nil || !strings.Contains(err.Error(), "is of version 99999, and this program knows versions up to") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("got %v, want one sentence about the version", err)
+	}
+}
+
+func TestTogether(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		tasks []State
+		want  State
+	}{
+		{[]State{Queued, Queued}, Queued},
+		{[]State{Queued, Delivered}, Delivered},
+		{[]State{Queued, Running}, Running},
+		{[]State{Queued, Done}, Running},
+		{[]State{Done, Done}, Done},
+		{[]State{Done, Failed}, Partial},
+		{[]State{Partial}, Partial},
+		{[]State{Done, Cancelled}, Cancelled},
+		{[]State{Failed, Expired}, Failed},
+		{[]State{Expired}, Expired},
+		{[]State{Refused}, Refused},
+	}
+	for _, tt := range tests {
+		if got := Together(tt.tasks); got != tt.want {
+			t.Errorf("%v: got %s, want %s", tt.tasks, got, tt.want)
+		}
+	}
+}
+
+func collect[T any](t *testing.T, all func(func(T, error) bool)) []T {
+	t.Helper()
+	var got []T
+	for v, err := range all {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, v)
+	}
+	return got
+}
+
+func seq[T any](all []T, err error) func(func(T, error) bool) {
+	return func(yield func(T, error) bool) {
+		for _, v := range all {
+			if !yield(v, nil) {
+				return
+			}
+		}
+		if err != nil {
+			var none T
+			yield(none, err)
+		}
+	}
+}
+
+func BenchmarkAddQuery(b *testing.B) {
+	s, err := Open(context.Background(), filepath.Join(b.TempDir(), "central.db"), &memoryKeys{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	for b.Loop() {
+		if err := s.AddQuery(context.Background(), newQuery()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
