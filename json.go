@@ -32,11 +32,7 @@ func AppendFields[T string | []byte](dst []Field, object T) ([]Field, error) {
 		return dst, fmt.Errorf("offset %d: the object is longer than %d bytes", maxJSONBytes, maxJSONBytes)
 	}
 	d := jsonDecoder{in: string(object), fields: dst, first: len(dst)}
-	// Buffers on the stack, for they are enough for nearly all objects.
-	var path [128]byte
-	var text [1024]byte
-	var marks [48]jsonMark
-	names := jsonNames{path: path[:0], text: text[:0], marks: marks[:0]}
+	var names jsonNames
 	d.space()
 	err := d.object(&names)
 	if err == nil {
@@ -60,34 +56,46 @@ type jsonDecoder struct {
 	first  int
 }
 
-// jsonNames collects the names of nested fields in one buffer that becomes one
-// string at the end, so that an object costs one allocation for them and not one
-// each. It is not a part of jsonDecoder because that, with its fields, would pull
-// the buffers off the stack.
+// jsonNames collects the names of nested fields in a buffer that becomes one
+// string when it is full or at the end, so that an object costs one allocation
+// for them and not one each. It holds arrays and no slices, and is not a part of
+// jsonDecoder, because only so it stays on the stack.
 type jsonNames struct {
-	path  []byte     // the names above the current object, each with its dot
-	text  []byte     // the dotted names so far, end to end
-	marks []jsonMark // which field has which part of text
+	path    [maxJSONName + 1]byte // the names above the current object, each with its dot
+	pathLen int
+	text    [2 * maxJSONName]byte // dotted names, end to end
+	textLen int
+	marks   [48]struct{ field, start, end int32 } // which field has which part of text
+	used    int
 }
 
-type jsonMark struct{ field, start, end int32 }
+// push adds a name to the path.
+func (n *jsonNames) push(name string) {
+	n.pathLen += copy(n.path[n.pathLen:], name)
+	n.path[n.pathLen] = '.'
+	n.pathLen++
+}
 
-// add notes the dotted name of fields[field], which is called name.
-func (n *jsonNames) add(field int, name string) {
-	start := len(n.text)
-	n.text = append(append(n.text, n.path...), name...)
-	n.marks = append(n.marks, jsonMark{int32(field), int32(start), int32(len(n.text))})
+// add notes the dotted name of the next field, which is called name.
+func (n *jsonNames) add(fields []Field, name string) {
+	if n.used == len(n.marks) || n.textLen+n.pathLen+len(name) > len(n.text) {
+		n.give(fields)
+	}
+	m := &n.marks[n.used]
+	m.field, m.start = int32(len(fields)), int32(n.textLen)
+	n.textLen += copy(n.text[n.textLen:], n.path[:n.pathLen])
+	n.textLen += copy(n.text[n.textLen:], name)
+	m.end = int32(n.textLen)
+	n.used++
 }
 
 // give names the fields that were noted.
 func (n *jsonNames) give(fields []Field) {
-	if len(n.marks) == 0 {
-		return
-	}
-	text := string(n.text)
-	for _, m := range n.marks {
+	text := string(n.text[:n.textLen])
+	for _, m := range n.marks[:n.used] {
 		fields[m.field].Name = text[m.start:m.end]
 	}
+	n.textLen, n.used = 0, 0
 }
 
 func (d *jsonDecoder) errorf(format string, args ...any) error {
@@ -137,7 +145,7 @@ func (d *jsonDecoder) object(names *jsonNames) error {
 	if err := d.enter(); err != nil {
 		return err
 	}
-	above := len(names.path)
+	above := names.pathLen
 	d.space()
 	for first := true; !d.take('}'); first = false {
 		if !first {
@@ -164,7 +172,7 @@ func (d *jsonDecoder) object(names *jsonNames) error {
 		if err := d.value(names, name); err != nil {
 			return err
 		}
-		names.path = names.path[:above]
+		names.pathLen = above
 		d.space()
 	}
 	d.depth--
@@ -187,7 +195,7 @@ func (d *jsonDecoder) value(names *jsonNames, name string) error {
 		if d.emptyObject() {
 			return d.add(names, name, "{}", Object)
 		}
-		names.path = append(append(names.path, name...), '.')
+		names.push(name)
 		return d.object(names)
 	case c == '[':
 		s, err := d.array()
@@ -215,8 +223,8 @@ func (d *jsonDecoder) add(names *jsonNames, name, value string, kind Kind) error
 	if len(d.fields)-d.first >= maxJSONFields {
 		return d.errorf("more than %d fields", maxJSONFields)
 	}
-	if len(names.path) > 0 {
-		names.add(len(d.fields), name)
+	if names.pathLen > 0 {
+		names.add(d.fields, name)
 	}
 	d.fields = append(d.fields, Field{name, value, kind})
 	return nil

@@ -13,6 +13,7 @@ import (
 
 func TestAppendFields(t *testing.T) {
 	t.Parallel()
+	long := strings.Repeat("a", maxJSONName-10)
 	tests := []struct {
 		name, in string
 		want     []Field
@@ -32,6 +33,7 @@ func TestAppendFields(t *testing.T) {
 		{"last wins nested", `{"a":{"b":1},"a.b":"x"}`, []Field{{"a.b", "x", String}}},
 		{"collision", `{"a":1,"a.b":2}`, []Field{{"a", "1", Number}, {"a.b", "2", Number}}},
 		{"no utf-8", "{\"a\":\"\xff\"}", []Field{{"a", "\xff", String}}},
+		{"long names", `{"` + long + `":{"a":1,"b":2,"c":{"d":3}}}`, []Field{{long + ".a", "1", Number}, {long + ".b", "2", Number}, {long + ".c.d", "3", Number}}},
 		{"empty names", `{"":{"":1}}`, []Field{{".", "1", Number}}},
 	}
 	for _, tt := range tests {
