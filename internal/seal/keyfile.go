@@ -1,0 +1,168 @@
+package seal
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	"github.com/llama-logs/llama/internal/fsys"
+)
+
+// A Master wraps the root keys of keyrings. What Wrap returns names its kind in
+// the first byte and is at most 65535 bytes long. Unwrap returns ErrSealed for
+// what this Master did not wrap. String says where the master key lies, for
+// errors; it never shows the key.
+type Master interface {
+	Wrap(plain, ad []byte) ([]byte, error)
+	Unwrap(wrapped, ad []byte) ([]byte, error)
+	String() string
+}
+
+// The kinds of slots. Their numbers are written to disk; 2 is reserved for a
+// passphrase, 3 for a systemd credential, 4 for Tang, 5 for central.
+const kindKeyFile = 1
+
+// KeyFile is a master key that lies in a file of mode 0600. The file is one line
+// of text, so that it can be printed and kept in a safe: "llama-master-key-1:" and
+// in base64 the key and the first 4 bytes of its SHA-256.
+type KeyFile struct {
+	path string
+	key  Key
+}
+
+const (
+	keyFilePrefix = "llama-master-key-1:"
+	maxKeyFile    = 4096
+	checkSize     = 4
+)
+
+// CreateKeyFile makes a key file, and its folder with mode 0700, unless there is
+// one; created says which. It is durable when CreateKeyFile returns. Of several
+// that try at once, one makes it and the others may fail.
+//
+// Where a keyring exists and its key file does not, a new key does not help: call
+// it only for a new keyring.
+func CreateKeyFile(path string) (created bool, err error) {
+	dir, err := fsys.Dir(filepath.Dir(path))
+	if err != nil {
+		return false, fmt.Errorf("create the master key %s: %w", path, err)
+	}
+	defer dir.Close()
+	if created, err = createKeyFile(dir, filepath.Base(path)); err != nil {
+		return false, fmt.Errorf("create the master key %s: %w", path, err)
+	}
+	return created, nil
+}
+
+func createKeyFile(dir fsys.FS, name string) (created bool, err error) {
+	if exists(dir, name) {
+		return false, nil
+	}
+	lock, err := dir.Lock(name + ".lock")
+	if err != nil {
+		return false, err
+	}
+	defer func() {
+		// Removing a lock is safe here only since all look again once they have it.
+		err = errors.Join(err, dir.Remove(name+".lock"), lock.Close())
+	}()
+	if exists(dir, name) {
+		return false, nil
+	}
+	return true, fsys.Replace(dir, name, encodeKeyFile(NewKey()))
+}
+
+func exists(dir fsys.FS, name string) bool {
+	_, err := dir.Stat(name)
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// OpenKeyFile reads a key file. It refuses one that others than its owner may
+// read or write.
+func OpenKeyFile(path string) (*KeyFile, error) {
+	real, err := filepath.EvalSymlinks(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("the master key %s does not exist: %w", path, fs.ErrNotExist)
+	} else if err != nil {
+		return nil, fmt.Errorf("open the master key %s: %w", path, err)
+	}
+	dir, err := fsys.Dir(filepath.Dir(real))
+	if err != nil {
+		return nil, fmt.Errorf("open the master key %s: %w", path, err)
+	}
+	defer dir.Close()
+	key, err := readKeyFile(dir, filepath.Base(real))
+	if err != nil {
+		return nil, fmt.Errorf("the master key %s %w", path, err)
+	}
+	return &KeyFile{path, key}, nil
+}
+
+// readKeyFile returns the key in a file. Its errors continue a sentence that
+// names the file.
+func readKeyFile(dir fsys.FS, name string) (Key, error) {
+	info, err := dir.Stat(name)
+	if err != nil {
+		return Key{}, fmt.Errorf("cannot be read: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return Key{}, errors.New("is not a file")
+	}
+	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+		return Key{}, fmt.Errorf("has mode %04o, so others than its owner may use it; chmod 600 it", mode)
+	}
+	data, err := fsys.ReadFile(dir, name, maxKeyFile)
+	if err != nil {
+		return Key{}, fmt.Errorf("cannot be read: %w", err)
+	}
+	defer clear(data)
+	return decodeKeyFile(data)
+}
+
+func encodeKeyFile(key Key) []byte {
+	plain := key.append(make([]byte, 0, keySize+checkSize))
+	sum := sha256.Sum256(plain)
+	plain = append(plain, sum[:checkSize]...)
+	defer clear(plain)
+	return append(base64.RawURLEncoding.AppendEncode([]byte(keyFilePrefix), plain), '\n')
+}
+
+// decodeKeyFile is the reverse of encodeKeyFile. White space around the line may
+// have come by copying.
+func decodeKeyFile(data []byte) (Key, error) {
+	text, found := bytes.CutPrefix(bytes.TrimSpace(data), []byte(keyFilePrefix))
+	if !found {
+		return Key{}, errors.New("is not a master key of this version")
+	}
+	plain := make([]byte, base64.RawURLEncoding.DecodedLen(len(text)))
+	defer clear(plain)
+	n, err := base64.RawURLEncoding.Strict().Decode(plain, text)
+	if err != nil || n != keySize+checkSize {
+		return Key{}, errors.New("is damaged")
+	}
+	sum := sha256.Sum256(plain[:keySize])
+	if !bytes.Equal(sum[:checkSize], plain[keySize:n]) {
+		return Key{}, errors.New("is damaged")
+	}
+	return newKey(plain[:keySize]), nil
+}
+
+// Wrap seals plain.
+func (k *KeyFile) Wrap(plain, ad []byte) ([]byte, error) {
+	return append([]byte{kindKeyFile}, k.key.SealBlob(rootContext, plain, ad)...), nil
+}
+
+// Unwrap returns what Wrap sealed.
+func (k *KeyFile) Unwrap(wrapped, ad []byte) ([]byte, error) {
+	if len(wrapped) == 0 || wrapped[0] != kindKeyFile {
+		return nil, ErrSealed
+	}
+	return k.key.UnsealBlob(rootContext, wrapped[1:], ad)
+}
+
+// String returns the file's path.
+func (k *KeyFile) String() string { return k.path }
