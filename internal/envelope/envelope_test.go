@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"errors"
+	"path/filepath"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/llama-logs/llama/internal/fsys"
+	"github.com/llama-logs/llama/internal/seal"
 )
 
 func identity(t testing.TB) *Identity {
@@ -175,7 +177,7 @@ func TestExpiredAreRefusedAndThenForgotten(t *testing.T) {
 func TestIdentityStaysTheSame(t *testing.T) {
 	t.Parallel()
 	disk := fsys.NewMem()
-	keys := &oneKey{}
+	keys := keyring(t)
 	first, err := OpenIdentity(disk, "identity", keys)
 	if err != nil {
 		t.Fatal(err)
@@ -201,28 +203,28 @@ func TestIdentityStaysTheSame(t *testing.T) {
 	if bytes.Contains(data, first.sign.Seed()[:8]) {
 		t.Error("the file holds the key in clear")
 	}
-	keys.refuse = true
-	if _, err := OpenIdentity(disk, "identity", keys); err == nil {
-		t.Error("opened without the key")
+	if _, err := OpenIdentity(disk, "identity", keyring(t)); !errors.Is(err, seal.ErrSealed) {
+		t.Errorf("opened with another keyring: %v", err)
 	}
 }
 
-// oneKey stands for a keyring; what it does is no encryption.
-type oneKey struct{ refuse bool }
-
-func (k *oneKey) Seal(_ string, plain, _ []byte) ([]byte, error) {
-	out := bytes.Clone(plain)
-	for i := range out {
-		out[i] ^= 0x5a
+// keyring opens a keyring in memory.
+func keyring(t *testing.T) *seal.Keyring {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "master.key")
+	if _, err := seal.CreateKeyFile(file); err != nil {
+		t.Fatal(err)
 	}
-	return out, nil
-}
-
-func (k *oneKey) Unseal(key string, sealed, context []byte) ([]byte, error) {
-	if k.refuse {
-		return nil, errors.New("wrong key")
+	master, err := seal.OpenKeyFile(file)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return k.Seal(key, sealed, context)
+	ring, err := seal.OpenKeyring(fsys.NewMem(), "keyring", master)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ring.Close() })
+	return ring
 }
 
 func FuzzOpen(f *testing.F) {

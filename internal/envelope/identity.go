@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/llama-logs/llama/internal/fsys"
+	"github.com/llama-logs/llama/internal/seal"
 )
 
 // publicSize is the size of a Public's bytes: an Ed25519 and an X25519 key.
@@ -110,12 +111,6 @@ func (i *Identity) secret() ([]byte, error) {
 	return append(bytes.Clone(i.sign.Seed()), private...), nil
 }
 
-// Keys seals under keys that have names, bound to a context.
-type Keys interface {
-	Seal(key string, plain, context []byte) ([]byte, error)
-	Unseal(key string, sealed, context []byte) ([]byte, error)
-}
-
 // identityKey is the name of the key that identity files are sealed under.
 const identityKey = "identity"
 
@@ -123,9 +118,9 @@ const identityKey = "identity"
 const maxFile = 1 << 10
 
 // OpenIdentity reads the identity in the file called name, or makes one that is
-// durable before it is returned. The file is sealed: without the keys that seal
-// it, it is of no use to who copies it.
-func OpenIdentity(on fsys.FS, name string, keys Keys) (*Identity, error) {
+// durable before it is returned. The file is sealed under the keyring: without it
+// a copy is of no use.
+func OpenIdentity(on fsys.FS, name string, keys *seal.Keyring) (*Identity, error) {
 	sealed, err := fsys.ReadFile(on, name, maxFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return createIdentity(on, name, keys)
@@ -133,7 +128,11 @@ func OpenIdentity(on fsys.FS, name string, keys Keys) (*Identity, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open identity: %w", err)
 	}
-	secret, err := keys.Unseal(identityKey, sealed, []byte(identityKey))
+	key, err := keys.Key(identityKey)
+	if err != nil {
+		return nil, fmt.Errorf("open identity %s: %w", name, err)
+	}
+	secret, err := key.UnsealBlob(identityKey, sealed, nil)
 	if err != nil {
 		return nil, fmt.Errorf("unseal identity %s: %w", name, err)
 	}
@@ -144,7 +143,7 @@ func OpenIdentity(on fsys.FS, name string, keys Keys) (*Identity, error) {
 	return i, nil
 }
 
-func createIdentity(on fsys.FS, name string, keys Keys) (*Identity, error) {
+func createIdentity(on fsys.FS, name string, keys *seal.Keyring) (*Identity, error) {
 	i, err := NewIdentity()
 	if err != nil {
 		return nil, err
@@ -153,11 +152,11 @@ func createIdentity(on fsys.FS, name string, keys Keys) (*Identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	sealed, err := keys.Seal(identityKey, secret, []byte(identityKey))
+	key, err := keys.Key(identityKey)
 	if err != nil {
 		return nil, fmt.Errorf("seal identity %s: %w", name, err)
 	}
-	if err := fsys.Replace(on, name, sealed); err != nil {
+	if err := fsys.Replace(on, name, key.SealBlob(identityKey, secret, nil)); err != nil {
 		return nil, fmt.Errorf("keep identity: %w", err)
 	}
 	return i, nil

@@ -65,7 +65,9 @@ const queryColumns = `id, user_name, state, targets, from_time, to_time, row_lim
 
 // keyFor names the key for what is deleted at the given time. A day has one key,
 // so that destroying it deletes the day even from old pages of the file.
-func keyFor(expires llama.Time) string { return "results/" + expires.Std().Format(time.DateOnly) }
+func keyFor(expires llama.Time) string { return keyPrefix + expires.Std().Format(time.DateOnly) }
+
+const keyPrefix = "results/"
 
 // AddQuery adds a query and its tasks.
 func (s *Store) AddQuery(ctx context.Context, q *Query) error {
@@ -125,7 +127,7 @@ func (s *Store) putTask(ctx context.Context, tx *sql.Tx, q *Query, t *Task) erro
 	sealed := []byte{}
 	if t.Error != "" {
 		var err error
-		if sealed, err = s.keys.Seal(keyFor(q.Expires), []byte(t.Error), place(q.ID, "error", t.Node)); err != nil {
+		if sealed, err = s.seal(keyFor(q.Expires), []byte(t.Error), place(q.ID, "error", t.Node)); err != nil {
 			return fmt.Errorf("seal error of query %s: %w", q.ID, err)
 		}
 	}
@@ -243,7 +245,7 @@ func (s *Store) readTasks(ctx context.Context, q *Query) error {
 		}
 		t.Frames = uint64(frames)
 		if len(sealed) > 0 {
-			plain, err := s.keys.Unseal(keyFor(q.Expires), sealed, place(q.ID, "error", t.Node))
+			plain, err := s.unseal(keyFor(q.Expires), sealed, place(q.ID, "error", t.Node))
 			if err != nil {
 				return fmt.Errorf("unseal error of query %s: %w", q.ID, err)
 			}
@@ -264,7 +266,7 @@ func (s *Store) sealJSON(q *Query, column string, v any) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("seal %s of query %s: %w", column, q.ID, err)
 	}
-	sealed, err := s.keys.Seal(keyFor(q.Expires), plain, place(q.ID, column, ""))
+	sealed, err := s.seal(keyFor(q.Expires), plain, place(q.ID, column, ""))
 	if err != nil {
 		return nil, fmt.Errorf("seal %s of query %s: %w", column, q.ID, err)
 	}
@@ -272,7 +274,7 @@ func (s *Store) sealJSON(q *Query, column string, v any) ([]byte, error) {
 }
 
 func (s *Store) unsealJSON(q *Query, key, column string, sealed []byte, into any) error {
-	plain, err := s.keys.Unseal(key, sealed, place(q.ID, column, ""))
+	plain, err := s.unseal(key, sealed, place(q.ID, column, ""))
 	if err == nil {
 		err = json.Unmarshal(plain, into)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"strconv"
+	"strings"
 
 	"github.com/llama-logs/llama"
 )
@@ -25,7 +26,7 @@ type Frame struct {
 func (s *Store) AddFrames(ctx context.Context, q *Query, frames []Frame) error {
 	return s.update(ctx, func(tx *sql.Tx) error {
 		for _, f := range frames {
-			sealed, err := s.keys.Seal(keyFor(q.Expires), f.Body, framePlace(q.ID, &f))
+			sealed, err := s.seal(keyFor(q.Expires), f.Body, framePlace(q.ID, &f))
 			if err != nil {
 				return fmt.Errorf("seal frame of query %s: %w", q.ID, err)
 			}
@@ -83,7 +84,7 @@ func (s *Store) scanFrame(q *Query, rows *sql.Rows) (Frame, error) {
 	}
 	f.Number = uint64(number)
 	var err error
-	if f.Body, err = s.keys.Unseal(keyFor(q.Expires), sealed, framePlace(q.ID, &f)); err != nil {
+	if f.Body, err = s.unseal(keyFor(q.Expires), sealed, framePlace(q.ID, &f)); err != nil {
 		return f, fmt.Errorf("unseal frame of query %s: %w", q.ID, err)
 	}
 	return f, nil
@@ -108,7 +109,7 @@ func (s *Store) Finish(ctx context.Context, q *Query, chunks iter.Seq2[Chunk, er
 			if err != nil {
 				return err
 			}
-			sealed, err := s.keys.Seal(keyFor(q.Expires), c.Rows, place(q.ID, "rows", strconv.FormatInt(c.First, 10)))
+			sealed, err := s.seal(keyFor(q.Expires), c.Rows, place(q.ID, "rows", strconv.FormatInt(c.First, 10)))
 			if err != nil {
 				return fmt.Errorf("seal result of query %s: %w", q.ID, err)
 			}
@@ -152,7 +153,7 @@ func (s *Store) chunk(ctx context.Context, q *Query, row int64) (Chunk, error) {
 	if err != nil {
 		return c, fmt.Errorf("read result of query %s: %w", q.ID, err)
 	}
-	if c.Rows, err = s.keys.Unseal(keyFor(q.Expires), sealed, place(q.ID, "rows", strconv.FormatInt(c.First, 10))); err != nil {
+	if c.Rows, err = s.unseal(keyFor(q.Expires), sealed, place(q.ID, "rows", strconv.FormatInt(c.First, 10))); err != nil {
 		return c, fmt.Errorf("unseal result of query %s: %w", q.ID, err)
 	}
 	return c, nil
@@ -175,8 +176,10 @@ func (s *Store) Sweep(ctx context.Context, at llama.Time) (int64, error) {
 		return 0, err
 	}
 	var over []string
-	for back := 1; back <= sweptDays; back++ {
-		key := keyFor(llama.At(at.Std().AddDate(0, 0, -back)))
+	for _, key := range s.keys.IDs() {
+		if !strings.HasPrefix(key, keyPrefix) || key >= keyFor(at) {
+			continue
+		}
 		var used bool
 		if err := s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM queries WHERE seal_key = $1)`, key).Scan(&used); err != nil {
 			return deleted, fmt.Errorf("look for results under %s: %w", key, err)
@@ -190,10 +193,6 @@ func (s *Store) Sweep(ctx context.Context, at llama.Time) (int64, error) {
 	}
 	return deleted, nil
 }
-
-// sweptDays is how far back Sweep looks for keys to destroy: as long as central
-// may have been down.
-const sweptDays = 30
 
 // Counts are how many queries there are.
 type Counts struct{ Total, Running, Failed, Today int64 }

@@ -24,25 +24,16 @@ import (
 
 	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the driver called sqlite
+
+	"github.com/llama-logs/llama/internal/seal"
 )
 
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// Keys seals under keys that have names. A key is made when it is first used
-// and durable before Seal returns. The context is authenticated: what was
-// sealed for one place does not unseal in another.
-type Keys interface {
-	Seal(key string, plain, context []byte) ([]byte, error)
-	Unseal(key string, sealed, context []byte) ([]byte, error)
-	// Destroy makes all that was sealed under the keys unreadable for good.
-	// Names without a key are passed over.
-	Destroy(keys ...string) error
-}
-
 // Store is an open database. Its methods may be called by many at once.
 type Store struct {
-	keys  Keys
+	keys  *seal.Keyring
 	write *sql.DB // one connection
 	read  *sql.DB
 }
@@ -50,7 +41,7 @@ type Store struct {
 // Open opens the database file, or makes it with mode 0600, and brings its
 // tables up to date. A database that a newer version of the program has changed
 // is refused untouched.
-func Open(ctx context.Context, file string, keys Keys) (*Store, error) {
+func Open(ctx context.Context, file string, keys *seal.Keyring) (*Store, error) {
 	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600) // SQLite gives its other files the same mode
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
@@ -101,19 +92,19 @@ func (s *Store) migrate(ctx context.Context, file string) error {
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)
 	}
-	goose, err := goose.NewProvider(goose.DialectSQLite3, s.write, sources,
+	provider, err := goose.NewProvider(goose.DialectSQLite3, s.write, sources,
 		goose.WithDisableGlobalRegistry(true), goose.WithAllowOutofOrder(true))
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)
 	}
-	is, knows, err := goose.GetVersions(ctx)
+	is, knows, err := provider.GetVersions(ctx)
 	if err != nil {
 		return fmt.Errorf("open database %s: %w", file, err)
 	}
 	if is > knows {
 		return fmt.Errorf("database %s is of version %d, and this program knows versions up to %d; start the newer program that last used it", file, is, knows)
 	}
-	if _, err := goose.Up(ctx); err != nil {
+	if _, err := provider.Up(ctx); err != nil {
 		return fmt.Errorf("bring database %s up to date: %w", file, err)
 	}
 	return nil
@@ -134,6 +125,25 @@ func (s *Store) update(ctx context.Context, fn func(tx *sql.Tx) error) error {
 	}
 	return nil
 }
+
+// seal seals a value under the key called key, bound to its place.
+func (s *Store) seal(key string, plain, place []byte) ([]byte, error) {
+	k, err := s.keys.Key(key)
+	if err != nil {
+		return nil, err
+	}
+	return k.SealBlob(sealContext, plain, place), nil
+}
+
+func (s *Store) unseal(key string, sealed, place []byte) ([]byte, error) {
+	k, ok := s.keys.Find(key)
+	if !ok {
+		return nil, fmt.Errorf("the key %s is gone", key)
+	}
+	return k.UnsealBlob(sealContext, sealed, place)
+}
+
+const sealContext = "central database"
 
 // now is the time as the database keeps it.
 func now() int64 { return time.Now().UnixNano() }

@@ -3,15 +3,11 @@ package store
 import (
 	"bytes"
 	"context"
-	"crypto/aes"
-	"crypto/cipher"
-	"crypto/rand"
 	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -19,60 +15,27 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/fsys"
+	"github.com/llama-logs/llama/internal/seal"
 )
 
-// memoryKeys are real keys that live as long as the test.
-type memoryKeys struct {
-	mu   sync.Mutex
-	keys map[string]cipher.AEAD
-}
-
-func (m *memoryKeys) aead(name string, add bool) (cipher.AEAD, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.keys == nil {
-		m.keys = map[string]cipher.AEAD{}
+// keyring opens a keyring in memory.
+func keyring(t testing.TB) *seal.Keyring {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "master.key")
+	if _, err := seal.CreateKeyFile(file); err != nil {
+		t.Fatal(err)
 	}
-	if m.keys[name] == nil && !add {
-		return nil, errors.New("no key " + name)
-	}
-	if m.keys[name] == nil {
-		key := make([]byte, 32)
-		rand.Read(key)
-		block, err := aes.NewCipher(key)
-		if err != nil {
-			return nil, err
-		}
-		if m.keys[name], err = cipher.NewGCMWithRandomNonce(block); err != nil {
-			return nil, err
-		}
-	}
-	return m.keys[name], nil
-}
-
-func (m *memoryKeys) Seal(name string, plain, context []byte) ([]byte, error) {
-	a, err := m.aead(name, true)
+	master, err := seal.OpenKeyFile(file)
 	if err != nil {
-		return nil, err
+		t.Fatal(err)
 	}
-	return a.Seal(nil, nil, plain, context), nil
-}
-
-func (m *memoryKeys) Unseal(name string, sealed, context []byte) ([]byte, error) {
-	a, err := m.aead(name, false)
+	ring, err := seal.OpenKeyring(fsys.NewMem(), "keyring", master)
 	if err != nil {
-		return nil, err
+		t.Fatal(err)
 	}
-	return a.Open(nil, nil, sealed, context)
-}
-
-func (m *memoryKeys) Destroy(names ...string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, n := range names {
-		delete(m.keys, n)
-	}
-	return nil
+	t.Cleanup(func() { ring.Close() })
+	return ring
 }
 
 func open(t *testing.T) (*Store, string) {
@@ -81,7 +44,7 @@ func open(t *testing.T) (*Store, string) {
 	if err := os.Mkdir(filepath.Dir(file), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	s, err := Open(t.Context(), file, &memoryKeys{})
+	s, err := Open(t.Context(), file, keyring(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -291,8 +254,7 @@ func TestSweepDeletesWhatIsOverAndItsKey(t *testing.T) {
 	if got := collect(t, s.Chunks(ctx, later, 0)); len(got) != 1 {
 		t.Errorf("the other's result: got %v, want one chunk", got)
 	}
-	keys := s.keys.(*memoryKeys)
-	if _, err := keys.aead(keyFor(over.Expires), false); err == nil {
+	if _, there := s.keys.Find(keyFor(over.Expires)); there {
 		t.Error("the key of the day that is over is still there")
 	}
 }
@@ -396,7 +358,7 @@ func seq[T any](all []T, err error) func(func(T, error) bool) {
 }
 
 func BenchmarkAddQuery(b *testing.B) {
-	s, err := Open(context.Background(), filepath.Join(b.TempDir(), "central.db"), &memoryKeys{})
+	s, err := Open(context.Background(), filepath.Join(b.TempDir(), "central.db"), keyring(b))
 	if err != nil {
 		b.Fatal(err)
 	}
