@@ -1,0 +1,116 @@
+package api
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/auth"
+)
+
+type contextKey int
+
+const (
+	identityKey contextKey = iota
+	peerKey
+	endingKey
+)
+
+// peer is what a handler may know of the connection.
+type peer struct {
+	address string // without port
+	secure  bool   // TLS
+}
+
+func peerOf(ctx context.Context) peer {
+	p, _ := ctx.Value(peerKey).(peer)
+	return p
+}
+
+// identityOf returns who asks. Invariant: it is never nil behind a route that
+// needs more than Anyone.
+func identityOf(ctx context.Context) *auth.Identity {
+	who, _ := ctx.Value(identityKey).(*auth.Identity)
+	return who
+}
+
+// admit is the middleware of every route: it lets through who may call it and
+// renews their token.
+func (s *Server) admit(ctx huma.Context, next func(huma.Context)) {
+	r, w := humago.Unwrap(ctx)
+	address, _, _ := net.SplitHostPort(r.RemoteAddr)
+	ctx = huma.WithValue(ctx, peerKey, peer{address: address, secure: r.TLS != nil})
+	w.Header().Set("Cache-Control", "no-store")
+	permission, _ := ctx.Operation().Metadata[permissionKey].(auth.Permission)
+	if permission == auth.Anyone {
+		next(ctx)
+		return
+	}
+	who, err := s.identify(ctx.Context(), w, r)
+	if err == nil && !who.MayAnywhere(permission) {
+		err = refusal(who)
+	}
+	if err != nil {
+		writeProblem(w, s.problem(r.Context(), err))
+		return
+	}
+	next(huma.WithValue(ctx, identityKey, who))
+}
+
+// identify finds out who asks: a program by its header, a page by its cookie.
+func (s *Server) identify(ctx context.Context, w http.ResponseWriter, r *http.Request) (*auth.Identity, error) {
+	token, byHeader := bearer(r)
+	if !byHeader {
+		c, err := r.Cookie(cookieName)
+		if err != nil {
+			return nil, llama.Errorf(llama.Unauthorized, "sign in first")
+		}
+		if !safe(r.Method) && !fromPage(r) {
+			return nil, llama.Errorf(llama.Forbidden, "a request with a cookie must come from the page: its Origin is missing")
+		}
+		token = c.Value
+	}
+	who, renewed, err := s.Users.Check(ctx, token)
+	if err != nil || renewed == "" {
+		return who, err
+	}
+	if byHeader {
+		w.Header().Set(tokenHeader, renewed)
+	} else {
+		c := cookie(ctx, renewed, who.Expires)
+		http.SetCookie(w, &c)
+	}
+	return who, nil
+}
+
+func bearer(r *http.Request) (token string, ok bool) {
+	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
+	return strings.TrimSpace(token), ok && strings.EqualFold(scheme, "Bearer")
+}
+
+func refusal(who *auth.Identity) error {
+	if who.MustChangePassword {
+		return llama.Errorf(llama.Forbidden, "change your password first")
+	}
+	return llama.Errorf(llama.Forbidden, "your roles do not allow this")
+}
+
+// may asks for a permission on each of targets.
+func may(ctx context.Context, p auth.Permission, targets []string) error {
+	who := identityOf(ctx)
+	for _, t := range targets {
+		if !who.May(p, t) {
+			return llama.Errorf(llama.Forbidden, "your roles do not allow this on target %q", t)
+		}
+	}
+	return nil
+}
+
+// mayAll is may as a question, for lists that leave out what one may not see.
+func mayAll(ctx context.Context, p auth.Permission, targets []string) bool {
+	return may(ctx, p, targets) == nil
+}

@@ -1,0 +1,87 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"github.com/llama-logs/llama"
+)
+
+// What the handlers call. Errors a person may see are *llama.Error; a query that
+// is wrong is a *query.Error, which says where.
+
+// Queries asks queries and knows those that were asked.
+type Queries interface {
+	// Submit asks a query; it returns once the query is safe.
+	Submit(ctx context.Context, q Question) (Query, error)
+	// Query returns a query, or NotFound.
+	Query(ctx context.Context, id string) (Query, error)
+	List(ctx context.Context, f QueryFilter) (QueryPage, error)
+	// Cancel ends a query. One that has ended is left as it is.
+	Cancel(ctx context.Context, id string) error
+}
+
+// Results reads what queries found.
+type Results interface {
+	// Rows hands on the rows of a query that there are so far, from offset on,
+	// at most limit of them; 0 is all. It returns emit's error if there is one.
+	// The fields are emit's to read until it returns.
+	Rows(ctx context.Context, id string, offset, limit int64, emit func([]llama.Field) error) error
+	// Watch calls emit with the query as it is, then with all that changes, and
+	// returns nil after the final state. The rows before from are left out.
+	Watch(ctx context.Context, id string, from int64, emit func(Change) error) error
+}
+
+// Tail follows what arrives on nodes.
+type Tail interface {
+	// Tail calls emit with events that match as they arrive, until ctx ends. The
+	// first Arrival may be empty: it says that following has begun.
+	Tail(ctx context.Context, f Following, emit func(Arrival) error) error
+}
+
+// Nodes knows targets and what their nodes hold.
+type Nodes interface {
+	Targets(ctx context.Context) ([]Target, error)
+	// Collections returns those of one target, or of all when it is empty.
+	Collections(ctx context.Context, target string) ([]Collection, error)
+	Statistics(ctx context.Context) (Statistics, error)
+}
+
+// Question is a submission whose times and targets have been settled.
+type Question struct {
+	Text     string
+	Language string
+	Name     string
+	User     string
+	Targets  []string  // never empty
+	From, To time.Time // zero is open
+	Limit    int64     // 0 is the server's own
+}
+
+// QueryFilter says which queries to list.
+type QueryFilter struct {
+	State string // empty is any
+	After string // QueryPage.Next of the page before
+	Limit int
+}
+
+// Change is what happened to a query: exactly one of its parts is there.
+type Change struct {
+	Query    *Query    // its state or a task's changed
+	Progress *Progress // it came further
+	Rows     [][]llama.Field
+	Offset   int64 // the number of the first of Rows
+}
+
+// Following says what to follow.
+type Following struct {
+	Query   string // filters only
+	User    string
+	Targets []string // never empty
+}
+
+// Arrival is what came while following.
+type Arrival struct {
+	Rows [][]llama.Field
+	Lost int64 // events left out before Rows
+}

@@ -1,0 +1,206 @@
+package api
+
+import (
+	"bufio"
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/llama-logs/llama"
+)
+
+// Bounds of one page of rows.
+const (
+	defaultPageRows = 1000
+	maxPageRows     = 10_000
+	maxPageBytes    = 16 << 20 // a page ends early here, after one row at least
+)
+
+type rowsRequest struct {
+	queryRef
+	Format      string `query:"format" enum:"json,ndjson,csv" default:"json" doc:"json is one page; ndjson and csv stream all rows as a file."`
+	Offset      int64  `query:"offset" minimum:"0" default:"0" doc:"How many rows to leave out at the beginning."`
+	Limit       int64  `query:"limit" minimum:"0" default:"0" doc:"The most rows wanted. For json at most 10000, and 1000 when absent or 0; a page of large rows may be shorter. For ndjson and csv 0 is all."`
+	Spreadsheet bool   `query:"spreadsheet" default:"false" doc:"For csv: put an apostrophe before text that a spreadsheet would take for a formula (=, +, -, @). Without it values are as they are."`
+}
+
+// rows answers GET /query/{uuid}/rows.
+func (s *Server) rows(ctx context.Context, in *rowsRequest) (*huma.StreamResponse, error) {
+	q, err := s.readable(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	switch in.Format {
+	case "ndjson":
+		return s.export(q, "application/x-ndjson", "ndjson", func(ctx context.Context, w *bufio.Writer) error {
+			return s.writeNDJSON(ctx, w, in)
+		}), nil
+	case "csv":
+		return s.export(q, "text/csv; charset=utf-8; header=present", "csv", func(ctx context.Context, w *bufio.Writer) error {
+			return s.writeCSV(ctx, w, q, in)
+		}), nil
+	}
+	return s.rowPage(ctx, q, in)
+}
+
+// errPageFull ends the reading of rows.
+var errPageFull = errors.New("page is full")
+
+// rowPage reads the whole page before it answers, so that an error is a problem.
+func (s *Server) rowPage(ctx context.Context, q Query, in *rowsRequest) (*huma.StreamResponse, error) {
+	limit := in.Limit
+	switch {
+	case limit == 0:
+		limit = defaultPageRows
+	case limit > maxPageRows:
+		return nil, llama.Errorf(llama.TooLarge, "limit is %d; a page has at most %d rows, and format=ndjson has them all", limit, maxPageRows)
+	}
+	page := []byte(`{"rows":[`)
+	first := true
+	err := s.Results.Rows(ctx, q.ID, in.Offset, limit, func(row []llama.Field) error {
+		if !first {
+			page = append(page, ',')
+		}
+		first = false
+		page = llama.AppendFlat(page, row)
+		if len(page) > maxPageBytes {
+			return errPageFull
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, errPageFull) {
+		return nil, err
+	}
+	page = append(page, `],"total":`...)
+	page = strconv.AppendInt(page, q.Rows, 10)
+	page = fmt.Appendf(page, `,"complete":%t}`, Ended(q.State))
+	return &huma.StreamResponse{Body: func(hc huma.Context) {
+		hc.SetHeader("Content-Type", "application/json")
+		hc.BodyWriter().Write(page) // best effort: the peer may be gone
+	}}, nil
+}
+
+// export streams a file. An error before its first bytes is a problem; a later
+// one breaks the connection, so that nobody takes a part for the whole.
+func (s *Server) export(q Query, contentType, extension string, write func(context.Context, *bufio.Writer) error) *huma.StreamResponse {
+	return &huma.StreamResponse{Body: func(hc huma.Context) {
+		r, w := humago.Unwrap(hc)
+		control := http.NewResponseController(w)
+		control.SetReadDeadline(time.Time{}) // an export may outlast the server's
+		out := &exportWriter{w: w, control: control, header: func(h http.Header) {
+			h.Set("Content-Type", contentType)
+			h.Set("Content-Disposition", fmt.Sprintf(`attachment; filename="llama-%s.%s"`, q.ID, extension))
+		}}
+		buffered := bufio.NewWriterSize(out, 64<<10)
+		err := write(r.Context(), buffered)
+		if err == nil {
+			err = buffered.Flush()
+		}
+		switch {
+		case err != nil && out.begun:
+			s.problem(r.Context(), err) // logs it
+			panic(http.ErrAbortHandler)
+		case err != nil:
+			writeProblem(w, s.problem(r.Context(), err))
+		case !out.begun:
+			out.Write(nil) // no rows: an empty file
+		}
+	}}
+}
+
+// exportWriter sends the headers before the first bytes and gives the peer time
+// for each write, not for all.
+type exportWriter struct {
+	w       http.ResponseWriter
+	control *http.ResponseController
+	header  func(http.Header)
+	begun   bool
+}
+
+func (e *exportWriter) Write(b []byte) (int, error) {
+	if !e.begun {
+		e.begun = true
+		e.header(e.w.Header())
+	}
+	e.control.SetWriteDeadline(time.Now().Add(writePatience))
+	return e.w.Write(b)
+}
+
+func (s *Server) writeNDJSON(ctx context.Context, w *bufio.Writer, in *rowsRequest) error {
+	var line []byte
+	return s.Results.Rows(ctx, in.ID, in.Offset, in.Limit, func(row []llama.Field) error {
+		line = append(llama.AppendFlat(line[:0], row), '\n')
+		_, err := w.Write(line)
+		return err
+	})
+}
+
+// writeCSV writes RFC 4180 with a header line.
+func (s *Server) writeCSV(ctx context.Context, w io.Writer, q Query, in *rowsRequest) error {
+	columns, err := s.columns(ctx, q, in)
+	if err != nil {
+		return err
+	}
+	out := csv.NewWriter(w)
+	out.UseCRLF = true
+	if err := out.Write(columns); err != nil {
+		return err
+	}
+	place := map[string]int{}
+	for i, name := range columns {
+		place[name] = i
+	}
+	cells := make([]string, len(columns))
+	err = s.Results.Rows(ctx, in.ID, in.Offset, in.Limit, func(row []llama.Field) error {
+		clear(cells)
+		for _, f := range row {
+			if i, ok := place[f.Name]; ok {
+				cells[i] = cell(f, in.Spreadsheet)
+			}
+		}
+		return out.Write(cells)
+	})
+	out.Flush()
+	return errors.Join(err, out.Error())
+}
+
+// columns returns the header of a CSV file. A query that has not ended may not
+// know its columns yet; then its rows are read once for their names.
+func (s *Server) columns(ctx context.Context, q Query, in *rowsRequest) ([]string, error) {
+	if len(q.Columns) > 0 && Ended(q.State) {
+		return q.Columns, nil
+	}
+	columns := slices.Clone(q.Columns)
+	known := map[string]bool{}
+	for _, name := range columns {
+		known[name] = true
+	}
+	err := s.Results.Rows(ctx, in.ID, in.Offset, in.Limit, func(row []llama.Field) error {
+		for _, f := range row {
+			if !known[f.Name] {
+				known[f.Name] = true
+				columns = append(columns, strings.Clone(f.Name))
+			}
+		}
+		return nil
+	})
+	return columns, err
+}
+
+// cell is a field's text. Spreadsheets run what begins like a formula, and logs
+// hold what strangers wrote.
+func cell(f llama.Field, spreadsheet bool) string {
+	if spreadsheet && f.Kind != llama.Number && f.Value != "" && strings.ContainsRune("=+-@\t\r", rune(f.Value[0])) {
+		return "'" + f.Value
+	}
+	return f.Value
+}

@@ -1,0 +1,136 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+)
+
+// writePatience is how long a peer may take to accept one write of a stream.
+const writePatience = 30 * time.Second
+
+// A stream sends server-sent events. Its methods may be called by many at once.
+type stream struct {
+	mu      sync.Mutex
+	begun   bool
+	w       http.ResponseWriter
+	control *http.ResponseController
+}
+
+// events answers with what run sends, until run returns, the peer goes or the
+// server ends. An error of run before its first event is a problem like any
+// other; later ones are told in the event end, which last fills otherwise.
+func (s *Server) events(run func(context.Context, *stream) error, last func() End) *huma.StreamResponse {
+	return &huma.StreamResponse{Body: func(hc huma.Context) {
+		r, w := humago.Unwrap(hc)
+		st := &stream{w: w, control: http.NewResponseController(w)}
+		st.control.SetReadDeadline(time.Time{}) // the server's is for requests, and would end us
+		ctx, cancel := untilEnding(hc.Context())
+		var live sync.WaitGroup
+		live.Go(func() { st.keepAlive(ctx, cancel, s.KeepAlive) })
+		err := run(ctx, st)
+		cancel()
+		live.Wait()
+		switch {
+		case r.Context().Err() != nil: // nobody listens
+		case err != nil && !st.begun:
+			writeProblem(w, s.problem(r.Context(), err))
+		case err != nil:
+			end := last()
+			end.Error = s.problem(r.Context(), err).Detail
+			st.send("end", "", end)
+		default:
+			st.send("end", "", last())
+		}
+	}}
+}
+
+// untilEnding returns a context that ends with ctx or when the server does.
+func untilEnding(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	server, ok := ctx.Value(endingKey).(context.Context)
+	if !ok {
+		return ctx, cancel
+	}
+	stop := context.AfterFunc(server, cancel)
+	return ctx, func() { stop(); cancel() }
+}
+
+// keepAlive sends a comment whenever nothing may have been sent for a while, so
+// that proxies and peers can tell a quiet stream from a dead one.
+func (st *stream) keepAlive(ctx context.Context, cancel context.CancelFunc, every time.Duration) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := st.write([]byte(": alive\n\n")); err != nil {
+				cancel()
+				return
+			}
+		}
+	}
+}
+
+// begin sends the headers, so that the peer knows that it is heard.
+func (st *stream) begin() error { return st.write(nil) }
+
+// send sends one event. The id is what a peer that lost its connection says it
+// has; an empty one is left out.
+func (st *stream) send(event, id string, data any) error {
+	text, err := json.Marshal(data)
+	if err != nil {
+		return err
+	}
+	return st.sendText(event, id, text)
+}
+
+// sendText is send for data that is encoded: one line of JSON.
+func (st *stream) sendText(event, id string, data []byte) error {
+	var b bytes.Buffer
+	b.WriteString("event: " + event + "\n")
+	if id != "" {
+		b.WriteString("id: " + id + "\n")
+	}
+	b.WriteString("data: ")
+	b.Write(data)
+	b.WriteString("\n\n")
+	return st.write(b.Bytes())
+}
+
+func (st *stream) write(b []byte) error {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if !st.begun {
+		st.begun = true
+		h := st.w.Header()
+		h.Set("Content-Type", "text/event-stream")
+		h.Set("X-Accel-Buffering", "no") // nginx would hold events back
+		st.w.WriteHeader(http.StatusOK)
+	}
+	// Without a deadline in the connection below, as in tests, writes just wait.
+	st.control.SetWriteDeadline(time.Now().Add(writePatience))
+	if _, err := st.w.Write(b); err != nil {
+		return err
+	}
+	return st.control.Flush()
+}
+
+// offset reads the id of the last event a peer has seen, for events whose ids
+// count rows.
+func offset(lastEventID string) int64 {
+	n, err := strconv.ParseInt(lastEventID, 10, 64)
+	if err != nil || n < 0 {
+		return 0 // not one of ours: from the beginning
+	}
+	return n
+}

@@ -1,0 +1,96 @@
+package api
+
+import (
+	"context"
+	"slices"
+
+	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/auth"
+)
+
+// targetList is the answer to GET /targets.
+type targetList struct {
+	Targets []Target `json:"targets" nullable:"false" doc:"The targets one may see, by name."`
+}
+
+type targetsResponse struct{ Body targetList }
+
+// targets answers GET /targets.
+func (s *Server) targets(ctx context.Context, _ *struct{}) (*targetsResponse, error) {
+	all, err := s.Nodes.Targets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all = slices.DeleteFunc(all, func(t Target) bool { return !identityOf(ctx).May(auth.ReadTargets, t.Name) })
+	return &targetsResponse{Body: targetList{Targets: filled(all)}}, nil
+}
+
+type collectionsRequest struct {
+	Target string `query:"target" maxLength:"128" example:"local" doc:"Only those of this target."`
+}
+
+// collectionList is the answer to GET /collections.
+type collectionList struct {
+	Collections []Collection `json:"collections" nullable:"false" doc:"The collections, by target and name."`
+}
+
+type collectionsResponse struct{ Body collectionList }
+
+// collections answers GET /collections.
+func (s *Server) collections(ctx context.Context, in *collectionsRequest) (*collectionsResponse, error) {
+	if in.Target != "" {
+		if err := may(ctx, auth.ReadTargets, []string{in.Target}); err != nil {
+			return nil, err
+		}
+	}
+	all, err := s.Nodes.Collections(ctx, in.Target)
+	if err != nil {
+		return nil, err
+	}
+	all = slices.DeleteFunc(all, func(c Collection) bool { return !identityOf(ctx).May(auth.ReadTargets, c.Target) })
+	return &collectionsResponse{Body: collectionList{Collections: filled(all)}}, nil
+}
+
+type statisticsResponse struct{ Body Statistics }
+
+// statistics answers GET /statistics: sums over all targets, so they are for
+// those who may see all.
+func (s *Server) statistics(ctx context.Context, _ *struct{}) (*statisticsResponse, error) {
+	if !identityOf(ctx).May(auth.ReadTargets, "") {
+		return nil, refusal(identityOf(ctx))
+	}
+	sums, err := s.Nodes.Statistics(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &statisticsResponse{Body: sums}, nil
+}
+
+// askable returns the targets a question goes to: those named, if one may ask
+// them all, or else all that one may ask.
+func (s *Server) askable(ctx context.Context, p auth.Permission, named []string) ([]string, error) {
+	if len(named) > 0 {
+		return named, may(ctx, p, named)
+	}
+	all, err := s.Nodes.Targets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range all {
+		if identityOf(ctx).May(p, t.Name) {
+			named = append(named, t.Name)
+		}
+	}
+	if len(named) == 0 {
+		return nil, llama.Errorf(llama.Conflict, "there is no target to ask: no node has joined yet")
+	}
+	return named, nil
+}
+
+// filled is s, never nil: JSON lists are lists even when they are empty.
+func filled[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}
