@@ -10,7 +10,7 @@ import (
 )
 
 type eventsRequest struct {
-	queryRef
+	ID          string `path:"uuid" format:"uuid" doc:"The query's id."`
 	LastEventID string `header:"Last-Event-ID" maxLength:"20" doc:"The id of the last event seen; the rows up to it are not sent again."`
 }
 
@@ -48,7 +48,7 @@ func sendChange(st *stream, c Change) error {
 
 type tailRequest struct {
 	Query   string   `query:"query" maxLength:"65536" example:"_collection:sshd error" doc:"What to follow: filters only, no pipes. Without it, everything."`
-	Targets []string `query:"targets" maxItems:"1000" doc:"Names of the targets to follow, separated by commas; all that one may follow when absent."`
+	Targets []string `query:"targets" nullable:"false" maxItems:"1000" doc:"Names of the targets to follow, separated by commas; all that one may follow when absent."`
 }
 
 // tail answers GET /tail.

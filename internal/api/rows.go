@@ -26,7 +26,7 @@ const (
 )
 
 type rowsRequest struct {
-	queryRef
+	ID          string `path:"uuid" format:"uuid" doc:"The query's id."`
 	Format      string `query:"format" enum:"json,ndjson,csv" default:"json" doc:"json is one page; ndjson and csv stream all rows as a file."`
 	Offset      int64  `query:"offset" minimum:"0" default:"0" doc:"How many rows to leave out at the beginning."`
 	Limit       int64  `query:"limit" minimum:"0" default:"0" doc:"The most rows wanted. For json at most 10000, and 1000 when absent or 0; a page of large rows may be shorter. For ndjson and csv 0 is all."`

@@ -225,7 +225,7 @@ type Lost struct {
 
 // End is the data of the event end, the last of its stream.
 type End struct {
-	State string `json:"state,omitempty" doc:"The final state of the query."`
+	State string `json:"state,omitempty" enum:"queued,delivered,running,done,partial,failed,refused,cancelled,expired" doc:"The state of the query; absent in a tail."`
 	Error string `json:"error,omitempty" doc:"Why the stream ended early."`
 }
 
