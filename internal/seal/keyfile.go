@@ -59,8 +59,11 @@ func CreateKeyFile(path string) (created bool, err error) {
 }
 
 func createKeyFile(dir fsys.FS, name string) (created bool, err error) {
-	if exists(dir, name) {
-		return false, nil
+	if there, err := exists(dir, name); err != nil {
+		return false, err
+	} else if there {
+		// Whoever made it may have been killed before it was durable.
+		return false, dir.SyncDir(".")
 	}
 	lock, err := dir.Lock(name + ".lock")
 	if err != nil {
@@ -70,15 +73,18 @@ func createKeyFile(dir fsys.FS, name string) (created bool, err error) {
 		// Removing a lock is safe here only since all look again once they have it.
 		err = errors.Join(err, dir.Remove(name+".lock"), lock.Close())
 	}()
-	if exists(dir, name) {
-		return false, nil
+	if there, err := exists(dir, name); there || err != nil {
+		return false, errors.Join(err, dir.SyncDir("."))
 	}
 	return true, fsys.Replace(dir, name, encodeKeyFile(NewKey()))
 }
 
-func exists(dir fsys.FS, name string) bool {
+func exists(dir fsys.FS, name string) (bool, error) {
 	_, err := dir.Stat(name)
-	return !errors.Is(err, fs.ErrNotExist)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // OpenKeyFile reads a key file. It refuses one that others than its owner may

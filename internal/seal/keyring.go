@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"path"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -45,8 +46,10 @@ func OpenKeyring(disk fsys.FS, name string, m Master) (*Keyring, error) {
 		err = k.create(m)
 	} else if err != nil {
 		err = fmt.Errorf("open the keyring %s: %w", name, err)
-	} else {
-		err = k.decode(data, m)
+	} else if err = k.decode(data, m); err == nil {
+		// A process that was killed may have renamed the file and not synced its
+		// folder: then keys are seen here that a power cut would still take.
+		err = disk.SyncDir(path.Dir(name))
 	}
 	if err != nil {
 		return nil, err
