@@ -18,6 +18,9 @@ type Block struct {
 	// Load decodes the column called name. It returns nil when no row has it.
 	// Calls may come at once and repeat; what was decoded is kept.
 	Load func(name string) (*Column, error)
+	// Ingested decodes event.ingested as times, which Load gives as text. Nil in
+	// a block without them.
+	Ingested func() ([]llama.Time, error)
 }
 
 // Rows is the number of events.

@@ -1,0 +1,189 @@
+package column
+
+import (
+	"hash/maphash"
+	"slices"
+	"sort"
+
+	"github.com/llama-logs/llama"
+)
+
+// Cells is a column while it grows. What was added is never changed, except the
+// newest row, so a view of the rows before stays good while more are added.
+type Cells struct {
+	name   string
+	rows   []uint16 // the rows that have it; nil while all have had it
+	codes  []uint32 // one for each row that has it
+	values []string
+	kinds  []llama.Kind // nil while all are strings
+
+	// The dictionary is a hash table with linear probing: the upper half of the
+	// hash and the code, 0 when free. It is dropped when most values are new.
+	table    []uint64
+	seed     maphash.Seed
+	distinct bool
+}
+
+const (
+	minTable = 16
+	// judgeAt is the number of values after which a column may be found to be
+	// of mostly distinct values, and no longer be looked up.
+	judgeAt = 512
+)
+
+// Name returns the column's name.
+func (c *Cells) Name() string { return c.name }
+
+// set gives row, the newest one, a value. It returns how many bytes of memory
+// that took, without the bytes of the value.
+func (c *Cells) set(row int, value string, kind llama.Kind) int {
+	code, taken := c.code(value, kind)
+	n := len(c.codes)
+	switch {
+	case c.rows == nil && n == row:
+		c.codes = append(c.codes, code)
+		return taken + 4
+	case c.last() == row:
+		c.codes[n-1] = code // named twice in one event: the last counts
+		return taken
+	case c.rows == nil:
+		c.rows = make([]uint16, n, n+minTable)
+		for i := range c.rows {
+			c.rows[i] = uint16(i)
+		}
+		taken += 2 * n
+	}
+	c.rows = append(c.rows, uint16(row))
+	c.codes = append(c.codes, code)
+	return taken + 6
+}
+
+// last returns the newest row that has the column, or -1.
+func (c *Cells) last() int {
+	if c.rows == nil {
+		return len(c.codes) - 1
+	}
+	return int(c.rows[len(c.rows)-1])
+}
+
+// code returns the code of a value.
+func (c *Cells) code(value string, kind llama.Kind) (code uint32, taken int) {
+	if c.distinct {
+		return c.add(value, kind), 16
+	}
+	if n := len(c.values); n > 0 && c.is(n-1, value, kind) {
+		return uint32(n), 0 // the same as the newest: no hash is needed
+	}
+	if 2*len(c.values) >= len(c.table) {
+		taken = c.grow()
+		if c.distinct {
+			return c.add(value, kind), 16
+		}
+	}
+	hash := maphash.String(c.seed, value)
+	mask := uint64(len(c.table) - 1)
+	for at := hash & mask; ; at = (at + 1) & mask {
+		slot := c.table[at]
+		if slot == 0 {
+			code = c.add(value, kind)
+			c.table[at] = hash&^0xffffffff | uint64(code)
+			return code, taken + 16
+		}
+		if slot>>32 == hash>>32 && c.is(int(uint32(slot))-1, value, kind) {
+			return uint32(slot), taken
+		}
+	}
+}
+
+// is reports whether the i-th value is value of kind.
+func (c *Cells) is(i int, value string, kind llama.Kind) bool {
+	if c.values[i] != value {
+		return false
+	}
+	return c.kinds == nil && kind == llama.String || c.kinds != nil && c.kinds[i] == kind
+}
+
+// add puts a value at the end of the dictionary.
+func (c *Cells) add(value string, kind llama.Kind) uint32 {
+	if c.kinds == nil && kind != llama.String {
+		c.kinds = make([]llama.Kind, len(c.values), len(c.values)+minTable)
+	}
+	c.values = append(c.values, value)
+	if c.kinds != nil {
+		c.kinds = append(c.kinds, kind)
+	}
+	return uint32(len(c.values))
+}
+
+// grow doubles the table, or drops it when looking up has been of little use.
+func (c *Cells) grow() (taken int) {
+	if len(c.values) >= judgeAt && 10*len(c.values) > 9*len(c.codes) {
+		taken = -8 * len(c.table)
+		c.distinct, c.table = true, nil
+		return taken
+	}
+	if c.table == nil {
+		c.seed = maphash.MakeSeed()
+	}
+	old := c.table
+	c.table = make([]uint64, max(minTable, 2*len(old)))
+	mask := uint64(len(c.table) - 1)
+	for i, value := range c.values {
+		hash := maphash.String(c.seed, value)
+		at := hash & mask
+		for c.table[at] != 0 {
+			at = (at + 1) & mask
+		}
+		c.table[at] = hash&^0xffffffff | uint64(i+1)
+	}
+	return 8 * (len(c.table) - len(old))
+}
+
+// view is the state of Cells at some row. It shares their memory.
+type view struct {
+	name   string
+	rows   []uint16
+	codes  []uint32
+	values []string // those of later rows may be among them
+	kinds  []llama.Kind
+	cut    bool
+}
+
+// view returns c as it was with rows rows.
+func (c *Cells) view(rows int) view {
+	n := len(c.codes)
+	if c.rows == nil {
+		n = min(n, rows)
+	} else if c.last() >= rows {
+		n = sort.Search(len(c.rows), func(i int) bool { return int(c.rows[i]) >= rows })
+	}
+	v := view{name: c.name, codes: c.codes[:n:n], values: slices.Clip(c.values), kinds: slices.Clip(c.kinds)}
+	if c.rows != nil {
+		v.rows = c.rows[:n:n]
+	}
+	v.cut = n < len(c.codes)
+	return v
+}
+
+// column returns v as a Column of rows rows.
+func (v *view) column(rows int) *Column {
+	c := &Column{Name: v.name, Codes: v.codes, Values: v.values, Kinds: v.kinds}
+	if v.cut {
+		used := slices.Max(v.codes)
+		c.Values = c.Values[:used]
+		if c.Kinds != nil {
+			c.Kinds = c.Kinds[:used]
+		}
+	}
+	if v.rows == nil && len(v.codes) == rows {
+		return c
+	}
+	c.Codes = make([]uint32, rows)
+	if v.rows == nil {
+		copy(c.Codes, v.codes)
+	}
+	for i, row := range v.rows {
+		c.Codes[row] = v.codes[i]
+	}
+	return c
+}
