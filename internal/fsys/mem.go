@@ -243,7 +243,7 @@ func (m *Mem) List(name string) ([]string, error) {
 	case !n.isDir():
 		return nil, fail("list", name, syscall.ENOTDIR)
 	}
-	names := slices.Sorted(maps.Keys(n.names))
+	names := slices.Collect(maps.Keys(n.names))
 	for i, s := range names {
 		if n.names[s].isDir() {
 			names[i] += "/"

@@ -216,7 +216,7 @@ func (k *Keyring) AddSlot(m Master) error {
 	return nil
 }
 
-// RemoveSlot takes m the right to open the keyring. The last slot stays. Who has
+// RemoveSlot takes from m the right to open the keyring. The last slot stays. Who has
 // an old copy of the file can still open that with m.
 func (k *Keyring) RemoveSlot(m Master) error {
 	k.mu.Lock()

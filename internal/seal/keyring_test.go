@@ -2,8 +2,10 @@ package seal
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"slices"
 	"strings"
 	"sync"
@@ -162,6 +164,23 @@ func TestChangedFileIsRefused(t *testing.T) {
 		refused(fmt.Sprintf("cut at %d", i), data[:i])
 	}
 	refused("a byte more", append(bytes.Clone(data), 0))
+}
+
+// TestForgedFileIsRefused changes bytes and makes the CRC right again, so that
+// only authentication stands against it.
+func TestForgedFileIsRefused(t *testing.T) {
+	t.Parallel()
+	disk, m := fsys.NewMem(), master("m")
+	key(t, open(t, disk, m), "a")
+	data := raw(t, disk)
+	for i := range len(data) - 4 {
+		forged := bytes.Clone(data[:len(data)-4])
+		forged[i] ^= 1
+		forged = binary.BigEndian.AppendUint32(forged, crc32.Checksum(forged, castagnoli))
+		if err := new(Keyring).decode(forged, m); err == nil {
+			t.Errorf("byte %d of %d may be changed", i, len(data))
+		}
+	}
 }
 
 func TestBodyOfAnotherKeyringIsRefused(t *testing.T) {
@@ -349,6 +368,10 @@ func FuzzKeyring(f *testing.F) {
 	f.Add(raw(f, disk))
 	f.Add([]byte(magic + "\x01"))
 	f.Fuzz(func(t *testing.T, data []byte) {
+		if len(data) > 4 { // or hardly any input would get behind the CRC
+			data = data[:len(data)-4]
+			data = binary.BigEndian.AppendUint32(data, crc32.Checksum(data, castagnoli))
+		}
 		r, err := decodeRing(data)
 		if err == nil && len(r.head)+4+len(r.body)+4 != len(data) {
 			t.Errorf("%d bytes of head and %d of body in %d", len(r.head), len(r.body), len(data))
