@@ -57,9 +57,10 @@ type Accounts interface {
 // Sessions is what the database keeps of sign-ins.
 type Sessions interface {
 	Session(ctx context.Context, id string) (Session, error)
-	// PutSession adds a session, or moves its end, and forgets those that have
-	// ended.
-	PutSession(ctx context.Context, s Session) error
+	AddSession(ctx context.Context, s Session) error
+	// MoveSession moves a session's end; it must not bring one back that was
+	// ended meanwhile.
+	MoveSession(ctx context.Context, id string, expires time.Time) error
 	// EndSession removes a session; none of that id is not an error.
 	EndSession(ctx context.Context, id string) error
 }

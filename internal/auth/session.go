@@ -39,7 +39,7 @@ func (a *Auth) SignIn(ctx context.Context, user, password, address string, kind 
 	now := time.Now()
 	s := Session{ID: randomText(16), User: account.Name, Address: address, Created: now}
 	s.Expires = a.end(s, kind, now)
-	if err := a.options.Store.PutSession(ctx, s); err != nil {
+	if err := a.options.Store.AddSession(ctx, s); err != nil {
 		return nil, "", fmt.Errorf("open session of %s: %w", user, err)
 	}
 	token, err := a.sign(s, kind, now)
@@ -97,10 +97,10 @@ func (a *Auth) renew(ctx context.Context, s *Session, c *claims, now time.Time) 
 	if left := c.ExpiresAt.Sub(now); left > a.idle(c.Kind)/2 || end.Sub(c.ExpiresAt.Time) < time.Second {
 		return "", nil
 	}
-	s.Expires = end
-	if err := a.options.Store.PutSession(ctx, *s); err != nil {
-		return "", fmt.Errorf("renew session of %s: %w", s.User, err)
+	if err := a.options.Store.MoveSession(ctx, s.ID, end); err != nil {
+		return "", orSignedOut(err)
 	}
+	s.Expires = end
 	return a.sign(*s, c.Kind, now)
 }
 
