@@ -38,14 +38,20 @@ func (c *Cells) Name() string { return c.name }
 // that took, without the bytes of the value.
 func (c *Cells) set(row int, value string, kind llama.Kind) int {
 	code, taken := c.code(value, kind)
+	return taken + c.put(row, code)
+}
+
+// put gives row, the newest one, a code, and returns how many bytes that took.
+func (c *Cells) put(row int, code uint32) int {
 	n := len(c.codes)
+	taken := 6
 	switch {
 	case c.rows == nil && n == row:
 		c.codes = append(c.codes, code)
-		return taken + 4
+		return 4
 	case c.last() == row:
 		c.codes[n-1] = code // named twice in one event: the last counts
-		return taken
+		return 0
 	case c.rows == nil:
 		c.rows = make([]uint16, n, n+minTable)
 		for i := range c.rows {
@@ -55,7 +61,7 @@ func (c *Cells) set(row int, value string, kind llama.Kind) int {
 	}
 	c.rows = append(c.rows, uint16(row))
 	c.codes = append(c.codes, code)
-	return taken + 6
+	return taken
 }
 
 // last returns the newest row that has the column, or -1.

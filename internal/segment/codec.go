@@ -1,0 +1,69 @@
+package segment
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+const (
+	stored     = 0
+	compressed = 1
+
+	// minCompress: shorter chunks are not worth the zstd frame around them.
+	minCompress = 64
+	// maxPlain bounds what a chunk or directory may grow to when it is decoded.
+	maxPlain = 256 << 20
+)
+
+// errSize says that something claims to be larger than anything written here.
+var errSize = errors.New("longer than allowed")
+
+// A Codec compresses chunks. It may be used by many at once, and many segments
+// share one, as it keeps some megabytes of tables.
+type Codec struct {
+	enc *zstd.Encoder
+	dec *zstd.Decoder
+}
+
+// NewCodec returns a Codec.
+func NewCodec() (*Codec, error) {
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithEncoderCRC(false),
+		zstd.WithEncoderConcurrency(2), zstd.WithWindowSize(4<<20))
+	if err != nil {
+		return nil, fmt.Errorf("make a compressor: %w", err)
+	}
+	dec, err := zstd.NewReader(nil, zstd.WithDecoderMaxMemory(maxPlain), zstd.WithDecoderConcurrency(0))
+	if err != nil {
+		return nil, fmt.Errorf("make a decompressor: %w", err)
+	}
+	return &Codec{enc, dec}, nil
+}
+
+// pack appends plain to dst, compressed where that is shorter.
+func (c *Codec) pack(dst, plain []byte) []byte {
+	start := len(dst)
+	if len(plain) >= minCompress {
+		dst = c.enc.EncodeAll(plain, append(dst, compressed))
+		if len(dst)-start <= len(plain) {
+			return dst
+		}
+	}
+	dst = append(dst[:start], stored)
+	return append(dst, plain...)
+}
+
+// unpack returns what was packed, in memory of its own or that of packed.
+func (c *Codec) unpack(packed []byte) ([]byte, error) {
+	if len(packed) == 0 {
+		return nil, errors.New("empty chunk")
+	}
+	switch packed[0] {
+	case stored:
+		return packed[1:], nil
+	case compressed:
+		return c.dec.DecodeAll(packed[1:], nil)
+	}
+	return nil, fmt.Errorf("compression %d is not known", packed[0])
+}

@@ -1,0 +1,199 @@
+package segment
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/column"
+)
+
+// A Directory says where the columns of each block are, and what is known of the
+// blocks without reading them. It is immutable.
+type Directory struct {
+	collection string
+	names      []string
+	blocks     []blockPlace
+}
+
+// A blockPlace is what the directory has on one block.
+type blockPlace struct {
+	stat    column.Stat
+	offset  int64  // of the first chunk; the others follow
+	piece   uint64 // number of the first chunk
+	columns []columnPlace
+}
+
+type columnPlace struct {
+	kind   uint8
+	name   uint32 // place in names
+	values uint32 // in the dictionary
+	length uint32 // of the sealed chunk
+}
+
+// Blocks returns what is known of each block.
+func (d *Directory) Blocks() []column.Stat {
+	stats := make([]column.Stat, len(d.blocks))
+	for i := range d.blocks {
+		stats[i] = d.blocks[i].stat
+	}
+	return stats
+}
+
+// Size returns about how many bytes of memory d takes.
+func (d *Directory) Size() int {
+	size := 128
+	for _, name := range d.names {
+		size += 16 + len(name)
+	}
+	for i := range d.blocks {
+		size += 144 + 16*len(d.blocks[i].columns)
+	}
+	return size
+}
+
+func (d *Directory) append(dst []byte) []byte {
+	dst = appendString(dst, d.collection)
+	dst = binary.AppendUvarint(dst, uint64(len(d.names)))
+	for _, name := range d.names {
+		dst = appendString(dst, name)
+	}
+	dst = binary.AppendUvarint(dst, uint64(len(d.blocks)))
+	for i := range d.blocks {
+		dst = d.blocks[i].append(dst)
+	}
+	return dst
+}
+
+func (b *blockPlace) append(dst []byte) []byte {
+	dst = binary.AppendUvarint(dst, uint64(b.stat.Rows))
+	dst = binary.AppendUvarint(dst, b.stat.FirstSeq)
+	dst = binary.AppendUvarint(dst, b.stat.LastSeq-b.stat.FirstSeq)
+	dst = binary.AppendVarint(dst, int64(b.stat.MinTime))
+	dst = binary.AppendUvarint(dst, uint64(b.stat.MaxTime-b.stat.MinTime))
+	dst = binary.AppendUvarint(dst, uint64(len(b.columns)))
+	for _, c := range b.columns {
+		dst = binary.AppendUvarint(dst, uint64(c.kind))
+		dst = binary.AppendUvarint(dst, uint64(c.length))
+		if c.kind == kindField {
+			dst = binary.AppendUvarint(dst, uint64(c.name))
+			dst = binary.AppendUvarint(dst, uint64(c.values))
+		}
+	}
+	return dst
+}
+
+func appendString(dst []byte, s string) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(s)))
+	return append(dst, s...)
+}
+
+// decodeDirectory reads what append wrote. The chunks lie between the header and
+// end, and the names are sorted; that is relied on later and so seen to here.
+func decodeDirectory(data []byte, end int64) (*Directory, error) {
+	r := reader{data: data}
+	d := &Directory{collection: r.string()}
+	d.names = make([]string, r.count(1))
+	for i := range d.names {
+		d.names[i] = r.string()
+	}
+	if !slices.IsSorted(d.names) {
+		return nil, errors.New("names are out of order")
+	}
+	d.blocks = make([]blockPlace, r.count(6))
+	offset, piece := int64(headerSize), uint64(firstChunk)
+	for i := range d.blocks {
+		b := &d.blocks[i]
+		b.offset, b.piece = offset, piece
+		r.block(b, len(d.names))
+		b.stat.Collection = d.collection
+		offset += b.stat.Bytes
+		piece += uint64(len(b.columns))
+		if r.failed || offset > end {
+			return nil, fmt.Errorf("block %d does not fit", i)
+		}
+	}
+	if r.failed || len(r.data) > 0 || offset != end {
+		return nil, errors.New("wrong length")
+	}
+	return d, nil
+}
+
+// A reader takes a directory apart. After the first mistake it only gives zeros.
+type reader struct {
+	data   []byte
+	failed bool
+}
+
+func (r *reader) fail() { r.data, r.failed = nil, true }
+
+func (r *reader) uvarint() uint64 {
+	v, n := binary.Uvarint(r.data)
+	if n <= 0 {
+		r.fail()
+		return 0
+	}
+	r.data = r.data[n:]
+	return v
+}
+
+// count reads a number of things that have at least size bytes each.
+func (r *reader) count(size int) int {
+	n := r.uvarint()
+	if n > uint64(len(r.data)/size) {
+		r.fail()
+		return 0
+	}
+	return int(n)
+}
+
+func (r *reader) string() string {
+	n := r.count(1)
+	s := string(r.data[:n])
+	r.data = r.data[n:]
+	return s
+}
+
+// below reads a number that is less than limit.
+func (r *reader) below(limit uint64) uint64 {
+	n := r.uvarint()
+	if n >= limit {
+		r.fail()
+		return 0
+	}
+	return n
+}
+
+func (r *reader) block(b *blockPlace, names int) {
+	b.stat.Rows = int(r.below(column.MaxRows + 1))
+	b.stat.FirstSeq = r.uvarint()
+	b.stat.LastSeq = b.stat.FirstSeq + r.uvarint()
+	minTime, n := binary.Varint(r.data)
+	if n <= 0 || b.stat.Rows == 0 || b.stat.LastSeq < b.stat.FirstSeq {
+		r.fail()
+		return
+	}
+	r.data = r.data[n:]
+	b.stat.MinTime = llama.Time(minTime)
+	b.stat.MaxTime = llama.Time(minTime + int64(r.uvarint()))
+	b.columns = make([]columnPlace, r.count(2))
+	for i := range b.columns {
+		c := &b.columns[i]
+		c.kind = uint8(r.below(kindIngested + 1))
+		c.length = uint32(r.below(maxChunk))
+		if c.kind == kindField {
+			c.name = uint32(r.below(uint64(names)))
+			c.values = uint32(r.below(column.MaxRows + 1))
+		}
+		b.stat.Bytes += int64(c.length)
+		if ordered := i >= 3 && c.kind == kindField && (i == 3 || c.name > b.columns[i-1].name); !ordered && int(c.kind) != i+1 {
+			r.fail()
+			return
+		}
+	}
+	if len(b.columns) < 3 {
+		r.fail()
+	}
+}

@@ -1,0 +1,334 @@
+package segment
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/column"
+	"github.com/llama-logs/llama/internal/fsys"
+	"github.com/llama-logs/llama/internal/seal"
+	"pgregory.net/rapid"
+)
+
+func codec(t testing.TB) *Codec {
+	c, err := NewCodec()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// block makes a block of rows events from first on, with fields that come and go.
+func block(rng *rand.Rand, first uint64, rows int) (*column.Block, []llama.Event) {
+	b := column.NewBuilder("sshd")
+	var events []llama.Event
+	for i := range rows {
+		e := llama.Event{
+			Seq: first + uint64(2*i), Collection: "sshd", Time: llama.Time(rng.Int64()), Ingested: llama.Time(1e18 + int64(i/7)),
+			Message: fmt.Sprintf("Failed password for %d\xff", rng.IntN(1000)), Source: "udp 192.0.2.7",
+		}
+		for name := range 30 {
+			if rng.IntN(name+1) == 0 {
+				e.Fields = append(e.Fields, llama.Field{Name: fmt.Sprintf("f%02d", name), Value: fmt.Sprint(rng.IntN(50 * (name + 1))), Kind: llama.Kind(name % 2)})
+			}
+		}
+		b.Add(&e)
+		events = append(events, e)
+	}
+	return b.Block(rows), events
+}
+
+// write makes a segment of blocks with the given numbers of rows.
+func write(t testing.TB, disk fsys.FS, key seal.Key, c *Codec, rows ...int) (*Segment, []llama.Event) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	w, err := Create(disk, ".", key, c, "sshd", 20000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []llama.Event
+	next := uint64(1)
+	for _, n := range rows {
+		b, events := block(rng, next, n)
+		if err := w.Append(b); err != nil {
+			t.Fatal(err)
+		}
+		next = b.Seqs[n-1] + 1
+		all = append(all, events...)
+	}
+	name, err := w.Close(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(disk, name.String(), key, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, all
+}
+
+// events reads all of a segment.
+func events(s *Segment) ([]llama.Event, error) {
+	d, err := s.Directory()
+	if err != nil {
+		return nil, err
+	}
+	var all []llama.Event
+	for i := range d.blocks {
+		b, err := s.Block(d, i)
+		if err != nil {
+			return nil, err
+		}
+		if all, err = b.Events(all, 0, b.Rows()); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+func TestSegmentGivesBackWhatWasWritten(t *testing.T) {
+	t.Parallel()
+	s, want := write(t, fsys.NewMem(), seal.NewKey(), codec(t), 100, 1, 2500)
+	got, err := events(s)
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Fatalf("error %v, events (-want +got):\n%s", err, diff)
+	}
+	if s.Rows != 2601 || s.FirstSeq != 1 || s.LastSeq != want[2600].Seq || s.Day != 20000 || s.Blocks != 3 || s.MinIngested != 1e18 {
+		t.Errorf("summary %+v", s.Summary)
+	}
+}
+
+func TestCopyAndJoinKeepEvents(t *testing.T) {
+	t.Parallel()
+	disk, key, c := fsys.NewMem(), seal.NewKey(), codec(t)
+	s, want := write(t, disk, key, c, 50, 60, 70)
+	d, err := s.Directory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := Create(disk, ".", key, c, "sshd", 20000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Copy(s, d, 0); err != nil {
+		t.Fatal(err)
+	}
+	var small []*column.Block
+	for i := 1; i < 3; i++ {
+		b, err := s.Block(d, i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		small = append(small, b)
+	}
+	if err := w.Append(column.Join(small)); err != nil {
+		t.Fatal(err)
+	}
+	name, err := w.Close(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	merged, err := Open(disk, name.String(), key, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := events(merged)
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Fatalf("error %v, events (-want +got):\n%s", err, diff)
+	}
+	if merged.Rows != s.Rows || merged.MaxTime != s.MaxTime || merged.Blocks != 2 {
+		t.Errorf("summary %+v of %+v", merged.Summary, s.Summary)
+	}
+}
+
+func TestAppendRefusesEarlierBlocks(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(1, 2))
+	w, err := Create(fsys.NewMem(), ".", seal.NewKey(), codec(t), "sshd", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, _ := block(rng, 10, 3)
+	if err := w.Append(b); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Append(b); !errors.Is(err, ErrOrder) {
+		t.Errorf("the same block again: %v", err)
+	}
+	w.Abort()
+}
+
+// TestDamageIsNamed flips bytes all over a segment: what is read is right, or the
+// error names file and offset.
+func TestDamageIsNamed(t *testing.T) {
+	t.Parallel()
+	disk, key, c := fsys.NewMem(), seal.NewKey(), codec(t)
+	s, want := write(t, disk, key, c, 40, 3)
+	data, err := fsys.ReadFile(disk, s.name, 1<<30)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := range data {
+		damaged := slices.Clone(data)
+		damaged[at] ^= 0x10
+		got, err := readBack(damaged, key, c)
+		corrupt, ok := errors.AsType[*CorruptError](err)
+		if err == nil && cmp.Equal(want, got) && at >= len(data)-12 && at < len(data)-8 {
+			continue // the four zeros
+		}
+		if !ok || corrupt.File != "damaged" || corrupt.Offset > int64(at) && at >= headerSize {
+			t.Fatalf("byte %d of %d: error %v", at, len(data), err)
+		}
+	}
+	for size := range len(data) {
+		if _, err := readBack(data[:size], key, c); err == nil {
+			t.Fatalf("cut to %d of %d bytes and read", size, len(data))
+		}
+	}
+}
+
+func readBack(data []byte, key seal.Key, c *Codec) ([]llama.Event, error) {
+	disk := fsys.NewMem()
+	if err := fsys.Replace(disk, "damaged", data); err != nil {
+		return nil, err
+	}
+	s, err := Open(disk, "damaged", key, c)
+	if err != nil {
+		return nil, err
+	}
+	return events(s)
+}
+
+// TestDamageLeavesTheRest reads the other blocks beside a damaged one.
+func TestDamageLeavesTheRest(t *testing.T) {
+	t.Parallel()
+	disk, key, c := fsys.NewMem(), seal.NewKey(), codec(t)
+	s, want := write(t, disk, key, c, 40, 40)
+	d, err := s.Directory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := fsys.ReadFile(disk, s.name, 1<<30)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[d.blocks[0].offset] ^= 1
+	if err := fsys.Replace(disk, s.name, data); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Block(d, 0); err == nil || !strings.Contains(err.Error(), "byte 24") {
+		t.Errorf("damaged block: %v", err)
+	}
+	b, err := s.Block(d, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := b.Events(nil, 0, b.Rows())
+	if err != nil || !cmp.Equal(got, want[40:]) {
+		t.Errorf("whole block: %v", err)
+	}
+}
+
+func TestCloseLeavesNothingAfterAnError(t *testing.T) {
+	t.Parallel()
+	mem := fsys.NewMem()
+	fault := fsys.NewFault(mem)
+	w, err := Create(fault, ".", seal.NewKey(), codec(t), "sshd", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, _ := block(rand.New(rand.NewPCG(1, 2)), 10, 3)
+	if err := w.Append(b); err != nil {
+		t.Fatal(err)
+	}
+	fault.Set(fsys.Plan{Only: fsys.OpSync, At: 1})
+	if _, err := w.Close(1); err == nil {
+		t.Error("Close after a failed sync says nothing")
+	}
+	if names, _ := mem.List("."); len(names) != 0 {
+		t.Errorf("left behind: %v", names)
+	}
+}
+
+func TestNameRoundTrip(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		first := rapid.Uint64Min(1).Draw(t, "first")
+		n := Name{first, rapid.Uint64Min(first).Draw(t, "last"), rapid.IntRange(1, maxGeneration).Draw(t, "generation")}
+		if got, ok := ParseName(n.String()); !ok || got != n {
+			t.Fatalf("ParseName(%s) = %v, %t", n, got, ok)
+		}
+	})
+	for _, text := range []string{"", "x", strings.Repeat("0", 48), Name{2, 1, 1}.String(), Name{1, 2, 3}.String() + ".tmp"} {
+		if n, ok := ParseName(text); ok {
+			t.Errorf("ParseName(%q) = %v", text, n)
+		}
+	}
+}
+
+func FuzzDecodeDirectory(f *testing.F) {
+	s, _ := write(f, fsys.NewMem(), seal.NewKey(), codec(f), 5, 6)
+	d, err := s.Directory()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(d.append(nil), s.end.directory)
+	f.Fuzz(func(t *testing.T, data []byte, end int64) {
+		d, err := decodeDirectory(data, end)
+		if err != nil {
+			return
+		}
+		again, err := decodeDirectory(d.append(nil), end)
+		if err != nil || !cmp.Equal(d, again, cmp.AllowUnexported(Directory{}, blockPlace{}, columnPlace{})) {
+			t.Errorf("%v: %+v is not %+v", err, again, d)
+		}
+	})
+}
+
+func FuzzDecodeTrailerAndSummary(f *testing.F) {
+	f.Add(trailer{24, 10, 88}.append(nil, nil), int64(24+10+88+32))
+	f.Add((&Summary{Rows: 1, FirstSeq: 1, LastSeq: 1, Blocks: 1}).append(nil), int64(0))
+	f.Fuzz(func(t *testing.T, data []byte, size int64) {
+		decodeTrailer(data, nil, size)
+		decodeSummary(data)
+	})
+}
+
+func FuzzUnpack(f *testing.F) {
+	c := codec(f)
+	f.Add(c.pack(nil, []byte("short")))
+	f.Add(c.pack(nil, []byte(strings.Repeat("long", 100))))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if plain, err := c.unpack(data); err == nil && len(plain) > maxPlain {
+			t.Errorf("%d bytes", len(plain))
+		}
+	})
+}
+
+func BenchmarkAppend(b *testing.B) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	blk, _ := block(rng, 1, 1<<15)
+	c := codec(b)
+	var bytes int64
+	for b.Loop() {
+		disk := fsys.NewMem()
+		w, err := Create(disk, ".", seal.NewKey(), c, "sshd", 1)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := w.Append(blk); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := w.Close(1); err != nil {
+			b.Fatal(err)
+		}
+		bytes = w.offset
+	}
+	b.ReportMetric(float64(b.N)*float64(blk.Rows())/b.Elapsed().Seconds(), "events/s")
+	b.ReportMetric(float64(bytes)/float64(blk.Rows()), "bytes/event")
+}
