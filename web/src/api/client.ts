@@ -1,0 +1,101 @@
+import { problemOf } from './problem'
+import { serverEvents } from './stream'
+import type { Ask, Collection, Progress, Query, QueryEvent, RowPage, Session, Statistics, TailEvent, Target } from './types'
+import { parseExact, type Row } from './value'
+
+export type ExportFormat = 'ndjson' | 'csv'
+
+/** Central's API as the page calls it. Every method throws an ApiError where central refuses. */
+export interface Api {
+  signIn(user: string, password: string): Promise<Session>
+  signOut(): Promise<void>
+  session(): Promise<Session>
+  changePassword(old: string, next: string): Promise<void>
+  targets(signal?: AbortSignal): Promise<readonly Target[]>
+  collections(signal?: AbortSignal): Promise<readonly Collection[]>
+  statistics(signal?: AbortSignal): Promise<Statistics>
+  ask(ask: Ask, signal?: AbortSignal): Promise<Query>
+  queries(limit: number, signal?: AbortSignal): Promise<readonly Query[]>
+  query(id: string, signal?: AbortSignal): Promise<Query>
+  rows(id: string, offset: number, limit: number, signal?: AbortSignal): Promise<RowPage>
+  follow(id: string, signal: AbortSignal): AsyncIterable<QueryEvent>
+  cancel(id: string): Promise<void>
+  /** Where a result can be downloaded. */
+  exportURL(id: string, format: ExportFormat): string
+  tail(query: string, targets: readonly string[], signal: AbortSignal): AsyncIterable<TailEvent>
+  /** Returns the query in its normal form, or throws where it is wrong. */
+  formatQuery(query: string, signal?: AbortSignal): Promise<string>
+}
+
+/** Calls the API below base. A refused session is told to onSignedOut, whoever asked. */
+export function createApi(base: string, onSignedOut: () => void): Api {
+  async function call(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
+    const init: RequestInit = { method, credentials: 'same-origin', signal: signal ?? null }
+    if (body !== undefined) {
+      init.body = JSON.stringify(body)
+      init.headers = { 'Content-Type': 'application/json' }
+    }
+    const response = await fetch(base + path, init)
+    if (response.ok) return response
+    if (response.status === 401 && path !== '/session') onSignedOut()
+    throw await problemOf(response)
+  }
+  async function json<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+    const response = await call(method, path, body, signal)
+    return (await response.json()) as T
+  }
+  async function* events(path: string, signal: AbortSignal) {
+    const { body } = await call('GET', path, undefined, signal)
+    if (body) yield* serverEvents(body)
+  }
+
+  return {
+    signIn: (user, password) => json('POST', '/session', { user, password }),
+    signOut: async () => void (await call('DELETE', '/session')),
+    session: () => json('GET', '/session'),
+    changePassword: async (old, next) => void (await call('POST', '/session/password', { old, new: next })),
+    targets: async (signal) => (await json<{ targets: Target[] | null }>('GET', '/targets', undefined, signal)).targets ?? [],
+    collections: async (signal) =>
+      (await json<{ collections: Collection[] | null }>('GET', '/collections', undefined, signal)).collections ?? [],
+    statistics: (signal) => json('GET', '/statistics', undefined, signal),
+    ask: (ask, signal) => json('POST', '/queries', ask, signal),
+    queries: async (limit, signal) =>
+      (await json<{ queries: Query[] | null }>('GET', `/queries${search({ limit })}`, undefined, signal)).queries ?? [],
+    query: (id, signal) => json('GET', `/query/${id}`, undefined, signal),
+    rows: async (id, offset, limit, signal) => {
+      const response = await call('GET', `/query/${id}/rows${search({ offset, limit })}`, undefined, signal)
+      const page = parseExact(await response.text()) as { rows: Row[] | null; total: number; complete: boolean }
+      return { rows: page.rows ?? [], total: Number(page.total), complete: page.complete }
+    },
+    async *follow(id, signal) {
+      for await (const { event, data } of events(`/query/${id}/events`, signal)) {
+        if (event === 'rows') yield { kind: 'rows', ...rowsOf(data) }
+        else if (event === 'state') yield { kind: 'state', query: JSON.parse(data) as Query }
+        else if (event === 'progress') yield { kind: 'progress', progress: JSON.parse(data) as Progress }
+        else if (event === 'end') yield { kind: 'end', ...(JSON.parse(data) as { error?: string }) }
+      }
+    },
+    cancel: async (id) => void (await call('DELETE', `/query/${id}`)),
+    exportURL: (id, format) => `${base}/query/${id}/rows${search({ format })}`,
+    async *tail(query, targets, signal) {
+      const path = `/tail${search({ query, targets: targets.join(',') })}`
+      for await (const { event, data } of events(path, signal)) {
+        if (event === 'rows') yield { kind: 'rows', rows: rowsOf(data).rows }
+        else if (event === 'lost') yield { kind: 'lost', count: (JSON.parse(data) as { count: number }).count }
+        else if (event === 'end') yield { kind: 'end', ...(JSON.parse(data) as { error?: string }) }
+      }
+    },
+    formatQuery: async (query, signal) =>
+      (await json<{ query: string }>('POST', '/format-query', { query }, signal)).query,
+  }
+}
+
+function rowsOf(data: string): { offset: number; rows: readonly Row[] } {
+  const { offset, rows } = parseExact(data) as { offset?: number; rows: Row[] | null }
+  return { offset: offset ?? 0, rows: rows ?? [] }
+}
+
+function search(values: Readonly<Record<string, string | number>>): string {
+  const given = Object.entries(values).filter(([, value]) => value !== '')
+  return given.length === 0 ? '' : `?${new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString()}`
+}

@@ -1,0 +1,53 @@
+/**
+ * The words of the API as the page uses them: those that schema.ts was generated with, under short names, and what the
+ * document cannot say of streams.
+ */
+import type { components } from './schema'
+import type { Row } from './value'
+
+type Schemas = components['schemas']
+
+export type Session = Schemas['Session']
+export type Target = Schemas['Target']
+export type Collection = Schemas['Collection']
+export type Query = Schemas['Query']
+export type Task = Schemas['Task']
+export type TaskState = Task['state']
+export type Statistics = Schemas['Statistics']
+export type Progress = Schemas['Progress']
+
+/** What is asked. Times are RFC 3339 or relative to now ("now-15m"). */
+export interface Ask {
+  readonly query: string
+  readonly targets?: readonly string[]
+  readonly from?: string
+  readonly to?: string
+  readonly limit?: number
+  readonly name?: string
+}
+
+export interface RowPage {
+  readonly rows: readonly Row[]
+  readonly total: number
+  readonly complete: boolean
+}
+
+/** What a query says while it runs. Rows only ever follow; offset is the number of the first. */
+export type QueryEvent =
+  | { readonly kind: 'state'; readonly query: Query }
+  | { readonly kind: 'progress'; readonly progress: Progress }
+  | { readonly kind: 'rows'; readonly offset: number; readonly rows: readonly Row[] }
+  | { readonly kind: 'end'; readonly error?: string }
+
+/** What a live tail says. */
+export type TailEvent =
+  | { readonly kind: 'rows'; readonly rows: readonly Row[] }
+  | { readonly kind: 'lost'; readonly count: number }
+  | { readonly kind: 'end'; readonly error?: string }
+
+const ended: readonly TaskState[] = ['done', 'partial', 'failed', 'refused', 'cancelled', 'expired']
+
+/** Says whether a task or a query in this state will never change again. */
+export function hasEnded(state: TaskState): boolean {
+  return ended.includes(state)
+}

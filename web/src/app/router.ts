@@ -1,0 +1,15 @@
+import { createRouter, createWebHistory, type Router } from 'vue-router'
+import LivePage from '@/features/live/LivePage.vue'
+import QueryPage from '@/features/query/QueryPage.vue'
+
+export function createPageRouter(): Router {
+  return createRouter({
+    history: createWebHistory(),
+    routes: [
+      { path: '/', redirect: '/query' },
+      { path: '/query', name: 'query', component: QueryPage },
+      { path: '/live', name: 'live', component: LivePage },
+      { path: '/:rest(.*)*', redirect: '/query' },
+    ],
+  })
+}

@@ -1,0 +1,140 @@
+/**
+ * As much of LogsQL as the page needs to colour it, to complete it and to add to it. Whether a query is right, and
+ * where it is wrong, is for central to say.
+ */
+export type TokenKind = 'space' | 'string' | 'number' | 'field' | 'operator' | 'pipe' | 'keyword' | 'word' | 'bracket' | 'comment'
+
+export interface Token {
+  readonly kind: TokenKind
+  readonly text: string
+  readonly at: number
+}
+
+/** Names of pipes, with what they do. */
+export const pipes: Readonly<Record<string, string>> = {
+  delete: 'leave fields out',
+  extract: 'take fields out of text: extract "user <name> from"',
+  fields: 'keep only these fields',
+  filter: 'keep rows that match',
+  format: 'make a field: format "<a> <b>" as c',
+  limit: 'keep the first rows',
+  offset: 'skip the first rows',
+  rename: 'give fields other names: rename a as b',
+  sort: 'order rows: sort by (n desc)',
+  stats: 'count and compute: stats by (host.name) count() n',
+  top: 'the most frequent values: top 10 by (user.name)',
+  uniq: 'each combination once: uniq by (source.ip)',
+}
+
+/** Functions of stats. */
+export const functions: Readonly<Record<string, string>> = {
+  avg: 'the mean of a field',
+  count: 'how many',
+  count_uniq: 'how many different values',
+  max: 'the largest value',
+  median: 'the middle value',
+  min: 'the smallest value',
+  quantile: 'quantile(0.95, field)',
+  sum: 'the sum of a field',
+  uniq_values: 'the different values',
+}
+
+const keywords = new Set(['and', 'or', 'not', 'by', 'as', 'asc', 'desc', 'in', 'range', 'with', 'hits', 'from'])
+const wordLike = /[\p{L}\p{N}_.\-/*@+%$]/u
+
+/** Cuts text into tokens; together they are the text. It never fails: what is not closed runs to the end. */
+export function tokenize(text: string): Token[] {
+  const tokens: Token[] = []
+  let at = 0
+  let pipeNext = false
+  while (at < text.length) {
+    const end = endOfToken(text, at)
+    const part = text.slice(at, end)
+    const kind = kindOf(part, text, end, pipeNext)
+    tokens.push({ kind, text: part, at })
+    if (kind !== 'space') pipeNext = part === '|'
+    at = end
+  }
+  return tokens
+}
+
+function endOfToken(text: string, at: number): number {
+  const first = text.charAt(at)
+  if (/\s/.test(first)) return runOf(text, at, /\s/)
+  if (first === '#') return text.indexOf('\n', at) < 0 ? text.length : text.indexOf('\n', at)
+  if (first === '"' || first === "'" || first === '`') return endOfString(text, at, first)
+  if (wordLike.test(first)) return runOf(text, at, wordLike)
+  return at + 1
+}
+
+function runOf(text: string, at: number, what: RegExp): number {
+  while (at < text.length && what.test(text.charAt(at))) at++
+  return at
+}
+
+function endOfString(text: string, at: number, quote: string): number {
+  for (let i = at + 1; i < text.length; i++) {
+    if (text.charAt(i) === '\\' && quote !== '`') i++
+    else if (text.charAt(i) === quote) return i + 1
+  }
+  return text.length
+}
+
+function kindOf(part: string, text: string, end: number, pipeNext: boolean): TokenKind {
+  const first = part.charAt(0)
+  if (/\s/.test(first)) return 'space'
+  if (first === '#') return 'comment'
+  if (text.charAt(end) === ':' && (wordLike.test(first) || '"\'`'.includes(first))) return 'field'
+  if ('"\'`'.includes(first)) return 'string'
+  if ('()[]{}'.includes(first)) return 'bracket'
+  if (!wordLike.test(first)) return 'operator'
+  if (pipeNext && part in pipes) return 'pipe'
+  if (keywords.has(part.toLowerCase()) || (text.charAt(end) === '(' && part in functions)) return 'keyword'
+  return /^-?\d+(\.\d+)?([a-z]{1,2}|%)?$/i.test(part) ? 'number' : 'word'
+}
+
+/** The filter of a query, and its pipes with the bar before the first. */
+export function splitQuery(query: string): { readonly filter: string; readonly pipes: string } {
+  let depth = 0
+  for (const { kind, text, at } of tokenize(query)) {
+    if (kind === 'bracket') depth += '([{'.includes(text) ? 1 : -1
+    if (text === '|' && depth <= 0) return { filter: query.slice(0, at).trim(), pipes: query.slice(at) }
+  }
+  return { filter: query.trim(), pipes: '' }
+}
+
+/** Says whether a query computes instead of listing events. */
+export function computes(query: string): boolean {
+  return tokenize(splitQuery(query).pipes).some((t) => t.kind === 'pipe' && ['stats', 'uniq', 'top'].includes(t.text))
+}
+
+/** Adds a condition to a query's filter. */
+export function addFilter(query: string, condition: string): string {
+  const { filter, pipes: rest } = splitQuery(query)
+  const both = filter === '' || filter === '*' ? condition : `${isAlternative(filter) ? `(${filter})` : filter} ${condition}`
+  return rest === '' ? both : `${both} ${rest}`
+}
+
+function isAlternative(filter: string): boolean {
+  return tokenize(filter).some((t) => t.kind === 'keyword' && t.text.toLowerCase() === 'or')
+}
+
+/** `host.name:="gw1"`, or its opposite. */
+export function fieldIs(name: string, value: string, not = false): string {
+  return `${not ? '!' : ''}${fieldName(name)}:=${quote(value)}`
+}
+
+/** A field's name as LogsQL takes it: quoted only where it must be. */
+export function fieldName(name: string): string {
+  return /^[\p{L}_][\p{L}\p{N}_.-]*$/u.test(name) && !keywords.has(name.toLowerCase()) ? name : quote(name)
+}
+
+/** A string in double quotes. */
+export function quote(text: string): string {
+  return JSON.stringify(text)
+}
+
+/** A word where it can stand alone, else a phrase in quotes. */
+export function phrase(text: string): string {
+  return /^[\p{L}\p{N}_]+$/u.test(text) && !keywords.has(text.toLowerCase()) ? text : quote(text)
+}

@@ -1,0 +1,28 @@
+import { describe, expect, it } from 'vitest'
+import type { Task, TaskState } from '@/api/types'
+import { aQuery } from '@/testing/fakeApi'
+import { caveat, detailOf, tally } from './states'
+
+const task = (state: TaskState, some: Partial<Task> = {}): Task => ({
+  target: 't', node: 'n', state, progress: 0.42, events_read: 0, bytes_read: 0, rows: 3, queued: '2026-01-01T00:00:00Z', ...some,
+})
+
+it('tells tasks, the worst first', () => {
+  expect(tally([task('done'), task('queued'), task('done'), task('failed')])).toBe('1 failed, 1 queued, 2 done')
+  expect(detailOf(task('failed', { error: 'the disk is gone' }))).toBe('the disk is gone')
+  expect(detailOf(task('running'))).toBe('42 %')
+  expect(detailOf(task('done', { started: '2026-01-01T00:00:00Z', ended: '2026-01-01T00:00:01.5Z' }))).toBe('3 rows, 1.5 s')
+})
+
+describe('caveat', () => {
+  it.each([
+    ['a whole result has none', aQuery({ state: 'done', rows: 5 }), 5, undefined],
+    ['the limit', aQuery({ state: 'done', rows: 10, limit: 10 }), 10, 'The limit of 10 rows is reached; there may be more.'],
+    ['rows not fetched', aQuery({ state: 'done', rows: 10 }), 4, 'Only 4 of 10 rows could be fetched.'],
+    ['cancelled', aQuery({ state: 'cancelled' }), 0, 'Cancelled: these are the rows that had arrived.'],
+    ['a reason', aQuery({ state: 'partial', error: 'brno: out of memory' }), 1, 'brno: out of memory'],
+    ['tasks', aQuery({ state: 'partial', tasks: [task('done'), task('expired')] }), 1, 'Not complete: 1 expired.'],
+  ] as const)('%s', (_name, query, shown, want) => {
+    expect(caveat(query, shown)).toBe(want)
+  })
+})

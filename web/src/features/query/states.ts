@@ -1,0 +1,54 @@
+import type { Query, Task, TaskState } from '@/api/types'
+import type { Tone } from '@/parts/StateDot.vue'
+import { formatCount, formatSpan, plural } from '@/parts/format'
+
+const tones: Readonly<Record<TaskState, Tone>> = {
+  queued: 'none',
+  delivered: 'busy',
+  running: 'busy',
+  done: 'good',
+  partial: 'wait',
+  failed: 'bad',
+  refused: 'bad',
+  cancelled: 'wait',
+  expired: 'bad',
+}
+
+export function toneOf(state: TaskState): Tone {
+  return tones[state]
+}
+
+/** What there is to say of a task besides its state. */
+export function detailOf(task: Task): string {
+  if (task.error) return task.error
+  if (task.state === 'queued') return 'waits for the site to be online'
+  if (task.state === 'running') return `${String(Math.round(task.progress * 100))} %`
+  if (task.state === 'delivered') return 'about to run'
+  const span = task.started && task.ended ? `, ${formatSpan(Date.parse(task.ended) - Date.parse(task.started))}` : ''
+  return `${plural(task.rows, 'row')}${span}`
+}
+
+/** "2 done, 1 queued": how the tasks of a query stand, worst first. */
+export function tally(tasks: readonly Task[]): string {
+  const counts = new Map<TaskState, number>()
+  for (const { state } of tasks) counts.set(state, (counts.get(state) ?? 0) + 1)
+  return worstFirst([...counts.keys()], (state) => state)
+    .map((state) => `${formatCount(counts.get(state) ?? 0)} ${state}`)
+    .join(', ')
+}
+
+const order: readonly TaskState[] = ['failed', 'refused', 'expired', 'partial', 'cancelled', 'queued', 'delivered', 'running', 'done']
+
+export function worstFirst<T>(list: readonly T[], stateOf: (item: T) => TaskState): T[] {
+  return [...list].sort((a, b) => order.indexOf(stateOf(a)) - order.indexOf(stateOf(b)))
+}
+
+/** What an analyst must know before trusting a result, or undefined when it is whole. */
+export function caveat(query: Query, shown: number): string | undefined {
+  const bad = query.tasks.filter((t) => t.state !== 'done')
+  if (query.state === 'cancelled') return 'Cancelled: these are the rows that had arrived.'
+  if (query.state !== 'done') return query.error || `Not complete: ${tally(bad)}.`
+  if (shown < query.rows) return `Only ${formatCount(shown)} of ${plural(query.rows, 'row')} could be fetched.`
+  if (query.limit !== undefined && query.limit > 0 && shown >= query.limit) return `The limit of ${plural(query.limit, 'row')} is reached; there may be more.`
+  return undefined
+}

@@ -1,0 +1,78 @@
+import { effectScope } from 'vue'
+import { describe, expect, it, vi } from 'vitest'
+import type { Api } from '@/api/client'
+import { ApiError } from '@/api/problem'
+import type { QueryEvent } from '@/api/types'
+import { aQuery, events, fakeApi } from '@/testing/fakeApi'
+import { useRun } from './useRun'
+
+function start(some: Partial<Api>) {
+  const scope = effectScope()
+  const used = scope.run(() => useRun(fakeApi(some)))
+  if (!used) throw new Error('the scope is gone')
+  return { ...used, leave: () => { scope.stop() } }
+}
+
+const row = (n: number) => ({ n })
+
+describe('useRun', () => {
+  it('shows rows as they come, and all of them at the end', async () => {
+    const { state, run } = start({
+      ask: () => Promise.resolve(aQuery()),
+      follow: () => events<QueryEvent>({ kind: 'rows', offset: 0, rows: [row(1)] }, { kind: 'end' }),
+      query: () => Promise.resolve(aQuery({ state: 'done', rows: 3 })),
+      rows: (_id, offset) => Promise.resolve({ rows: [row(offset + 1)], total: 3, complete: true }),
+    })
+    await run({ query: '*' })
+    expect(state.value).toEqual({
+      kind: 'ended', query: aQuery({ state: 'done', rows: 3 }), rows: [row(1), row(2), row(3)],
+    })
+  })
+
+  it('goes on after a lost connection, without a row twice', async () => {
+    vi.useFakeTimers()
+    let connections = 0
+    const { state, run } = start({
+      ask: () => Promise.resolve(aQuery()),
+      async *follow() {
+        connections++
+        yield { kind: 'rows', offset: 0, rows: [row(1), row(2)] }
+        if (connections === 1) throw new TypeError('network error')
+        yield { kind: 'rows', offset: 2, rows: [row(3)] }
+      },
+      query: () => Promise.resolve(aQuery({ state: 'done', rows: 3 })),
+    })
+    const ran = run({ query: '*' })
+    await vi.advanceTimersByTimeAsync(100)
+    expect(state.value).toMatchObject({ kind: 'running', connected: false })
+    await vi.advanceTimersByTimeAsync(2000)
+    await ran
+    expect(state.value).toMatchObject({ kind: 'ended', rows: [row(1), row(2), row(3)] })
+    vi.useRealTimers()
+  })
+
+  it('says where a query is wrong', async () => {
+    const { state, run } = start({ ask: () => Promise.reject(new ApiError(400, 'invalid', 'quote is never closed', 7)) })
+    await run({ query: 'x' })
+    expect(state.value).toEqual({ kind: 'failed', message: 'quote is never closed', column: 7 })
+  })
+
+  it('cancels what a newer query replaces', async () => {
+    const cancel = vi.fn(() => Promise.resolve())
+    const { run, leave } = start({
+      ask: ({ query }) => Promise.resolve(aQuery({ id: query })),
+      // eslint-disable-next-line require-yield
+      follow: async function* (_id, signal) {
+        await new Promise((done) => { signal.addEventListener('abort', done) })
+      },
+      cancel,
+    })
+    void run({ query: 'old' })
+    await Promise.resolve()
+    await Promise.resolve()
+    void run({ query: 'new' })
+    await Promise.resolve()
+    expect(cancel.mock.calls).toEqual([['old']])
+    leave()
+  })
+})

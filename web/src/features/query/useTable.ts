@@ -1,0 +1,84 @@
+import { computed, ref, watch, type ComputedRef, type Ref } from 'vue'
+import {
+  getCoreRowModel,
+  getSortedRowModel,
+  useVueTable,
+  type ColumnDef,
+  type ColumnSizingState,
+  type Row as TableRow,
+  type SortingState,
+  type Table,
+} from '@tanstack/vue-table'
+import { textOf, type Row, type Value } from '@/api/value'
+
+const widths: Readonly<Record<string, number>> = { _time: 184, _msg: 320, _collection: 110 }
+
+/** A table over loaded rows: what is shown, how wide, in which order. Sorting is of the loaded rows only. */
+export function useTable(
+  rows: Ref<readonly Row[]>,
+  columns: Ref<readonly string[]>,
+  newestFirst: Ref<boolean>,
+): { table: Table<Row>; template: ComputedRef<string>; width: ComputedRef<number> } {
+  const sorting = ref<SortingState>([])
+  const sizing = ref<ColumnSizingState>({})
+  watch(newestFirst, (first) => (sorting.value = first ? [{ id: '_time', desc: true }] : []), { immediate: true })
+
+  const table = useVueTable<Row>({
+    get data() {
+      return rows.value as Row[]
+    },
+    get columns() {
+      return columns.value.map(column)
+    },
+    state: {
+      get sorting() {
+        return sorting.value
+      },
+      get columnSizing() {
+        return sizing.value
+      },
+    },
+    onSortingChange: (next) => (sorting.value = typeof next === 'function' ? next(sorting.value) : next),
+    onColumnSizingChange: (next) => (sizing.value = typeof next === 'function' ? next(sizing.value) : next),
+    getCoreRowModel: getCoreRowModel(),
+    getSortedRowModel: getSortedRowModel(),
+    columnResizeMode: 'onChange',
+  })
+
+  // The widest text takes what is left, unless its width was set by hand.
+  const flexible = computed(() => (columns.value.includes('_msg') ? '_msg' : columns.value.at(-1)))
+  const template = computed(() =>
+    table
+      .getAllLeafColumns()
+      .map((c) => (c.id === flexible.value && sizing.value[c.id] === undefined ? `minmax(${String(c.getSize())}px, 1fr)` : `${String(c.getSize())}px`))
+      .join(' '),
+  )
+  const width = computed(() => table.getAllLeafColumns().reduce((sum, c) => sum + c.getSize(), 0))
+  return { table, template, width }
+}
+
+function column(name: string): ColumnDef<Row> {
+  return {
+    id: name,
+    accessorFn: (row) => row[name],
+    header: name,
+    size: widths[name] ?? 150,
+    minSize: 56,
+    sortingFn: (a, b) => compareCells(a, b, name),
+    sortUndefined: 'last',
+    sortDescFirst: name === '_time',
+  }
+}
+
+function compareCells(a: TableRow<Row>, b: TableRow<Row>, name: string): number {
+  return compareValues(a.original[name], b.original[name])
+}
+
+/** Numbers by size, all else by text; times in RFC 3339 sort as text but for their decimals' zeros. */
+export function compareValues(a: Value | undefined, b: Value | undefined): number {
+  const [x, y] = [textOf(a), textOf(b)]
+  const [n, m] = [Number(x), Number(y)]
+  if (x !== '' && y !== '' && !Number.isNaN(n) && !Number.isNaN(m)) return n - m
+  const [s, t] = [x.replace(/Z$/, ''), y.replace(/Z$/, '')]
+  return s < t ? -1 : s > t ? 1 : 0
+}

@@ -1,0 +1,46 @@
+import type { Api } from '@/api/client'
+import { ApiError } from '@/api/problem'
+import type { Query, QueryEvent, Session } from '@/api/types'
+
+export const session: Session = { user: 'admin', roles: ['admin'], must_change_password: false, expires: '2030-01-01T00:00:00Z' }
+
+/** A query as central tells it, with what the test cares about. */
+export function aQuery(some: Partial<Query> = {}): Query {
+  return {
+    id: 'q1', query: '*', normal: '*', targets: ['local'], user: 'admin', state: 'running', created: '2026-11-20T12:00:00Z',
+    expires: '2026-11-21T12:00:00Z', limit: 1000, rows: 0, columns: [], tasks: [], ...some,
+  }
+}
+
+/** A stream of events that a test has written down. */
+export async function* events<E>(...list: readonly E[]): AsyncGenerator<E> {
+  for (const event of list) yield await Promise.resolve(event)
+}
+
+/** An Api that knows nobody and holds nothing, but for what the test gives it. */
+export function fakeApi(some: Partial<Api> = {}): Api {
+  const unknown = () => Promise.reject(new ApiError(404, 'not_found', 'there is no such query'))
+  return {
+    signIn: () => Promise.resolve(session),
+    signOut: () => Promise.resolve(),
+    session: () => Promise.resolve(session),
+    changePassword: () => Promise.resolve(),
+    targets: () => Promise.resolve([]),
+    collections: () => Promise.resolve([]),
+    statistics: () =>
+      Promise.resolve({
+        events: 0, bytes: 0, collections: 0, queries: { total: 0, running: 0, failed: 0, today: 0 },
+        nodes: { online: 1, offline: 0 }, ingest: { events_per_second: 0 },
+      }),
+    ask: () => Promise.resolve(aQuery({ state: 'done' })),
+    queries: () => Promise.resolve([]),
+    query: unknown,
+    rows: () => Promise.resolve({ rows: [], total: 0, complete: true }),
+    follow: () => events<QueryEvent>({ kind: 'end' }),
+    cancel: () => Promise.resolve(),
+    exportURL: (id, format) => `/api/v1/query/${id}/rows?format=${format}`,
+    tail: () => events(),
+    formatQuery: (query) => Promise.resolve(query),
+    ...some,
+  }
+}
