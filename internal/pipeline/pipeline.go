@@ -1,0 +1,230 @@
+// Package pipeline stands between the receivers and the archive: it finds what
+// becomes of each event, has it parsed and hands it on.
+//
+//	receiver ─ Put ─ syslog header ─ route ─ parser ─ fixed fields ─ collection ─ Put ─ archive
+//
+// A Pipeline is a sink itself and keeps nothing: it works within the Put of the
+// receiver, over large batches on several cores, and answers what the archive
+// answers. Nothing is dropped here. An event that its parser does not understand
+// goes on as it was, with error.message.
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync"
+
+	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/parse"
+	"github.com/llama-logs/llama/internal/receive"
+)
+
+// Parsers finds parsers; *parse.Registry does.
+type Parsers interface {
+	// Parser returns the parser called name, or an error that lists near names.
+	Parser(name string) (parse.Parser, error)
+	// Match returns the parser of the module that knows e.
+	Match(e *llama.Event) (parse.Parser, bool)
+}
+
+// A Pipeline routes and parses events on their way to next. It is safe for
+// concurrent use.
+type Pipeline struct {
+	next    llama.Sink
+	parsers Parsers
+	header  parse.Parser // takes the syslog header off
+	whole   parse.Parser // the parser auto, for messages that may have a header
+	routes  []*route
+	log     *slog.Logger
+	metrics *Metrics
+	sources sources
+}
+
+// New returns a pipeline before next. All routes that are wrong are in the error.
+func New(o Options, parsers Parsers, next llama.Sink) (*Pipeline, error) {
+	p := &Pipeline{next: next, parsers: parsers, log: o.Log, metrics: o.Metrics}
+	if p.metrics == nil {
+		p.metrics = unregistered()
+	}
+	if p.log == nil {
+		p.log = slog.New(slog.DiscardHandler)
+	}
+	var err error
+	if p.header, err = parsers.Parser(parserSyslog); err != nil {
+		return nil, fmt.Errorf("pipeline: %w", err)
+	}
+	if p.whole, err = parsers.Parser(parserAuto); err != nil {
+		return nil, fmt.Errorf("pipeline: %w", err)
+	}
+	for i, r := range o.Routes {
+		c, err := newRoute(r, parsers)
+		if err != nil {
+			return nil, fmt.Errorf("routes[%d]: %w", i, err)
+		}
+		p.routes = append(p.routes, c)
+	}
+	return p, nil
+}
+
+// Put hands on events whose receiver is known by their source only.
+func (p *Pipeline) Put(ctx context.Context, b *llama.Batch) error {
+	return p.From(Origin{}).Put(ctx, b)
+}
+
+// An Origin names a receiver for the routes.
+type Origin struct {
+	Receiver string // its configured name
+	Port     int    // where it listens; 0 if it does not
+}
+
+// From returns the sink for one receiver.
+func (p *Pipeline) From(o Origin) *Entry { return &Entry{p: p, origin: o} }
+
+// An Entry is where the events of one receiver enter the pipeline.
+type Entry struct {
+	p      *Pipeline
+	origin Origin
+	how    how // as the sender asked for; routes do not change it
+}
+
+// WithParser returns an entry whose events are parsed by the parser called name,
+// whatever the routes say.
+func (e *Entry) WithParser(name string) (llama.Sink, error) {
+	h, err := howOf(name, e.p.parsers)
+	if err != nil {
+		if llama.CodeOf(err) == "" {
+			err = llama.Errorf(llama.Invalid, "%w", err)
+		}
+		return nil, err
+	}
+	return &Entry{p: e.p, origin: e.origin, how: h}, nil
+}
+
+// parallelFrom is how many events are worth another core: starting one takes as
+// long as parsing about ten.
+const parallelFrom = 256
+
+// Put prepares the events in place and hands them on.
+func (e *Entry) Put(ctx context.Context, b *llama.Batch) error {
+	workers := min(runtime.GOMAXPROCS(0), len(b.Events)/parallelFrom)
+	tallies := make([]tally, max(1, workers))
+	if workers <= 1 {
+		e.prepare(b.Events, &tallies[0])
+	} else {
+		var all sync.WaitGroup
+		share := (len(b.Events) + workers - 1) / workers
+		for i := range workers {
+			part := b.Events[i*share : min((i+1)*share, len(b.Events))]
+			all.Go(func() { e.prepare(part, &tallies[i]) })
+		}
+		all.Wait()
+	}
+	err := e.p.next.Put(ctx, b)
+	for i := range tallies {
+		e.p.count(&tallies[i], err == nil)
+	}
+	return err
+}
+
+// prepare makes events ready for the archive. Neighbours mostly have one source,
+// so what is known of it is kept from event to event.
+func (e *Entry) prepare(events []llama.Event, t *tally) {
+	o := origin{Origin: e.origin}
+	for i := range events {
+		event := &events[i]
+		if i == 0 || event.Source != o.source {
+			o.read(event.Source)
+			t.from(event.Source)
+		}
+		t.now.Bytes += int64(len(event.Message))
+		t.now.Events++
+		if err := e.event(event, &o); err != nil {
+			t.now.Failed++
+			event.Set("error.message", err.Error(), llama.String)
+		}
+	}
+}
+
+// event routes and parses one event. The error is its parser's.
+func (e *Entry) event(event *llama.Event, o *origin) error {
+	var err error
+	if o.syslog {
+		err = e.p.header.Parse(event)
+	}
+	r := e.p.route(event, o)
+	h := e.how
+	if h.kind == usual && r != nil {
+		h = r.how
+	}
+	if err == nil {
+		err = e.p.parse(event, o, h)
+	}
+	if r != nil {
+		for i := range r.fields {
+			event.Set(r.fields[i].Name, r.fields[i].Value, llama.String)
+		}
+		if r.Collection != "" && (event.Collection == "" || r.Override) {
+			event.Collection = r.Collection
+		}
+	}
+	fillDefaults(event, o)
+	return err
+}
+
+func (p *Pipeline) route(e *llama.Event, o *origin) *route {
+	for _, r := range p.routes {
+		if r.fits(e, o) {
+			return r
+		}
+	}
+	return nil
+}
+
+// parse runs the parser on an event whose syslog header is off.
+func (p *Pipeline) parse(e *llama.Event, o *origin, h how) error {
+	switch {
+	case h.kind == named:
+		return h.parser.Parse(e)
+	case h.kind == none, h.kind == usual && o.decoded:
+		return nil
+	case !o.syslog:
+		return p.whole.Parse(e)
+	}
+	if parser, ok := p.parsers.Match(e); ok {
+		return parser.Parse(e)
+	}
+	return nil
+}
+
+// fillDefaults gives an event what every event has.
+func fillDefaults(e *llama.Event, o *origin) {
+	if e.Ingested == 0 {
+		e.Ingested = e.Time
+	}
+	if e.Time == 0 {
+		e.Time = e.Ingested
+	}
+	if e.Collection == "" {
+		e.Collection = defaultCollection(e, o)
+	}
+	if !receive.ValidCollection(e.Collection) {
+		e.Collection = receive.CollectionName(e.Collection)
+	}
+}
+
+// defaultCollection is the name of the module that knew the event, else of the
+// way it came.
+func defaultCollection(e *llama.Event, o *origin) string {
+	if module, ok := e.Lookup("event.module"); ok && module != "" {
+		return module
+	}
+	switch {
+	case o.syslog:
+		return "syslog"
+	case o.path != "":
+		return "file"
+	}
+	return "events"
+}
