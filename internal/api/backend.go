@@ -28,7 +28,8 @@ type Results interface {
 	// The fields are emit's to read until it returns.
 	Rows(ctx context.Context, id string, offset, limit int64, emit func([]llama.Field) error) error
 	// Watch calls emit with the query as it is, then with all that changes, and
-	// returns nil after the final state. The rows before from are left out.
+	// returns nil after the final state. Rows before from may be left out as
+	// long as they are still what they were.
 	Watch(ctx context.Context, id string, from int64, emit func(Change) error) error
 }
 
@@ -67,10 +68,10 @@ type QueryFilter struct {
 
 // Change is what happened to a query: exactly one of its parts is there.
 type Change struct {
-	Query    *Query    // its state or a task's changed
-	Progress *Progress // it came further
-	Rows     [][]llama.Field
-	Offset   int64 // the number of the first of Rows
+	Query    *Query          // its state or a task's changed
+	Progress *Progress       // it came further
+	Rows     [][]llama.Field // what is known from Offset on, instead of what was
+	Offset   int64
 }
 
 // Following says what to follow.

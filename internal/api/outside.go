@@ -32,7 +32,7 @@ func (s *Server) outside(mux *http.ServeMux) error {
 	if err != nil {
 		return err
 	}
-	mux.Handle("GET /", p)
+	mux.Handle("/", p)
 	return nil
 }
 
@@ -110,6 +110,11 @@ func contentType(name string, data []byte) string {
 const hashed = "assets/"
 
 func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "the page is only read", http.StatusMethodNotAllowed)
+		return
+	}
 	name := strings.TrimPrefix(path.Clean(r.URL.Path), "/")
 	f, ok := p.files[name]
 	switch {

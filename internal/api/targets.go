@@ -22,6 +22,9 @@ func (s *Server) targets(ctx context.Context, _ *struct{}) (*targetsResponse, er
 		return nil, err
 	}
 	all = slices.DeleteFunc(all, func(t Target) bool { return !identityOf(ctx).May(auth.ReadTargets, t.Name) })
+	for i := range all {
+		all[i].Nodes = filled(all[i].Nodes)
+	}
 	return &targetsResponse{Body: targetList{Targets: filled(all)}}, nil
 }
 

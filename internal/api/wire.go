@@ -199,9 +199,9 @@ func (Row) Schema(huma.Registry) *huma.Schema {
 	}
 }
 
-// Rows are rows as they arrive, the data of the event rows.
+// Rows are rows as they are known, the data of the event rows.
 type Rows struct {
-	Offset int64 `json:"offset" doc:"The number of the first of them among all rows; rows only ever follow."`
+	Offset int64 `json:"offset" doc:"The number of the first of them. They stand for all from there on: a reader drops what it has from offset on, since until the end another node's answer may change what was shown."`
 	Rows   []Row `json:"rows" nullable:"false" doc:"The rows."`
 }
 
