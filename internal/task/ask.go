@@ -1,0 +1,295 @@
+package task
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"iter"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/envelope"
+	"github.com/llama-logs/llama/internal/store"
+)
+
+// answerTime is how long a node may take to say how it is.
+const answerTime = 3 * time.Second
+
+// A Report is what a node says of itself, or why it does not.
+type Report struct {
+	Target, Node string
+	Status       Status
+	Error        string // empty when Status is known
+}
+
+// Status asks the nodes of targets, of all for none, what they have. Nodes that
+// are offline or do not answer have an Error.
+func (c *Central) Status(ctx context.Context, targets []string) ([]Report, error) {
+	chosen, err := c.choose(targets)
+	if err != nil && !(len(targets) == 0 && llama.CodeOf(err) == llama.Conflict) {
+		return nil, err
+	}
+	var reports []Report
+	for _, t := range chosen {
+		for _, n := range t.Nodes {
+			reports = append(reports, Report{Target: t.Name, Node: n.ID, Error: "the node is offline"})
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	var asking sync.WaitGroup
+	for i := range reports {
+		if n := c.node(reports[i].Node); n != nil && n.isOnline() {
+			asking.Go(func() { reports[i].Status, reports[i].Error = c.ask(ctx, n) })
+		}
+	}
+	asking.Wait()
+	return reports, nil
+}
+
+func (n *node) isOnline() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.online
+}
+
+func (c *Central) ask(ctx context.Context, n *node) (Status, string) {
+	id := uuid.New()
+	answers := make(chan answer, 1)
+	c.mu.Lock()
+	c.answers[id] = answers
+	c.mu.Unlock()
+	defer func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.answers, id)
+	}()
+	c.send(n, envelope.Header{Kind: kindStatus, Query: id}, nil)
+	select {
+	case a := <-answers:
+		return a.Status, a.Error
+	case <-ctx.Done():
+		return Status{}, "the node does not answer"
+	}
+}
+
+func (c *Central) answer(h envelope.Header, body []byte) error {
+	var a answer
+	if err := json.Unmarshal(body, &a); err != nil {
+		return errors.New("damaged answer")
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if to := c.answers[h.Query]; to != nil {
+		select {
+		case to <- a:
+		default: // it has one
+		}
+	}
+	return nil
+}
+
+// Statistics are numbers over everything that is online.
+type Statistics struct {
+	Queries         store.Counts
+	Online, Offline int // nodes
+	Collections     int // different names
+	Events, Bytes   int64
+	EventsPerSecond float64
+}
+
+// Statistics counts; midnight is when today began.
+func (c *Central) Statistics(ctx context.Context, midnight llama.Time) (Statistics, error) {
+	var s Statistics
+	var err error
+	if s.Queries, err = c.o.Store.Counts(ctx, midnight); err != nil {
+		return s, err
+	}
+	reports, err := c.Status(ctx, nil)
+	if err != nil {
+		return s, err
+	}
+	names := map[string]bool{}
+	for _, r := range reports {
+		if r.Error != "" {
+			s.Offline++
+			continue
+		}
+		s.Online++
+		s.EventsPerSecond += r.Status.EventsPerSecond
+		for _, col := range r.Status.Collections {
+			names[col.Name] = true
+			s.Events += col.Events
+			s.Bytes += col.Bytes
+		}
+	}
+	s.Collections = len(names)
+	return s, nil
+}
+
+// Lines are events as they pass a node.
+type Lines struct {
+	Target, Node string
+	Rows         []Row
+	Lost         uint64 // matching events that were passed over before these, at least
+	Error        string // why the node follows no longer
+}
+
+const (
+	// tailRoom is how many batches wait for a slow watcher of a live tail.
+	tailRoom = 64
+	// renewAfter is how many batches of a node are acknowledged at once.
+	renewAfter = tailWindow / 4
+	// maxTails bounds the live tails in central.
+	maxTails = 256
+)
+
+// A listener is one live tail in central.
+type listener struct {
+	id    uuid.UUID
+	tasks map[string]Task // by node; not changed
+	lines chan Lines
+
+	mu   sync.Mutex
+	next map[string]uint64 // by node: the batch that should come
+	lost map[string]uint64 // by node: events there was no room for
+}
+
+// Tail yields the events that match r.Query as they pass the nodes of r.Targets,
+// until ctx ends or all nodes have stopped. A watcher that is slow loses some,
+// and is told how many.
+func (c *Central) Tail(ctx context.Context, r Request) iter.Seq2[Lines, error] {
+	return func(yield func(Lines, error) bool) {
+		t, err := c.listen(r)
+		if err != nil {
+			yield(Lines{}, err)
+			return
+		}
+		defer c.hangUp(t)
+		c.renewAll(t)
+		renew := time.NewTicker(c.o.Lease)
+		defer renew.Stop()
+		stopped := map[string]bool{}
+		for len(stopped) < len(t.tasks) {
+			select {
+			case <-ctx.Done():
+				return
+			case <-renew.C:
+				c.renewAll(t)
+			case l := <-t.lines:
+				if !yield(l, nil) {
+					return
+				}
+				if l.Error != "" {
+					stopped[l.Node] = true
+				}
+			}
+		}
+	}
+}
+
+func (c *Central) listen(r Request) (*listener, error) {
+	now := time.Now()
+	if _, err := c.plan(r, now); err != nil {
+		return nil, err
+	}
+	targets, err := c.choose(r.Targets)
+	if err != nil {
+		return nil, err
+	}
+	t := &listener{id: uuid.New(), tasks: map[string]Task{}, lines: make(chan Lines, tailRoom), next: map[string]uint64{}, lost: map[string]uint64{}}
+	for _, target := range targets {
+		for _, n := range target.Nodes {
+			t.tasks[n.ID] = Task{Target: target.Name, Query: r.Query, Language: "logsql", User: r.User, Asked: llama.At(now)}
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.tails) >= maxTails {
+		return nil, llama.Errorf(llama.Throttled, "%d live tails are running, and more are not served at once", maxTails)
+	}
+	c.tails[t.id] = t
+	return t, nil
+}
+
+func (c *Central) hangUp(t *listener) {
+	c.mu.Lock()
+	delete(c.tails, t.id)
+	c.mu.Unlock()
+	for id := range t.tasks {
+		if n := c.node(id); n != nil {
+			c.cancelAt(n, t.id, 0)
+		}
+	}
+}
+
+func (c *Central) renewAll(t *listener) {
+	for id := range t.tasks {
+		if n := c.node(id); n != nil {
+			t.mu.Lock()
+			next := t.next[id]
+			t.mu.Unlock()
+			c.renew(t, n, next)
+		}
+	}
+}
+
+// renew lets a node go on, and begins with one that was restarted or away.
+func (c *Central) renew(t *listener, n *node, next uint64) {
+	body, err := json.Marshal(t.tasks[n.id])
+	if err != nil {
+		c.o.Log.Error("task not encoded", "error", err)
+		return
+	}
+	c.send(n, envelope.Header{Kind: kindTail, Query: t.id, Frame: next}, body)
+}
+
+// lines hands a batch to the live tail it is for.
+func (c *Central) lines(n *node, h envelope.Header, body []byte) error {
+	c.mu.Lock()
+	t := c.tails[h.Query]
+	c.mu.Unlock()
+	task, asked := Task{}, false
+	if t != nil {
+		task, asked = t.tasks[n.id]
+	}
+	if !asked {
+		c.cancelAt(n, h.Query, 0)
+		return nil
+	}
+	l, err := decodeLines(body)
+	if err != nil {
+		return err
+	}
+	out := Lines{Target: task.Target, Node: n.id, Lost: l.lost}
+	if l.ended {
+		out.Error = cut(string(l.text))
+	} else if out.Rows, err = decodeRows(l.text); err != nil {
+		return err
+	}
+	if next := t.take(out, h.Frame); next%renewAfter == 0 && !l.ended {
+		c.renew(t, n, next)
+	}
+	return nil
+}
+
+// take hands on a batch and returns the number of the one that should follow.
+func (t *listener) take(l Lines, number uint64) uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if next := t.next[l.Node]; number > next {
+		l.Lost += number - next // batches: each has at least one event
+	}
+	t.next[l.Node] = number + 1 // a node that was restarted counts anew
+	l.Lost += t.lost[l.Node]
+	t.lost[l.Node] = 0
+	select {
+	case t.lines <- l:
+	default:
+		t.lost[l.Node] = l.Lost + uint64(len(l.Rows))
+	}
+	return number + 1
+}

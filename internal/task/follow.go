@@ -1,0 +1,133 @@
+package task
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/envelope"
+)
+
+// tailWindow is how many batches of a live tail may be under way. What comes on
+// top is dropped and counted: a live tail never waits.
+const tailWindow = 64
+
+// A tail follows events for central. It ends when central says so, or says
+// nothing for the time of its lease.
+type tail struct {
+	id     uuid.UUID
+	cancel context.CancelFunc
+	lease  *time.Timer
+
+	mu    sync.Mutex
+	sent  uint64 // batches
+	acked uint64
+	lost  uint64 // events dropped since the last batch
+}
+
+// ask serves a request beside the tasks, unless there are too many: then it is
+// as if it had not arrived.
+func (r *Runner) ask(asks *sync.WaitGroup, serve func()) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.asks >= maxAsks {
+		return false
+	}
+	r.asks++
+	asks.Go(func() {
+		serve()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.asks--
+	})
+	return true
+}
+
+func (r *Runner) status(ctx context.Context, id uuid.UUID) {
+	var a answer
+	s, err := r.o.Executor.Status(ctx)
+	if a.Status = s; err != nil {
+		r.o.Log.Error("status not known", "error", err)
+		a.Error, _ = shown(err)
+	}
+	r.sendJSON(envelope.Header{Kind: kindAnswer, Query: id}, a)
+}
+
+// tail begins a live tail, or goes on with one.
+func (r *Runner) tail(ctx context.Context, asks *sync.WaitGroup, id uuid.UUID, acked uint64, body []byte) {
+	r.mu.Lock()
+	t := r.tails[id]
+	r.mu.Unlock()
+	if t != nil {
+		t.lease.Reset(r.o.Lease)
+		t.ack(acked)
+		return
+	}
+	var task Task
+	if err := json.Unmarshal(body, &task); err != nil || task.Target != r.o.Target {
+		r.endTail(id, 0, llama.Errorf(llama.Forbidden, "the node does not follow this for central"))
+		return
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	t = &tail{id: id, cancel: cancel, lease: time.AfterFunc(r.o.Lease, cancel)}
+	r.mu.Lock()
+	r.tails[id] = t
+	r.mu.Unlock()
+	if !r.ask(asks, func() { r.follow(ctx, t, task) }) {
+		r.forget(t)
+	}
+}
+
+func (r *Runner) forget(t *tail) {
+	t.lease.Stop()
+	t.cancel()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.tails, t.id)
+}
+
+func (r *Runner) follow(ctx context.Context, t *tail, task Task) {
+	defer r.forget(t)
+	err := r.o.Executor.Follow(ctx, task, func(rows []Row, lost uint64) { r.emitLines(t, rows, lost) })
+	if ctx.Err() == nil {
+		r.endTail(t.id, t.sent, err)
+	}
+}
+
+func (r *Runner) emitLines(t *tail, rows []Row, lost uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.lost += lost
+	if t.sent-t.acked >= tailWindow {
+		t.lost += uint64(len(rows))
+		return
+	}
+	text := encodeRows(rows)
+	if len(text) > maxPiece {
+		t.lost += uint64(len(rows))
+		return
+	}
+	l := lines{lost: t.lost, text: text}
+	r.send(envelope.Header{Kind: kindLines, Query: t.id, Frame: t.sent}, l.encode())
+	t.lost = 0
+	t.sent++
+}
+
+func (r *Runner) endTail(id uuid.UUID, number uint64, err error) {
+	text := "the node has ended the live tail"
+	if err != nil {
+		text, _ = shown(err)
+	}
+	l := lines{ended: true, text: []byte(text)}
+	r.send(envelope.Header{Kind: kindLines, Query: id, Frame: number}, l.encode())
+}
+
+func (t *tail) ack(next uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.acked = min(max(t.acked, next), t.sent)
+}

@@ -1,0 +1,339 @@
+package task
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/envelope"
+	"github.com/llama-logs/llama/internal/store"
+)
+
+// A live query is one whose result is not kept yet.
+type live struct {
+	id   uuid.UUID
+	user string
+	plan Plan // nil when it is not understood any more
+
+	mu      sync.Mutex
+	q       *store.Query
+	dirty   bool          // q has what the store has not
+	over    bool          // the result is kept, or the query failed to be added
+	changed chan struct{} // closed and replaced at each change
+	rows    uint64        // grows with each frame, so that watchers know of new rows
+
+	// What follows can be made again from the store.
+	merge  Merge
+	merged map[string]uint64 // by node: pieces that are in merge
+	parts  map[string][]byte // by node: the frame that is not whole yet
+	used   time.Time         // when merge was last needed
+
+	tasks map[string]*sending
+}
+
+// sending is what central remembers of a task while it runs.
+type sending struct {
+	sent  time.Time // when the task was last sent
+	heard time.Time // when the node last said something of it
+}
+
+// mergeIdle is how long a query that waits for its nodes keeps its merge in
+// memory.
+const mergeIdle = time.Minute
+
+func newLive(id uuid.UUID, q *store.Query, plan Plan) *live {
+	l := &live{id: id, user: q.User, plan: plan, q: q, changed: make(chan struct{}), tasks: map[string]*sending{}}
+	for _, t := range q.Tasks {
+		l.tasks[t.Node] = &sending{}
+	}
+	return l
+}
+
+// clone returns a copy that can be changed without the original.
+func clone(q *store.Query) *store.Query {
+	c := *q
+	c.Tasks = slices.Clone(q.Tasks)
+	return &c
+}
+
+// of returns the task of a node, nil when it has none.
+func of(q *store.Query, node string) *store.Task {
+	for i := range q.Tasks {
+		if q.Tasks[i].Node == node {
+			return &q.Tasks[i]
+		}
+	}
+	return nil
+}
+
+// ended reports whether no node is waited for.
+func ended(q *store.Query) bool {
+	return !slices.ContainsFunc(q.Tasks, func(t store.Task) bool { return !t.State.Final() })
+}
+
+// settle makes the query's own state that of its tasks. A query whose tasks have
+// all ended is still running until its result is kept.
+func settle(q *store.Query) {
+	states := make([]store.State, len(q.Tasks))
+	for i, t := range q.Tasks {
+		states[i] = t.State
+		if t.Started != 0 && (q.Started == 0 || t.Started < q.Started) {
+			q.Started = t.Started
+		}
+	}
+	if q.State = store.Together(states); q.State.Final() && q.Ended == 0 {
+		q.State = store.Running
+	}
+}
+
+// wake tells watchers. The caller holds the lock.
+func (l *live) wake() {
+	close(l.changed)
+	l.changed = make(chan struct{})
+}
+
+// note takes a report that is not the last.
+func (l *live) note(node string, attempt uint32, r report) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	t := of(l.q, node)
+	if t == nil || t.Attempt != attempt || t.State.Final() {
+		return
+	}
+	l.tasks[node].heard = time.Now()
+	now := llama.At(time.Now())
+	if t.Delivered == 0 {
+		t.Delivered = now
+	}
+	if r.State == store.Running && t.Started == 0 {
+		t.Started = now
+	}
+	if t.State != store.Running { // a late report of the delivery is no way back
+		t.State = r.State
+	}
+	t.Progress, t.EventsRead, t.BytesRead = max(t.Progress, min(r.Progress, 1)), r.Events, r.Bytes
+	settle(l.q)
+	l.dirty = true
+	l.wake()
+}
+
+// accept keeps a piece. It returns the number of the first piece of this attempt
+// that is not kept, and whether the attempt is wanted at all.
+func (c *Central) accept(ctx context.Context, l *live, node string, h envelope.Header, p piece) (next uint64, wanted bool, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	t := of(l.q, node)
+	if l.over || t == nil || t.Attempt != h.Attempt {
+		return 0, false, nil
+	}
+	l.tasks[node].heard = time.Now()
+	if t.State.Final() {
+		// What ended the task elsewhere (a cancel, the deadline) wants no more
+		// of it; its own end is acknowledged again.
+		return t.Frames, h.Frame < t.Frames, nil
+	}
+	if h.Frame != t.Frames { // a repeat, or something before it is missing
+		return t.Frames, true, nil
+	}
+	q := clone(l.q)
+	t = of(q, node)
+	if err := c.count(ctx, l, q, t, p); err != nil {
+		return 0, true, err
+	}
+	settle(q)
+	frame := store.Frame{Node: node, Attempt: t.Attempt, Number: h.Frame, Kind: p.kind, Body: p.body}
+	if p.more {
+		frame.Kind |= kindMore
+	}
+	switch {
+	case ended(q):
+		err = c.finish(ctx, l, q)
+	case p.last:
+		err = c.o.Store.UpdateQuery(ctx, q)
+	default:
+		err = c.o.Store.AddFrames(ctx, q, []store.Frame{frame})
+	}
+	if err != nil {
+		return 0, true, err
+	}
+	if !l.over {
+		l.q, l.dirty = q, false
+		l.wake()
+	}
+	return t.Frames, true, nil
+}
+
+// kindMore marks kept frames that go on in the next.
+const kindMore = 0x80
+
+// count merges a piece and changes t accordingly.
+func (c *Central) count(ctx context.Context, l *live, q *store.Query, t *store.Task, p piece) error {
+	now := llama.At(time.Now())
+	if t.Delivered == 0 {
+		t.Delivered = now
+	}
+	if t.Started == 0 {
+		t.Started = now
+	}
+	t.State = store.Running
+	if !p.last {
+		if err := c.load(ctx, l); err != nil {
+			return err
+		}
+		problem := l.add(t.Node, t.Frames, p)
+		t.FrameBytes += int64(len(p.body))
+		if problem == nil && total(q) > c.o.MaxBytes {
+			problem = errBytes
+		}
+		if problem == nil {
+			t.Frames++
+			l.rows++
+			return nil
+		}
+		state, text := store.Failed, "the node has sent a damaged frame: "+problem.Error()
+		if errors.Is(problem, errBytes) {
+			state, text = store.Partial, errBytes.Message
+		}
+		p = piece{last: true, report: report{State: state, Error: text, Progress: t.Progress, Events: t.EventsRead, Bytes: t.BytesRead}}
+	}
+	t.Frames++
+	t.State, t.Error, t.Ended = p.report.State, cut(p.report.Error), now
+	t.Progress, t.EventsRead, t.BytesRead = min(max(p.report.Progress, 0), 1), p.report.Events, p.report.Bytes
+	return nil
+}
+
+func total(q *store.Query) (bytes int64) {
+	for _, t := range q.Tasks {
+		bytes += t.FrameBytes
+	}
+	return bytes
+}
+
+// add merges a piece, unless it is merged already: after an error of the store
+// it comes again.
+func (l *live) add(node string, number uint64, p piece) error {
+	if number < l.merged[node] {
+		return nil
+	}
+	l.merged[node] = number + 1
+	body := p.body
+	if before := l.parts[node]; before != nil || p.more {
+		if body = append(before, p.body...); len(body) > maxFrame {
+			return errPiece
+		}
+		l.parts[node] = body
+	}
+	if p.more {
+		return nil
+	}
+	delete(l.parts, node)
+	plain, err := decompress(body, maxFrame)
+	if err != nil {
+		return errPiece
+	}
+	return l.merge.Add(node, Frame{Kind: p.kind, Body: plain})
+}
+
+// load makes the merge of what is kept, if it is not in memory. The caller holds
+// the lock.
+func (c *Central) load(ctx context.Context, l *live) error {
+	l.used = time.Now()
+	if l.merge != nil || l.plan == nil {
+		return nil
+	}
+	l.merge, l.merged, l.parts = l.plan.NewMerge(), map[string]uint64{}, map[string][]byte{}
+	for f, err := range c.o.Store.Frames(ctx, l.q) {
+		if err != nil {
+			l.merge = nil
+			return err
+		}
+		t := of(l.q, f.Node)
+		if t == nil || f.Attempt != t.Attempt || f.Number >= t.Frames {
+			continue
+		}
+		p := piece{kind: f.Kind &^ kindMore, more: f.Kind&kindMore != 0, body: f.Body}
+		if err := l.add(f.Node, f.Number, p); err != nil {
+			c.o.Log.Error("kept frame not merged", "query", l.id, "node", f.Node, "frame", f.Number, "error", err)
+		}
+	}
+	return nil
+}
+
+// finish merges and keeps the result of q, which is l's query with all its tasks
+// ended. The caller holds the lock.
+func (c *Central) finish(ctx context.Context, l *live, q *store.Query) error {
+	if err := c.load(ctx, l); err != nil {
+		return err
+	}
+	q.Ended = llama.At(time.Now())
+	settle(q)
+	q.Rows, q.Columns = 0, nil
+	result := newResult(q, c.o.MaxRows)
+	chunks := result.chunks(l.merge)
+	if l.plan == nil {
+		q.State, chunks = store.Failed, none
+	}
+	err := c.o.Store.Finish(ctx, q, chunks)
+	if result.problem != nil {
+		c.o.Log.Error("partial results not merged", "query", l.id, "error", result.problem)
+		q.State, q.Rows, q.Columns = store.Failed, 0, nil
+		q.Error, _ = shown(result.problem)
+		err = c.o.Store.Finish(ctx, q, none)
+	}
+	if err != nil {
+		return err
+	}
+	l.q, l.dirty, l.over, l.merge, l.parts = q, false, true, nil, nil
+	c.mu.Lock()
+	delete(c.live, l.id)
+	c.mu.Unlock()
+	l.wake()
+	return nil
+}
+
+func none(func(store.Chunk, error) bool) {}
+
+// check ends what is due, and keeps what is not kept yet.
+func (c *Central) check(ctx context.Context, l *live, now time.Time) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.over {
+		return nil
+	}
+	if now.Sub(l.used) > mergeIdle {
+		l.merge, l.parts = nil, nil
+	}
+	if llama.At(now) >= l.q.Deadline && !ended(l.q) {
+		return c.end(ctx, l, store.Expired, "the deadline passed before the node answered")
+	}
+	if ended(l.q) { // keeping the result has failed before
+		return c.finish(ctx, l, clone(l.q))
+	}
+	if l.dirty {
+		l.dirty = false
+		return c.o.Store.UpdateQuery(ctx, l.q)
+	}
+	return nil
+}
+
+// end ends all tasks of l that have not ended, with one state, and the query
+// with them. The nodes are told. The caller holds the lock.
+func (c *Central) end(ctx context.Context, l *live, state store.State, reason string) error {
+	q := clone(l.q)
+	for i := range q.Tasks {
+		t := &q.Tasks[i]
+		if t.State.Final() {
+			continue
+		}
+		t.State, t.Error, t.Ended = state, reason, llama.At(time.Now())
+		if n := c.node(t.Node); n != nil {
+			c.cancelAt(n, l.id, t.Attempt)
+		}
+	}
+	return c.finish(ctx, l, q)
+}

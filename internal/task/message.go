@@ -1,0 +1,196 @@
+package task
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/carrier"
+	"github.com/llama-logs/llama/internal/envelope"
+	"github.com/llama-logs/llama/internal/store"
+)
+
+// The kinds of envelopes. Their numbers travel and must not change.
+const (
+	kindTask   uint8 = 1  // down: a Task
+	kindCancel uint8 = 2  // down: this attempt and those before are not wanted
+	kindAck    uint8 = 3  // down: all frames below the header's are kept
+	kindHello  uint8 = 4  // up: hello
+	kindFrame  uint8 = 5  // up: one frame of a partial result
+	kindState  uint8 = 6  // up: report, without the end
+	kindTail   uint8 = 7  // down: a Task to follow, or to go on following; acknowledges as kindAck does
+	kindLines  uint8 = 8  // up: lines
+	kindStatus uint8 = 9  // down: asks for a Status
+	kindAnswer uint8 = 10 // up: answer
+)
+
+// route says how the carrier is to carry a kind.
+func route(kind uint8) carrier.Kind {
+	switch kind {
+	case kindTask, kindTail, kindStatus:
+		return carrier.Task
+	case kindCancel:
+		return carrier.Cancel
+	case kindAck:
+		return carrier.Ack
+	case kindHello:
+		return carrier.Hello
+	case kindState:
+		return carrier.State
+	}
+	return carrier.Frame
+}
+
+// hello is what a node says when it connects and then regularly.
+type hello struct {
+	Version string `json:"version"`
+	Boot    string `json:"boot"` // drawn when the node starts
+	Tasks   []held `json:"tasks"`
+}
+
+// held is a task that a node has: waiting, running, or not wholly acknowledged.
+type held struct {
+	Query   uuid.UUID `json:"query"`
+	Attempt uint32    `json:"attempt"`
+}
+
+// report says how a task is, or how it ended.
+type report struct {
+	State    store.State `json:"state"`
+	Progress float64     `json:"progress"`
+	Events   int64       `json:"events"`
+	Bytes    int64       `json:"bytes"`
+	Error    string      `json:"error,omitempty"`
+	Code     llama.Code  `json:"code,omitempty"`
+}
+
+// answer carries a Status, or why there is none.
+type answer struct {
+	Status Status `json:"status"`
+	Error  string `json:"error,omitempty"`
+}
+
+// A piece is a frame as it travels, whole or in parts:
+//
+//	| flags, 1 byte | kind, 1 byte | length of report, 2 bytes | report, JSON | body |
+//
+// The body is compressed as a whole, then cut. The last piece of a task has a
+// report and no body.
+type piece struct {
+	more   bool // the frame goes on in the next piece
+	last   bool
+	kind   uint8
+	report report // of the last
+	body   []byte
+}
+
+const (
+	flagMore = 1 << iota
+	flagLast
+)
+
+// maxPiece is the largest body of a piece: it fits the carrier with all around it.
+const maxPiece = carrier.MaxMessage - envelope.Overhead - maxReport - 4
+
+const maxReport = 16 << 10
+
+// maxFrame bounds a frame, once it is no longer compressed.
+const maxFrame = maxRowsBytes
+
+var errPiece = errors.New("damaged frame")
+
+func (p *piece) encode() ([]byte, error) {
+	var flags byte
+	var text []byte
+	if p.more {
+		flags |= flagMore
+	}
+	if p.last {
+		flags |= flagLast
+		var err error
+		if text, err = json.Marshal(p.report); err != nil {
+			return nil, fmt.Errorf("encode report: %w", err)
+		}
+	}
+	data := append(make([]byte, 0, 4+len(text)+len(p.body)), flags, p.kind)
+	data = binary.BigEndian.AppendUint16(data, uint16(len(text)))
+	return append(append(data, text...), p.body...), nil
+}
+
+func decodePiece(data []byte) (piece, error) {
+	if len(data) < 4 || data[0]&^(flagMore|flagLast) != 0 || data[0] == flagMore|flagLast || data[1] >= 0x80 {
+		return piece{}, errPiece
+	}
+	p := piece{more: data[0]&flagMore != 0, last: data[0]&flagLast != 0, kind: data[1]}
+	size := int(binary.BigEndian.Uint16(data[2:]))
+	data = data[4:]
+	if size > len(data) || size > 0 != p.last || p.last && size != len(data) {
+		return piece{}, errPiece
+	}
+	p.body = data[size:]
+	if p.last {
+		if err := json.Unmarshal(data[:size], &p.report); err != nil || !p.report.State.Final() || !p.report.State.Valid() {
+			return piece{}, errPiece
+		}
+	}
+	return p, nil
+}
+
+// pieces cuts a frame.
+func pieces(f Frame) ([]piece, error) {
+	if len(f.Body) > maxFrame {
+		return nil, llama.Errorf(llama.TooLarge, "a partial result of %d MiB is larger than the %d MiB that travel at once", len(f.Body)>>20, maxFrame>>20)
+	}
+	var all []piece
+	body := compress(f.Body)
+	for len(body) > maxPiece {
+		all = append(all, piece{kind: f.Kind, more: true, body: body[:maxPiece]})
+		body = body[maxPiece:]
+	}
+	return append(all, piece{kind: f.Kind, body: body}), nil
+}
+
+// lines is a batch of followed events as it travels:
+//
+//	| ended, 1 byte | lost, 8 bytes | rows, or the reason of the end |
+type lines struct {
+	ended bool
+	lost  uint64 // events passed over since the batch before
+	text  []byte
+}
+
+func (l *lines) encode() []byte {
+	data := make([]byte, 1, 9+len(l.text))
+	if l.ended {
+		data[0] = 1
+	}
+	return append(binary.BigEndian.AppendUint64(data, l.lost), l.text...)
+}
+
+func decodeLines(data []byte) (lines, error) {
+	if len(data) < 9 || data[0] > 1 {
+		return lines{}, errPiece
+	}
+	return lines{ended: data[0] == 1, lost: binary.BigEndian.Uint64(data[1:]), text: data[9:]}, nil
+}
+
+// shown returns what a person may see of err, and how it is called.
+func shown(err error) (string, llama.Code) {
+	if e, ok := errors.AsType[*llama.Error](err); ok {
+		return cut(e.Message), e.Code
+	}
+	return "internal error; the node's log says more", ""
+}
+
+// cut shortens a text so that a report stays small, wherever it comes from.
+func cut(text string) string {
+	const most = 2 << 10
+	if len(text) > most {
+		return text[:most] + "…"
+	}
+	return text
+}

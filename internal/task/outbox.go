@@ -1,0 +1,87 @@
+package task
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// An outbox holds the pieces of one task that central may not have, a window at
+// most. It lives in memory: a node that is restarted runs its tasks again.
+//
+// Invariant: pieces leave in order, and are kept until central has acknowledged
+// them.
+type outbox struct {
+	send   func(number uint64, data []byte)
+	window int
+
+	mu    sync.Mutex
+	first uint64   // the number of the first piece that is held
+	held  [][]byte // encoded
+	ended bool     // the last piece is among those put
+	sent  time.Time
+	room  chan struct{} // holds one when there may be room
+}
+
+func newOutbox(window int, send func(uint64, []byte)) *outbox {
+	return &outbox{send: send, window: window, room: make(chan struct{}, 1)}
+}
+
+// put sends a piece once there is room for it. One caller at a time.
+func (o *outbox) put(ctx context.Context, p piece) error {
+	data, err := p.encode()
+	if err != nil {
+		return err
+	}
+	for !o.tryPut(data, p.last) {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-o.room:
+		}
+	}
+	return nil
+}
+
+func (o *outbox) tryPut(data []byte, last bool) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.held) >= o.window && !last { // the last is small, and ends the task's turn
+		return false
+	}
+	o.held = append(o.held, data)
+	o.ended = o.ended || last
+	o.sent = time.Now()
+	o.send(o.first+uint64(len(o.held))-1, data)
+	return true
+}
+
+// ack drops the pieces below next, and reports whether none is left to come.
+func (o *outbox) ack(next uint64) (over bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if n := next - o.first; next > o.first && n <= uint64(len(o.held)) {
+		clear(o.held[:n])
+		o.held = o.held[n:]
+		o.first = next
+		o.sent = time.Now()
+		select {
+		case o.room <- struct{}{}:
+		default:
+		}
+	}
+	return o.ended && len(o.held) == 0
+}
+
+// again sends what is held and was last sent, or acknowledged, before.
+func (o *outbox) again(before time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.held) == 0 || o.sent.After(before) {
+		return
+	}
+	o.sent = time.Now()
+	for i, data := range o.held {
+		o.send(o.first+uint64(i), data)
+	}
+}

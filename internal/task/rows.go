@@ -1,0 +1,161 @@
+package task
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/llama-logs/llama"
+)
+
+// Rows are written as: the number of names, the names; then for each row the
+// number of its fields, and for each field the number of its name, its kind, its
+// value. Numbers are uvarints, texts have their length before them. The whole is
+// compressed with zstd.
+
+// maxRowsBytes bounds rows that are read, once they are no longer compressed.
+const maxRowsBytes = 16 << 20
+
+var errRows = errors.New("damaged rows")
+
+// encodeRows returns rows as they are kept and travel.
+func encodeRows(rows []Row) []byte {
+	numbers := map[string]uint64{}
+	var names []string
+	var body []byte
+	for _, row := range rows {
+		body = binary.AppendUvarint(body, uint64(len(row)))
+		for _, f := range row {
+			n, ok := numbers[f.Name]
+			if !ok {
+				n = uint64(len(names))
+				numbers[f.Name], names = n, append(names, f.Name)
+			}
+			body = append(binary.AppendUvarint(body, n), byte(f.Kind))
+			body = appendText(body, f.Value)
+		}
+	}
+	head := binary.AppendUvarint(nil, uint64(len(names)))
+	for _, name := range names {
+		head = appendText(head, name)
+	}
+	head = binary.AppendUvarint(head, uint64(len(rows)))
+	return compress(append(head, body...))
+}
+
+func appendText(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+// decodeRows returns what encodeRows wrote. The rows share one buffer.
+func decodeRows(data []byte) ([]Row, error) {
+	plain, err := decompress(data, maxRowsBytes)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errRows, err)
+	}
+	in := reader{rest: string(plain)}
+	names := make([]string, in.count(1))
+	for i := range names {
+		names[i] = in.text()
+	}
+	rows := make([]Row, in.count(1))
+	for i := range rows {
+		rows[i] = make(Row, in.count(3))
+		for j := range rows[i] {
+			rows[i][j] = in.field(names)
+		}
+	}
+	if in.bad || in.rest != "" {
+		return nil, errRows
+	}
+	return rows, nil
+}
+
+// A reader takes numbers and texts from what others wrote. Once something is
+// wrong it returns zeros.
+type reader struct {
+	rest string
+	bad  bool
+}
+
+func (r *reader) uint() uint64 {
+	var n uint64
+	for shift := 0; shift < 64; shift += 7 {
+		if r.rest == "" {
+			break
+		}
+		b := r.rest[0]
+		r.rest = r.rest[1:]
+		n |= uint64(b&0x7f) << shift
+		if b < 0x80 {
+			return n
+		}
+	}
+	r.bad, r.rest = true, ""
+	return 0
+}
+
+// count returns a number of things that take at least size bytes each.
+func (r *reader) count(size int) int {
+	n := r.uint()
+	if n > uint64(len(r.rest)/size) {
+		r.bad, r.rest = true, ""
+		return 0
+	}
+	return int(n)
+}
+
+func (r *reader) text() string {
+	n := r.count(1)
+	s := r.rest[:n]
+	r.rest = r.rest[n:]
+	return s
+}
+
+func (r *reader) field(names []string) llama.Field {
+	n := r.uint()
+	if r.bad || n >= uint64(len(names)) || r.rest == "" || llama.Kind(r.rest[0]) > llama.Object {
+		r.bad, r.rest = true, ""
+		return llama.Field{}
+	}
+	kind := llama.Kind(r.rest[0])
+	r.rest = r.rest[1:]
+	return llama.Field{Name: names[n], Kind: kind, Value: r.text()}
+}
+
+// encoders and decoders are reused: each holds buffers of some hundred KiB.
+var (
+	encoders = sync.Pool{New: func() any {
+		e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<20))
+		if err != nil {
+			panic("task: " + err.Error()) // the options are constants
+		}
+		return e
+	}}
+	decoders = sync.Pool{New: func() any {
+		d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxRowsBytes))
+		if err != nil {
+			panic("task: " + err.Error())
+		}
+		return d
+	}}
+)
+
+func compress(plain []byte) []byte {
+	e := encoders.Get().(*zstd.Encoder)
+	defer encoders.Put(e)
+	return e.EncodeAll(plain, make([]byte, 0, len(plain)/3+64))
+}
+
+func decompress(data []byte, maxBytes int) ([]byte, error) {
+	d := decoders.Get().(*zstd.Decoder)
+	defer decoders.Put(d)
+	plain, err := d.DecodeAll(data, nil)
+	if err == nil && len(plain) > maxBytes {
+		err = fmt.Errorf("more than %d bytes", maxBytes)
+	}
+	return plain, err
+}

@@ -1,0 +1,151 @@
+package task
+
+import (
+	"context"
+	"errors"
+	"math"
+	"time"
+
+	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/envelope"
+	"github.com/llama-logs/llama/internal/store"
+)
+
+// work runs one task after the other.
+func (r *Runner) work(ctx context.Context) error {
+	for {
+		one, runs := r.next(ctx)
+		if one == nil {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-r.wake:
+			}
+			continue
+		}
+		r.run(runs, one)
+	}
+}
+
+// next takes a task whose turn it is, with the context it runs under.
+func (r *Runner) next(ctx context.Context) (*run, context.Context) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for {
+		one, ok := r.queue.pop()
+		if !ok {
+			return nil, nil
+		}
+		if r.queue.len > 0 {
+			r.signal() // there is more, for another worker
+		}
+		if one.gone {
+			continue
+		}
+		runs, cancel := context.WithCancelCause(ctx)
+		one.cancel = cancel
+		return one, runs
+	}
+}
+
+func (r *Runner) run(ctx context.Context, one *run) {
+	defer one.cancel(nil)
+	limited, stop := context.WithDeadline(ctx, one.task.Deadline.Std())
+	defer stop()
+	r.update(one, func(rep *report) { rep.State = store.Running })
+
+	err := r.execute(limited, one)
+	if errors.Is(context.Cause(ctx), errCancelled) || ctx.Err() != nil {
+		return // central has forgotten it, or asks again
+	}
+	one.reportMu.Lock()
+	end := one.report
+	one.untold = false // the end says it all
+	one.reportMu.Unlock()
+	end.State = store.Done
+	if err != nil {
+		end.State, end.Error, end.Code = r.outcome(limited, one, err)
+	} else {
+		end.Progress = 1
+	}
+	if err := one.out.put(ctx, piece{last: true, report: end}); err != nil {
+		r.o.Log.Error("end of task not sent", "query", one.Query, "error", err)
+	}
+}
+
+// execute runs the task, and stops it when it sends more than it may.
+func (r *Runner) execute(ctx context.Context, one *run) error {
+	var sent int64
+	emit := func(f Frame) error {
+		all, err := pieces(f)
+		if err != nil {
+			return err
+		}
+		for _, p := range all {
+			if sent += int64(len(p.body)); one.task.MaxBytes > 0 && sent > one.task.MaxBytes {
+				return errBytes
+			}
+			if err := one.out.put(ctx, p); err != nil {
+				return err
+			}
+		}
+		return ctx.Err()
+	}
+	return r.o.Executor.Partial(ctx, one.task, emit, func(p Progress) {
+		r.update(one, func(rep *report) {
+			if p.Share >= 0 && p.Share <= 1 { // not NaN, which JSON lacks
+				rep.Progress = math.Max(rep.Progress, p.Share)
+			}
+			rep.Events, rep.Bytes = p.Events, p.Bytes
+		})
+	})
+}
+
+// errBytes ends a task that has sent what it may.
+var errBytes = llama.Errorf(llama.TooLarge, "the partial result is larger than allowed; the rows until then are kept")
+
+// outcome says how a task ended that ended with err.
+func (r *Runner) outcome(ctx context.Context, one *run, err error) (store.State, string, llama.Code) {
+	text, code := shown(err)
+	switch {
+	case errors.Is(err, errBytes):
+		return store.Partial, text, code
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return store.Expired, "the deadline passed while the node was at it", llama.Unavailable
+	}
+	if code == "" || code == llama.Unavailable {
+		r.o.Log.Error("task failed", "query", one.Query, "error", err)
+	}
+	return store.Failed, text, code
+}
+
+// update changes what is known of a run and tells central, a change of state at
+// once and all else not too often.
+func (r *Runner) update(one *run, change func(*report)) {
+	one.reportMu.Lock()
+	defer one.reportMu.Unlock()
+	before := one.report.State
+	change(&one.report)
+	if one.untold = true; one.report.State != before || time.Since(one.reported) >= progressEvery {
+		r.tell(one)
+	}
+}
+
+// tellLate tells central what was held back.
+func (r *Runner) tellLate() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, one := range r.runs {
+		one.reportMu.Lock()
+		if one.untold {
+			r.tell(one)
+		}
+		one.reportMu.Unlock()
+	}
+}
+
+// tell says how a run is. The caller holds the report's lock.
+func (r *Runner) tell(one *run) {
+	one.reported, one.untold = time.Now(), false
+	r.sendJSON(envelope.Header{Kind: kindState, Query: one.Query, Attempt: one.Attempt}, one.report)
+}

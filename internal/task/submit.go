@@ -1,0 +1,263 @@
+package task
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/store"
+)
+
+// A Request is a question to be asked.
+type Request struct {
+	Query    string
+	Name     string   // a person's name for it; may be empty
+	Language string   // "" for logsql
+	Targets  []string // none for all
+	From, To llama.Time
+	Limit    int // rows wanted at most; 0 for as many as are kept
+	User     string
+	Deadline time.Duration // how long nodes may take; 0 for the default
+}
+
+const (
+	maxText    = 64 << 10 // of a query
+	maxTargets = 10_000
+)
+
+// A Target is one that can be asked.
+type Target struct {
+	Name  string
+	Nodes []Node
+}
+
+// A Node is one of a target's.
+type Node struct {
+	ID       string
+	Version  string
+	Online   bool
+	LastSeen llama.Time // 0 for never
+}
+
+// Online reports whether a node of the target is.
+func (t Target) Online() bool {
+	return slices.ContainsFunc(t.Nodes, func(n Node) bool { return n.Online })
+}
+
+// Targets returns all targets with their nodes, ordered by name.
+func (c *Central) Targets() []Target {
+	byName := map[string]*Target{}
+	for _, n := range c.allNodes() {
+		n.mu.Lock()
+		seen := Node{ID: n.id, Version: n.version, Online: n.online}
+		if !n.seen.IsZero() {
+			seen.LastSeen = llama.At(n.seen)
+		}
+		name := n.target
+		n.mu.Unlock()
+		if byName[name] == nil {
+			byName[name] = &Target{Name: name}
+		}
+		byName[name].Nodes = append(byName[name].Nodes, seen)
+	}
+	all := make([]Target, 0, len(byName))
+	for _, t := range byName {
+		slices.SortFunc(t.Nodes, func(a, b Node) int { return strings.Compare(a.ID, b.ID) })
+		all = append(all, *t)
+	}
+	slices.SortFunc(all, func(a, b Target) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
+
+// choose returns the targets called names, each once; all for none.
+func (c *Central) choose(names []string) ([]Target, error) {
+	all := c.Targets()
+	if len(names) == 0 {
+		if len(all) == 0 {
+			return nil, llama.Errorf(llama.Conflict, "there is no target yet that could be asked; a node has to be enrolled first")
+		}
+		return all, nil
+	}
+	if len(names) > maxTargets {
+		return nil, llama.Errorf(llama.TooLarge, "a query has %d targets at most", maxTargets)
+	}
+	var chosen []Target
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(names))) {
+		i := slices.IndexFunc(all, func(t Target) bool { return t.Name == name })
+		if i < 0 {
+			return nil, llama.Errorf(llama.NotFound, "there is no target %q; there are %s", cut(name), list(all))
+		}
+		chosen = append(chosen, all[i])
+	}
+	return chosen, nil
+}
+
+func list(targets []Target) string {
+	var names []string
+	for _, t := range targets[:min(len(targets), 10)] {
+		names = append(names, t.Name)
+	}
+	if len(targets) > 10 {
+		names = append(names, "…")
+	}
+	return strings.Join(names, ", ")
+}
+
+// Submit asks a question. It returns when the query is durable and on its way;
+// nodes that are offline are asked when they are back.
+func (c *Central) Submit(ctx context.Context, r Request) (*store.Query, error) {
+	now := time.Now()
+	plan, err := c.plan(r, now)
+	if err != nil {
+		return nil, err
+	}
+	targets, err := c.choose(r.Targets)
+	if err != nil {
+		return nil, err
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return nil, err
+	}
+	l := newLive(id, c.newQuery(id, r, plan, targets, now), plan)
+	l.mu.Lock() // nobody may see it before it is durable
+	defer l.mu.Unlock()
+	if err := c.begin(l); err != nil {
+		return nil, err
+	}
+	if err := c.o.Store.AddQuery(ctx, l.q); err != nil {
+		l.over = true
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.live, id)
+		return nil, err
+	}
+	for i := range l.q.Tasks {
+		if n := c.node(l.q.Tasks[i].Node); n != nil {
+			c.sendTask(l, n, &l.q.Tasks[i])
+		}
+	}
+	return clone(l.q), nil
+}
+
+// begin makes l live, unless its user has too many that are.
+func (c *Central) begin(l *live) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	running := 0
+	for _, other := range c.live {
+		if other.user == l.user {
+			running++
+		}
+	}
+	if running >= c.o.PerUser {
+		return llama.Errorf(llama.Throttled, "%d of your queries have not ended yet, and more are not run at once; wait, or cancel one", running)
+	}
+	c.live[l.id] = l
+	return nil
+}
+
+func (c *Central) plan(r Request, now time.Time) (Plan, error) {
+	if r.Language != "" && r.Language != "logsql" {
+		return nil, llama.Errorf(llama.Invalid, "the query language %q is not known; logsql is", cut(r.Language))
+	}
+	if len(r.Query) > maxText || len(r.Name) > maxText {
+		return nil, llama.Errorf(llama.TooLarge, "a query has at most %d KiB", maxText>>10)
+	}
+	if r.From != 0 && r.To != 0 && r.From > r.To {
+		return nil, llama.Errorf(llama.Invalid, "the time range ends (%s) before it begins (%s)", r.To, r.From)
+	}
+	if r.Limit < 0 {
+		return nil, llama.Errorf(llama.Invalid, "a limit of %d rows is none; it has to be 1 at least, or 0 for no limit", r.Limit)
+	}
+	return c.o.Planner.Plan(Task{
+		Query: r.Query, Language: "logsql", User: r.User, From: r.From, To: r.To, Limit: r.Limit, Asked: llama.At(now), MaxBytes: c.o.MaxBytes,
+	})
+}
+
+func (c *Central) newQuery(id uuid.UUID, r Request, plan Plan, targets []Target, now time.Time) *store.Query {
+	wait := r.Deadline
+	if wait <= 0 {
+		wait = c.o.Deadline
+	}
+	at := llama.At(now)
+	q := &store.Query{
+		ID: id.String(), User: r.User, State: store.Queued, Text: r.Query, Normal: plan.String(), Language: "logsql", Name: r.Name,
+		From: r.From, To: r.To, Limit: r.Limit, Created: at,
+		Deadline: llama.At(now.Add(min(wait, c.o.Lifetime))), Expires: llama.At(now.Add(c.o.Lifetime)),
+	}
+	for _, t := range targets {
+		q.Targets = append(q.Targets, t.Name)
+		for _, n := range t.Nodes {
+			q.Tasks = append(q.Tasks, store.Task{Query: q.ID, Node: n.ID, Target: t.Name, Attempt: 1, State: store.Queued, Queued: at})
+		}
+	}
+	return q
+}
+
+// Cancel ends a query: the nodes stop, and the rows that came are kept. A query
+// that has ended is left as it is.
+func (c *Central) Cancel(ctx context.Context, id string) error {
+	l, err := c.find(ctx, id)
+	if err != nil || l == nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.over {
+		return nil
+	}
+	return c.end(ctx, l, store.Cancelled, "")
+}
+
+// find returns a live query, or nil for one that has ended. The error is
+// NotFound when there is none of that id.
+func (c *Central) find(ctx context.Context, id string) (*live, error) {
+	parsed, err := uuid.Parse(id)
+	if err != nil {
+		return nil, llama.Errorf(llama.NotFound, "%q is not the id of a query", cut(id))
+	}
+	if l := c.query(parsed); l != nil {
+		return l, nil
+	}
+	_, err = c.o.Store.Query(ctx, parsed.String())
+	return nil, err
+}
+
+// Get returns a query as it is now.
+func (c *Central) Get(ctx context.Context, id string) (*store.Query, error) {
+	if l, err := c.find(ctx, id); err != nil {
+		return nil, err
+	} else if l != nil {
+		return l.query(), nil
+	}
+	return c.o.Store.Query(ctx, id)
+}
+
+func (l *live) query() *store.Query {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return clone(l.q)
+}
+
+// List returns queries, the newest first.
+func (c *Central) List(ctx context.Context, f store.Filter) ([]store.Query, error) {
+	found, err := c.o.Store.Queries(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	for i := range found {
+		id, err := uuid.Parse(found[i].ID)
+		if err != nil {
+			continue // none that we have made
+		}
+		if l := c.query(id); l != nil {
+			found[i] = *l.query()
+		}
+	}
+	return found, nil
+}

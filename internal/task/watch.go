@@ -1,0 +1,230 @@
+package task
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"time"
+
+	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/store"
+)
+
+// PreviewRows is how many rows Watch shows of a result.
+const PreviewRows = 1000
+
+// watchEvery is the least time between two updates of one watcher.
+const watchEvery = 100 * time.Millisecond
+
+// An Update is a query as it is now.
+type Update struct {
+	Query *store.Query
+	// Rows are the first rows of the result as it stands, nil when they have not
+	// changed. They replace those of earlier updates: rows that come later may
+	// belong before others, and groups grow.
+	Rows []Row
+	End  bool // the result is complete; nothing follows
+}
+
+// Watch yields a query as it is, at once, and then whenever it has changed, until
+// it has ended. Who comes late misses nothing. A watcher that is slow sees fewer
+// updates, not older ones.
+func (c *Central) Watch(ctx context.Context, id string) iter.Seq2[Update, error] {
+	return func(yield func(Update, error) bool) {
+		l, err := c.find(ctx, id)
+		if err != nil {
+			yield(Update{}, err)
+			return
+		}
+		if l != nil && !c.watchLive(ctx, l, yield) {
+			return
+		}
+		c.watchEnd(ctx, id, yield)
+	}
+}
+
+// watchLive yields l until it has ended, and reports whether its end is wanted.
+func (c *Central) watchLive(ctx context.Context, l *live, yield func(Update, error) bool) bool {
+	var shown uint64
+	for {
+		u, changed, rows, took := c.update(ctx, l, shown)
+		if l.isOver() {
+			return true
+		}
+		if shown = rows; !yield(u, nil) {
+			return false
+		}
+		// Merging what there is so far may take long: it gets a tenth of the time.
+		select {
+		case <-ctx.Done():
+			yield(Update{}, ctx.Err())
+			return false
+		case <-changed:
+		}
+		if !rest(ctx, l, max(watchEvery, 10*took)) {
+			yield(Update{}, ctx.Err())
+			return false
+		}
+	}
+}
+
+// rest waits for d, or for the end of l. It reports whether ctx goes on.
+func rest(ctx context.Context, l *live, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	for {
+		l.mu.Lock()
+		over, changed := l.over, l.changed
+		l.mu.Unlock()
+		if over {
+			return true
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-timer.C:
+			return true
+		case <-changed:
+		}
+	}
+}
+
+func (l *live) isOver() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.over
+}
+
+// update returns l as it is, the channel that closes when that changes, and how
+// long it took to merge its rows.
+func (c *Central) update(ctx context.Context, l *live, shown uint64) (u Update, changed <-chan struct{}, rows uint64, took time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	u.Query = clone(l.q)
+	if l.over || l.rows == shown {
+		return u, l.changed, l.rows, 0
+	}
+	start := time.Now()
+	page, err := c.window(ctx, l, 0, PreviewRows)
+	if err != nil {
+		c.o.Log.Warn("partial results not merged yet", "query", l.id, "error", err)
+		return u, l.changed, l.rows, time.Since(start)
+	}
+	if u.Rows = page.Rows; u.Rows == nil {
+		u.Rows = []Row{}
+	}
+	return u, l.changed, l.rows, time.Since(start)
+}
+
+func (c *Central) watchEnd(ctx context.Context, id string, yield func(Update, error) bool) {
+	q, err := c.o.Store.Query(ctx, id)
+	if err != nil {
+		yield(Update{}, err)
+		return
+	}
+	page, err := c.kept(ctx, q, 0, PreviewRows)
+	if err != nil {
+		yield(Update{}, err)
+		return
+	}
+	yield(Update{Query: q, Rows: page.Rows, End: true}, nil)
+}
+
+// A Page is a part of a result.
+type Page struct {
+	Rows     []Row
+	Total    int64 // rows of the result, as far as it is known
+	Complete bool  // nothing more comes
+}
+
+// Rows returns at most limit rows of a result from row offset on. While the query
+// runs they are those of the result as it stands.
+func (c *Central) Rows(ctx context.Context, id string, offset, limit int64) (Page, error) {
+	if offset < 0 || limit < 0 {
+		return Page{}, llama.Errorf(llama.Invalid, "offset and limit cannot be negative")
+	}
+	l, err := c.find(ctx, id)
+	if err != nil {
+		return Page{}, err
+	}
+	if l != nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if !l.over {
+			return c.window(ctx, l, offset, limit)
+		}
+	}
+	q, err := c.o.Store.Query(ctx, id)
+	if err != nil {
+		return Page{}, err
+	}
+	return c.kept(ctx, q, offset, limit)
+}
+
+// All yields all rows of a result, for an export. While the query runs they are
+// those of the result as it stands.
+func (c *Central) All(ctx context.Context, id string) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		page, err := c.Rows(ctx, id, 0, chunkRows)
+		for offset := int64(0); ; page, err = c.Rows(ctx, id, offset, chunkRows) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for _, row := range page.Rows {
+				if !yield(row, nil) {
+					return
+				}
+			}
+			if offset += int64(len(page.Rows)); offset >= page.Total || len(page.Rows) == 0 {
+				return
+			}
+		}
+	}
+}
+
+// window merges what came of a live query. The caller holds its lock.
+func (c *Central) window(ctx context.Context, l *live, offset, limit int64) (Page, error) {
+	if err := c.load(ctx, l); err != nil || l.merge == nil {
+		return Page{}, err
+	}
+	var page Page
+	most := newResult(l.q, c.o.MaxRows).most
+	err := l.merge.Rows(func(row Row) error {
+		if page.Total >= most {
+			return errEnough
+		}
+		if page.Total >= offset && int64(len(page.Rows)) < limit {
+			page.Rows = append(page.Rows, copyRow(row))
+		}
+		page.Total++
+		return nil
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		return Page{}, err
+	}
+	return page, nil
+}
+
+// kept reads a result that is complete.
+func (c *Central) kept(ctx context.Context, q *store.Query, offset, limit int64) (Page, error) {
+	page := Page{Rows: []Row{}, Total: q.Rows, Complete: true}
+	if limit == 0 {
+		return page, nil
+	}
+	for chunk, err := range c.o.Store.Chunks(ctx, q, offset) {
+		if err != nil {
+			return page, err
+		}
+		rows, err := decodeRows(chunk.Rows)
+		if err != nil {
+			return page, err
+		}
+		rows = rows[min(max(offset-chunk.First, 0), int64(len(rows))):]
+		page.Rows = append(page.Rows, rows[:min(limit-int64(len(page.Rows)), int64(len(rows)))]...)
+		if int64(len(page.Rows)) >= limit {
+			break
+		}
+	}
+	return page, nil
+}
