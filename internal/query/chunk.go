@@ -1,0 +1,307 @@
+package query
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/column"
+)
+
+// A chunk is rows on their way through the pipes: columns, which all have the
+// same rows, and the numbers of the rows that are still in.
+//
+// Of a block it begins with all fields and decodes a column when it is asked
+// for. At the merger it is made of rows and has neither times nor block.
+type chunk struct {
+	rows   int
+	sel    []uint32 // growing
+	times  []llama.Time
+	seqs   []uint64
+	fields []field // those a row shows, in order
+	block  *column.Block
+	node   string
+	work   *scratch
+	err    error // the first error of decoding a column
+}
+
+// A field is a name and its column. The column is decoded when col is nil and
+// base names one of the block's.
+type field struct {
+	name   string
+	col    *column.Column
+	base   string
+	hidden bool // shown only when it is asked for by its name: `_seq`
+}
+
+// chunkOf makes a chunk of all rows of a block.
+func chunkOf(b *column.Block, node string, work *scratch) *chunk {
+	c := &chunk{rows: b.Rows(), times: b.Times, seqs: b.Seqs, block: b, node: node, work: work}
+	c.sel = work.all(c.rows)
+	c.fields = make([]field, 0, len(b.Names)+4)
+	add := func(name string) { c.fields = append(c.fields, field{name: name, base: name}) }
+	add(llama.NameTime)
+	add(llama.NameMessage)
+	add(llama.NameCollection)
+	for _, name := range b.Names {
+		switch name {
+		case llama.NameTime, llama.NameMessage, llama.NameCollection, llama.NameID, llama.NameSeq, llama.NameSource, llama.NameIngested:
+		default:
+			add(name)
+		}
+	}
+	add(llama.NameIngested)
+	add(llama.NameSource)
+	add(llama.NameID)
+	c.fields = append(c.fields, field{name: llama.NameSeq, base: llama.NameSeq, hidden: true})
+	return c
+}
+
+func (c *chunk) find(name string) *field {
+	for i := range c.fields {
+		if c.fields[i].name == name {
+			return &c.fields[i]
+		}
+	}
+	return nil
+}
+
+// column returns the column called name, or nil when no row has it.
+func (c *chunk) column(name string) *column.Column {
+	if f := c.find(name); f != nil {
+		return c.load(f)
+	}
+	return nil
+}
+
+func (c *chunk) load(f *field) *column.Column {
+	if f.col == nil && f.base != "" && c.err == nil {
+		switch f.base {
+		case llama.NameTime, llama.NameCollection, llama.NameID, llama.NameSeq:
+			f.col = c.made(f.base)
+		default:
+			f.col, c.err = c.block.Load(f.base)
+		}
+		if f.col == nil {
+			f.base = "" // no row has it
+		}
+	}
+	return f.col
+}
+
+// made builds one of the columns that a block does not keep as text, for the
+// rows that are in.
+func (c *chunk) made(name string) *column.Column {
+	var b builder
+	if name == llama.NameCollection {
+		b.init(c.rows, 1)
+		b.share(c.sel, c.block.Collection)
+		return b.column(name)
+	}
+	b.init(c.rows, len(c.sel))
+	var text []byte
+	for _, r := range c.sel {
+		text = text[:0]
+		kind := llama.String
+		switch name {
+		case llama.NameTime:
+			text = c.times[r].Std().AppendFormat(text, "2006-01-02T15:04:05.999999999Z07:00")
+		case llama.NameSeq:
+			text, kind = strconv.AppendUint(text, c.seqs[r], 10), llama.Number
+		default:
+			text = append(append(text, c.node...), '-')
+			text = strconv.AppendUint(text, c.seqs[r], 10)
+		}
+		b.put(r, string(text), kind)
+	}
+	return b.column(name)
+}
+
+// clock returns the times of the rows when name is the events' own `_time`.
+func (c *chunk) clock(name string) []llama.Time {
+	if f := c.find(name); f != nil && f.base == llama.NameTime && c.block != nil {
+		return c.times
+	}
+	return nil
+}
+
+// set gives the rows a column, in the place of the one of its name or at the end.
+func (c *chunk) set(name string, col *column.Column) { c.setField(field{name: name, col: col}) }
+
+func (c *chunk) setField(f field) {
+	if old := c.find(f.name); old != nil {
+		*old = f
+		return
+	}
+	c.fields = append(c.fields, f)
+}
+
+func (c *chunk) drop(name string) {
+	for i := range c.fields {
+		if c.fields[i].name == name {
+			c.fields = append(c.fields[:i], c.fields[i+1:]...)
+			return
+		}
+	}
+}
+
+// row returns the fields of row r that it has.
+func (c *chunk) row(r uint32) Row {
+	out := make(Row, 0, len(c.fields))
+	for i := range c.fields {
+		f := &c.fields[i]
+		if f.hidden {
+			continue
+		}
+		if col := c.load(f); col != nil {
+			if value, kind, ok := col.Value(int(r)); ok {
+				out = append(out, llama.Field{Name: f.name, Value: value, Kind: kind})
+			}
+		}
+	}
+	return out
+}
+
+// order returns what sorts rows where nothing else does: the newest first.
+func (c *chunk) order(r uint32) (llama.Time, uint64) {
+	if c.times == nil {
+		return 0, ^uint64(r) // the first first
+	}
+	return c.times[r], c.seqs[r]
+}
+
+// A builder makes a column value by value.
+type builder struct {
+	codes  []uint32
+	values []string
+	kinds  []llama.Kind
+}
+
+func (b *builder) init(rows, values int) {
+	b.codes = make([]uint32, rows)
+	b.values = make([]string, 0, values)
+}
+
+// add puts a value in the dictionary and returns its code.
+func (b *builder) add(value string, kind llama.Kind) uint32 {
+	if kind != llama.String && b.kinds == nil {
+		b.kinds = make([]llama.Kind, len(b.values), cap(b.values))
+	}
+	b.values = append(b.values, value)
+	if b.kinds != nil {
+		b.kinds = append(b.kinds, kind)
+	}
+	return uint32(len(b.values))
+}
+
+func (b *builder) put(row uint32, value string, kind llama.Kind) { b.codes[row] = b.add(value, kind) }
+
+// share gives all the rows one value.
+func (b *builder) share(rows []uint32, value string) {
+	code := b.add(value, llama.String)
+	for _, r := range rows {
+		b.codes[r] = code
+	}
+}
+
+func (b *builder) column(name string) *column.Column {
+	return &column.Column{Name: name, Codes: b.codes, Values: b.values, Kinds: b.kinds}
+}
+
+// A Row is one row of an answer: fields in the order they are to be shown.
+// Fields that an event does not have are left out.
+type Row = []llama.Field
+
+// rowChunk makes a chunk of rows.
+func rowChunk(rows []Row, work *scratch) *chunk {
+	c := &chunk{rows: len(rows), sel: work.all(len(rows)), work: work}
+	builders := map[string]*builder{}
+	for r, row := range rows {
+		for _, f := range row {
+			b := builders[f.Name]
+			if b == nil {
+				b = &builder{}
+				b.init(len(rows), len(rows))
+				builders[f.Name] = b
+				c.fields = append(c.fields, field{name: f.Name})
+			}
+			if n := len(b.values); n > 0 && b.values[n-1] == f.Value && (b.kinds == nil && f.Kind == llama.String || b.kinds != nil && b.kinds[n-1] == f.Kind) {
+				b.codes[r] = uint32(n)
+				continue
+			}
+			b.put(uint32(r), f.Value, f.Kind)
+		}
+	}
+	for i := range c.fields {
+		c.fields[i].col = builders[c.fields[i].name].column(c.fields[i].name)
+	}
+	return c
+}
+
+// A scratch is memory that one worker uses again for each chunk. What it gives
+// away is valid until the next reset.
+type scratch struct {
+	iota []uint32
+	slab []uint32
+	used int
+	memo []uint8
+	stop *atomic.Bool // set when the run is over; nil where none can be
+}
+
+// errStopped ends the work on a chunk; the run answers with the context's error.
+var errStopped = errors.New("query was stopped")
+
+func (s *scratch) stopped() bool { return s.stop != nil && s.stop.Load() }
+
+// all returns the numbers below n. They must not be changed.
+func (s *scratch) all(n int) []uint32 {
+	for len(s.iota) < n {
+		s.iota = append(s.iota, uint32(len(s.iota)))
+	}
+	return s.iota[:n:n]
+}
+
+// numbers returns room for n numbers, of no length.
+func (s *scratch) numbers(n int) []uint32 {
+	if s.used+n > len(s.slab) {
+		s.slab = make([]uint32, max(n, 2*len(s.slab), 64<<10))
+		s.used = 0
+	}
+	out := s.slab[s.used : s.used : s.used+n]
+	s.used += n
+	return out
+}
+
+// zeroes returns n bytes, all zero. They are valid until the next call.
+func (s *scratch) zeroes(n int) []uint8 {
+	if cap(s.memo) < n {
+		s.memo = make([]uint8, n+n/4)
+	}
+	out := s.memo[:n]
+	clear(out)
+	return out
+}
+
+func (s *scratch) reset() { s.used = 0 }
+
+// cloneRow copies the texts of a row, which share memory with their block.
+func cloneRow(row Row) Row {
+	n := 0
+	for _, f := range row {
+		n += len(f.Value)
+	}
+	var b strings.Builder
+	b.Grow(n)
+	for _, f := range row {
+		b.WriteString(f.Value)
+	}
+	text := b.String()
+	for i := range row {
+		n := len(row[i].Value)
+		row[i].Value, text = text[:n], text[n:]
+		row[i].Name = strings.Clone(row[i].Name)
+	}
+	return row
+}

@@ -1,0 +1,279 @@
+package query
+
+import (
+	"slices"
+
+	"github.com/llama-logs/llama"
+)
+
+// filter keeps the rows that f lets in.
+func (c *chunk) filter(f filter) { c.sel = c.eval(f, c.sel) }
+
+// eval returns the rows of sel that f lets in. It may return sel itself, and
+// changes none of its numbers.
+func (c *chunk) eval(f filter, sel []uint32) []uint32 {
+	if len(sel) == 0 || c.err != nil {
+		return nil
+	}
+	switch f := f.(type) {
+	case *andFilter:
+		for _, g := range f.list {
+			sel = c.eval(g, sel)
+		}
+		return sel
+	case *orFilter:
+		return c.evalOr(f, sel)
+	case *notFilter:
+		return c.without(sel, c.eval(f.f, sel))
+	case *fieldFilter:
+		return c.evalField(f, sel)
+	case *pairFilter:
+		return c.evalPair(f, sel)
+	case *timeFilter:
+		return c.evalTime(sel, func(t llama.Time) bool { return f.from <= t && t <= f.to })
+	case *clockFilter:
+		return c.evalTime(sel, f.match)
+	}
+	return sel // allFilter
+}
+
+func (c *chunk) evalOr(f *orFilter, sel []uint32) []uint32 {
+	var in []uint32
+	rest := sel
+	for _, g := range f.list {
+		more := c.eval(g, rest)
+		if len(more) == 0 {
+			continue
+		}
+		rest = c.without(rest, more)
+		in = c.union(in, more)
+	}
+	return in
+}
+
+// without returns the numbers of a that are not in b, a part of a.
+func (c *chunk) without(a, b []uint32) []uint32 {
+	if len(b) == 0 {
+		return a
+	}
+	out := c.work.numbers(len(a) - len(b))
+	for _, r := range a {
+		if len(b) > 0 && b[0] == r {
+			b = b[1:]
+			continue
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// union merges two lists without common numbers.
+func (c *chunk) union(a, b []uint32) []uint32 {
+	if len(a) == 0 {
+		return b
+	}
+	out := c.work.numbers(len(a) + len(b))
+	for len(a) > 0 && len(b) > 0 {
+		if a[0] < b[0] {
+			out, a = append(out, a[0]), a[1:]
+		} else {
+			out, b = append(out, b[0]), b[1:]
+		}
+	}
+	return append(append(out, a...), b...)
+}
+
+// evalField asks once for each value of the dictionary that a row of sel has.
+func (c *chunk) evalField(f *fieldFilter, sel []uint32) []uint32 {
+	if f.field == llama.NameCollection && c.block != nil {
+		if own := c.find(f.field); own != nil && own.base == f.field {
+			return keepIf(sel, f.match(c.block.Collection))
+		}
+	}
+	col := c.column(f.field)
+	if col == nil {
+		return keepIf(sel, f.match(""))
+	}
+	const yes, no = 1, 2
+	memo := c.work.zeroes(len(col.Values) + 1)
+	memo[0] = no
+	if f.match("") {
+		memo[0] = yes
+	}
+	out := c.work.numbers(len(sel))
+	for i, r := range sel {
+		if i&1023 == 0 && c.work.stopped() {
+			c.err = errStopped
+			return nil
+		}
+		code := col.Codes[r]
+		m := memo[code]
+		if m == 0 {
+			m = no
+			if f.match(col.Values[code-1]) {
+				m = yes
+			}
+			memo[code] = m
+		}
+		if m == yes {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+func keepIf(sel []uint32, in bool) []uint32 {
+	if in {
+		return sel
+	}
+	return nil
+}
+
+func (c *chunk) evalPair(f *pairFilter, sel []uint32) []uint32 {
+	a, b := c.values(f.field), c.values(f.other)
+	out := c.work.numbers(len(sel))
+	for _, r := range sel {
+		if f.match(a(r), b(r)) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// values returns a function that gives a row's text of a field.
+func (c *chunk) values(name string) func(r uint32) string {
+	col := c.column(name)
+	if col == nil {
+		return func(uint32) string { return "" }
+	}
+	return func(r uint32) string {
+		if code := col.Codes[r]; code != 0 {
+			return col.Values[code-1]
+		}
+		return ""
+	}
+}
+
+func (c *chunk) evalTime(sel []uint32, match func(llama.Time) bool) []uint32 {
+	times := c.clock(llama.NameTime)
+	if times == nil {
+		return c.evalField(&fieldFilter{field: llama.NameTime, match: func(s string) bool {
+			ns, ok := parseTimestamp(s)
+			return ok && match(llama.Time(ns))
+		}}, sel)
+	}
+	out := c.work.numbers(len(sel))
+	for _, r := range sel {
+		if match(times[r]) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// ordered returns f with cheap filters before dear ones in each `and`. What is
+// in does not depend on the order; the normal form keeps the author's.
+func ordered(f filter) filter {
+	switch f := f.(type) {
+	case *andFilter:
+		list := make([]filter, len(f.list))
+		for i, g := range f.list {
+			list[i] = ordered(g)
+		}
+		slices.SortStableFunc(list, func(a, b filter) int { return cost(a) - cost(b) })
+		return &andFilter{list}
+	case *orFilter:
+		list := make([]filter, len(f.list))
+		for i, g := range f.list {
+			list[i] = ordered(g)
+		}
+		return &orFilter{list}
+	case *notFilter:
+		return &notFilter{ordered(f.f)}
+	}
+	return f
+}
+
+// cost guesses what a filter costs a block: what its dearest part does, and
+// twice that on messages, whose dictionaries are as long as the block.
+func cost(f filter) int {
+	worst := 0
+	switch f := f.(type) {
+	case *andFilter:
+		for _, g := range f.list {
+			worst = max(worst, cost(g))
+		}
+	case *orFilter:
+		for _, g := range f.list {
+			worst = max(worst, cost(g))
+		}
+	case *notFilter:
+		return cost(f.f)
+	case *fieldFilter:
+		if f.field == llama.NameMessage {
+			return 10 + f.cost
+		}
+		return 1 + f.cost
+	case *pairFilter:
+		return 5
+	}
+	return worst
+}
+
+// span returns the times outside of which f lets nothing in.
+func span(f filter) (from, to llama.Time) {
+	switch f := f.(type) {
+	case *timeFilter:
+		return f.from, f.to
+	case *andFilter:
+		from, to = minTime, maxTime
+		for _, g := range f.list {
+			a, b := span(g)
+			from, to = max(from, a), min(to, b)
+		}
+		return from, to
+	case *orFilter:
+		from, to = maxTime, minTime
+		for _, g := range f.list {
+			a, b := span(g)
+			from, to = min(from, a), max(to, b)
+		}
+		return from, to
+	}
+	return minTime, maxTime
+}
+
+// mayHold reports whether f can let in an event of the collection. sure is true
+// when the collection alone decides.
+func mayHold(f filter, collection string) (may, sure bool) {
+	switch f := f.(type) {
+	case allFilter:
+		return true, true
+	case *fieldFilter:
+		if f.field == llama.NameCollection {
+			return f.match(collection), true
+		}
+	case *notFilter:
+		if may, sure := mayHold(f.f, collection); sure {
+			return !may, true
+		}
+	case *andFilter:
+		sure = true
+		for _, g := range f.list {
+			m, s := mayHold(g, collection)
+			if !m {
+				return false, true
+			}
+			sure = sure && s
+		}
+		return true, sure
+	case *orFilter:
+		sure = true
+		for _, g := range f.list {
+			m, s := mayHold(g, collection)
+			may, sure = may || m, sure && s
+		}
+		return may, sure
+	}
+	return true, false
+}

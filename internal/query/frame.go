@@ -1,0 +1,254 @@
+package query
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/llama-logs/llama"
+)
+
+// A Kind says what a frame holds.
+type Kind uint8
+
+// The kinds of frames. Their numbers travel and must not change.
+const (
+	Rows  Kind = 1 // rows of the answer, or rows that a pipe at the merger goes on with
+	State Kind = 2 // a part of the state of the first gathering pipe
+)
+
+// A Frame is a part of what a node answers. Frames of one answer may be added
+// to a Merge in any order, each once.
+//
+// Bytes begin with the version of the form, 1. Numbers are uvarints, signed ones
+// zigzag; a text is its length and its bytes; a float is its 8 bytes, little
+// end first.
+//
+//	rows   version, names, rows
+//	names  count, that many texts: the names of fields
+//	row    time (signed), seq, count of keys, that many texts: what it is sorted
+//	       by, partition (text), count of fields, and for each its number in
+//	       names, kind (1 byte) and text
+//	state  version, count of groups, and for each the texts of its by fields
+//	       and, in the query's order, the state of each function
+//
+// The number of by fields and functions is the query's: a frame means something
+// only beside the query it answers. Counts are checked against the bytes that
+// are left before memory is taken.
+type Frame struct {
+	Kind  Kind
+	Bytes []byte
+}
+
+const (
+	frameVersion = 1
+	frameBytes   = 256 << 10 // a frame is sent when it is this large
+)
+
+var errFrame = errors.New("frame is damaged")
+
+// wire appends the parts of a frame.
+type wire struct{ b []byte }
+
+func (w *wire) uint(n uint64) { w.b = binary.AppendUvarint(w.b, n) }
+
+func (w *wire) int(n int64) { w.b = binary.AppendVarint(w.b, n) }
+
+func (w *wire) float(f float64) { w.b = binary.LittleEndian.AppendUint64(w.b, math.Float64bits(f)) }
+
+func (w *wire) text(s string) {
+	w.uint(uint64(len(s)))
+	w.b = append(w.b, s...)
+}
+
+// A reader takes the parts of a frame. After an error it gives zero values.
+type reader struct {
+	b   []byte
+	err error
+}
+
+func newReader(b []byte) *reader {
+	r := &reader{b: b}
+	if v := r.byte(); r.err == nil && v != frameVersion {
+		r.err = fmt.Errorf("frame has version %d; %d is read: %w", v, frameVersion, errFrame)
+	}
+	return r
+}
+
+func (r *reader) fail() {
+	if r.err == nil {
+		r.err = errFrame
+	}
+	r.b = nil
+}
+
+func (r *reader) byte() byte {
+	if len(r.b) == 0 {
+		r.fail()
+		return 0
+	}
+	c := r.b[0]
+	r.b = r.b[1:]
+	return c
+}
+
+func (r *reader) uint() uint64 {
+	n, size := binary.Uvarint(r.b)
+	if size <= 0 {
+		r.fail()
+		return 0
+	}
+	r.b = r.b[size:]
+	return n
+}
+
+func (r *reader) int() int64 {
+	n, size := binary.Varint(r.b)
+	if size <= 0 {
+		r.fail()
+		return 0
+	}
+	r.b = r.b[size:]
+	return n
+}
+
+// count reads how many parts follow, each of at least size bytes.
+func (r *reader) count(size int) int {
+	n := r.uint()
+	if n > uint64(len(r.b)/max(size, 1)) {
+		r.fail()
+		return 0
+	}
+	return int(n)
+}
+
+func (r *reader) float() float64 {
+	if len(r.b) < 8 {
+		r.fail()
+		return 0
+	}
+	f := math.Float64frombits(binary.LittleEndian.Uint64(r.b))
+	r.b = r.b[8:]
+	return f
+}
+
+func (r *reader) text() string {
+	n := r.count(1)
+	s := string(r.b[:n])
+	r.b = r.b[n:]
+	return s
+}
+
+// end reports what went wrong, or that something is left.
+func (r *reader) end() error {
+	if r.err == nil && len(r.b) > 0 {
+		r.fail()
+	}
+	return r.err
+}
+
+// A kept is a row with what it is sorted by.
+type kept struct {
+	time llama.Time
+	seq  uint64
+	node string
+	keys []orderKey
+	text []string // of the keys
+	part string
+	row  Row
+	from uint32 // the chunk's row, while row is nil
+	size int
+}
+
+// rowWriter gathers rows into frames.
+type rowWriter struct {
+	names map[string]int
+	list  []string
+	rows  wire
+	count int
+}
+
+func (w *rowWriter) add(k *kept) {
+	w.rows.int(int64(k.time))
+	w.rows.uint(k.seq)
+	w.rows.uint(uint64(len(k.text)))
+	for _, t := range k.text {
+		w.rows.text(t)
+	}
+	w.rows.text(k.part)
+	w.rows.uint(uint64(len(k.row)))
+	for _, f := range k.row {
+		n, ok := w.names[f.Name]
+		if !ok {
+			if w.names == nil {
+				w.names = map[string]int{}
+			}
+			n = len(w.list)
+			w.names[f.Name] = n
+			w.list = append(w.list, f.Name)
+		}
+		w.rows.uint(uint64(n))
+		w.rows.b = append(w.rows.b, byte(f.Kind))
+		w.rows.text(f.Value)
+	}
+	w.count++
+}
+
+func (w *rowWriter) full() bool { return len(w.rows.b) >= frameBytes }
+
+// take returns the frame and begins another.
+func (w *rowWriter) take() []byte {
+	out := wire{[]byte{frameVersion}}
+	out.uint(uint64(len(w.list)))
+	for _, name := range w.list {
+		out.text(name)
+	}
+	out.uint(uint64(w.count))
+	out.b = append(out.b, w.rows.b...)
+	*w = rowWriter{rows: wire{w.rows.b[:0]}}
+	return out.b
+}
+
+// readRows gives each row of a frame to each.
+func readRows(b []byte, node string, each func(*kept) error) error {
+	r := newReader(b)
+	names := make([]string, r.count(1))
+	for i := range names {
+		names[i] = r.text()
+	}
+	for n := r.count(5); n > 0 && r.err == nil; n-- {
+		k := r.row(names)
+		k.node = node
+		if r.err != nil {
+			break
+		}
+		if err := each(k); err != nil {
+			return err
+		}
+	}
+	return r.end()
+}
+
+func (r *reader) row(names []string) *kept {
+	k := &kept{time: llama.Time(r.int()), seq: r.uint()}
+	k.text = make([]string, r.count(1))
+	k.keys = make([]orderKey, len(k.text))
+	for i := range k.text {
+		k.text[i] = r.text()
+		k.keys[i] = keyOf(k.text[i])
+	}
+	k.part = r.text()
+	k.row = make(Row, r.count(3))
+	for i := range k.row {
+		n := r.uint()
+		kind := llama.Kind(r.byte())
+		if n >= uint64(len(names)) || kind > llama.Object {
+			r.fail()
+			break
+		}
+		k.row[i] = llama.Field{Name: names[n], Kind: kind, Value: r.text()}
+	}
+	k.size = rowSize(k.row)
+	return k
+}

@@ -1,0 +1,72 @@
+package query
+
+import (
+	"sync/atomic"
+
+	"github.com/llama-logs/llama"
+)
+
+// A gatherer holds the state of a gathering pipe. It belongs to one worker until
+// it is merged. All partial states of a query, in whatever way the rows were
+// split among them, merge to the same answer.
+type gatherer interface {
+	// add takes the rows of a chunk and keeps nothing of the chunk.
+	add(c *chunk) error
+	// merge takes the state of another, which is of no use afterwards.
+	merge(from gatherer) error
+	// frames gives the state away in parts.
+	frames(emit func(Frame) error) error
+	// read takes what frames gave away elsewhere.
+	read(node string, f Frame) error
+	// rows gives the rows of the answer, in order.
+	rows(emit func(Row) error) error
+}
+
+// env is what the gatherers of one run share.
+type env struct {
+	budget *budget
+	// oldest is the time below which no event can be in the answer, as the
+	// newest rows found so far say. Only a limit without sort sets it.
+	oldest atomic.Int64
+}
+
+func newEnv(maxMemory int64) *env {
+	e := &env{budget: &budget{max: maxMemory}}
+	e.oldest.Store(int64(minTime))
+	return e
+}
+
+// raise says that events before t are not wanted.
+func (e *env) raise(t llama.Time) {
+	for {
+		old := e.oldest.Load()
+		if old >= int64(t) || e.oldest.CompareAndSwap(old, int64(t)) {
+			return
+		}
+	}
+}
+
+// younger drops the rows that are older than what is wanted.
+func (c *chunk) younger(t llama.Time) {
+	if t == minTime || c.times == nil {
+		return
+	}
+	out := c.work.numbers(len(c.sel))
+	for _, r := range c.sel {
+		if c.times[r] >= t {
+			out = append(out, r)
+		}
+	}
+	c.sel = out
+}
+
+// discardUntil gives all but the first n rows to emit.
+func discardUntil(n int, emit func(Row) error) func(Row) error {
+	return func(row Row) error {
+		if n > 0 {
+			n--
+			return nil
+		}
+		return emit(row)
+	}
+}

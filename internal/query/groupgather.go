@@ -1,0 +1,367 @@
+package query
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/column"
+)
+
+// A groupGatherer computes functions for each group of rows. Groups are numbered
+// as they come; the state of a function is a list with one place for each group,
+// so that a chunk is worked off column by column.
+type groupGatherer struct {
+	env    *env
+	by     []byField
+	aggs   []aggregate
+	conds  []filter
+	names  []string
+	ids    map[string]uint32
+	keys   []string // the texts of the by fields, group by group
+	size   int      // of what the aggregates hold, as the budget knows
+	finish func(groups []int, row func(group int) Row, emit func(Row) error) error
+}
+
+func newGroupGatherer(e *env, by []byField) *groupGatherer {
+	return &groupGatherer{env: e, by: by, ids: map[string]uint32{}}
+}
+
+func (g *groupGatherer) add1(f *statsFunc) {
+	g.aggs = append(g.aggs, newAggregate(f, g.env.budget))
+	condition := f.condition
+	if condition != nil {
+		condition = ordered(condition)
+	}
+	g.conds = append(g.conds, condition)
+	g.names = append(g.names, f.result)
+	if len(g.by) == 0 && len(g.aggs) == 1 {
+		g.ids[""] = 0 // there is one group even if there is no row
+	}
+	if len(g.by) == 0 {
+		g.aggs[len(g.aggs)-1].grow(1)
+	}
+}
+
+func (g *groupGatherer) groups() int { return len(g.ids) }
+
+func (g *groupGatherer) add(c *chunk) error {
+	if len(c.sel) == 0 {
+		return nil
+	}
+	ids, err := g.number(c)
+	if err != nil {
+		return err
+	}
+	for i, agg := range g.aggs {
+		agg.grow(g.groups())
+		sel, of := c.sel, ids
+		if g.conds[i] != nil {
+			sel = c.eval(g.conds[i], c.sel)
+			of = c.pick(sel, ids)
+		}
+		if len(sel) == 0 {
+			continue
+		}
+		if err := agg.update(c, sel, of); err != nil {
+			return err
+		}
+	}
+	return c.err
+}
+
+// pick returns the numbers of ids, one for each row that is in, for the rows of
+// sel only.
+func (c *chunk) pick(sel, ids []uint32) []uint32 {
+	out := c.work.numbers(len(sel))
+	at := 0
+	for _, r := range sel {
+		for c.sel[at] != r {
+			at++
+		}
+		out = append(out, ids[at])
+	}
+	return out
+}
+
+// number returns the group of each row that is in.
+func (g *groupGatherer) number(c *chunk) ([]uint32, error) {
+	ids := c.work.numbers(len(c.sel))[:len(c.sel)]
+	clear(ids)
+	if len(g.by) == 0 {
+		return ids, nil
+	}
+	// local numbers the combinations of values that the chunk has, by field
+	// after field; texts[i] are the values of combination i so far.
+	texts := [][]string{nil}
+	for i := range g.by {
+		codes, values := g.codes(c, &g.by[i])
+		texts = combine(ids, codes, texts, values)
+	}
+	global := make([]uint32, len(texts))
+	var key wire
+	for i, list := range texts {
+		key.b = key.b[:0]
+		for _, t := range list {
+			key.text(t)
+		}
+		id, err := g.id(key.b, list)
+		if err != nil {
+			return nil, err
+		}
+		global[i] = id
+	}
+	for i := range ids {
+		ids[i] = global[ids[i]]
+	}
+	return ids, nil
+}
+
+// combine refines ids by codes: rows stay together that were and that have the
+// same code. A table is used where it is small, else a map.
+func combine(ids, codes []uint32, texts [][]string, values []string) [][]string {
+	var out [][]string
+	next := func(id, code uint32) uint32 {
+		list := make([]string, len(texts[id]), len(texts[id])+1)
+		copy(list, texts[id])
+		out = append(out, append(list, values[code]))
+		return uint32(len(out) - 1)
+	}
+	if size := len(texts) * len(values); size <= 1<<20 {
+		table := make([]uint32, size)
+		for i, code := range codes {
+			at := int(ids[i])*len(values) + int(code)
+			if table[at] == 0 {
+				table[at] = next(ids[i], code) + 1
+			}
+			ids[i] = table[at] - 1
+		}
+		return out
+	}
+	seen := make(map[uint64]uint32)
+	for i, code := range codes {
+		at := uint64(ids[i])<<32 | uint64(code)
+		id, ok := seen[at]
+		if !ok {
+			id = next(ids[i], code)
+			seen[at] = id
+		}
+		ids[i] = id
+	}
+	return out
+}
+
+// codes returns for each row that is in a number, and the texts the numbers
+// stand for.
+func (g *groupGatherer) codes(c *chunk, by *byField) (codes []uint32, values []string) {
+	codes = c.work.numbers(len(c.sel))[:len(c.sel)]
+	if times := c.clock(by.name); times != nil && by.bucket != "" {
+		return codes, timeCodes(c, times, by, codes)
+	}
+	col := c.column(by.name)
+	if col == nil {
+		clear(codes)
+		return codes, []string{""}
+	}
+	if by.bucket == "" {
+		for i, r := range c.sel {
+			codes[i] = col.Codes[r]
+		}
+		return codes, append([]string{""}, col.Values...)
+	}
+	values = []string{""}
+	known := map[string]uint32{"": 0}
+	of := make([]uint32, len(col.Values)+1)
+	for i, r := range c.sel {
+		code := col.Codes[r]
+		if code != 0 && of[code] == 0 {
+			text := by.value(col.Values[code-1])
+			id, ok := known[text]
+			if !ok {
+				id = uint32(len(values))
+				values = append(values, text)
+				known[text] = id
+			}
+			of[code] = id
+		}
+		codes[i] = of[code]
+	}
+	return codes, values
+}
+
+func timeCodes(c *chunk, times []llama.Time, by *byField, codes []uint32) (values []string) {
+	known := map[int64]uint32{}
+	last, lastCode := int64(0), uint32(0)
+	for i, r := range c.sel {
+		bucket := by.time(int64(times[r]))
+		if i == 0 || bucket != last {
+			code, ok := known[bucket]
+			if !ok {
+				code = uint32(len(values))
+				values = append(values, llama.Time(bucket).String())
+				known[bucket] = code
+			}
+			last, lastCode = bucket, code
+		}
+		codes[i] = lastCode
+	}
+	return values
+}
+
+// id returns the number of the group with a key, the texts in wire form.
+func (g *groupGatherer) id(key []byte, texts []string) (uint32, error) {
+	if id, ok := g.ids[string(key)]; ok {
+		return id, nil
+	}
+	id := uint32(len(g.ids))
+	g.ids[string(key)] = id
+	for _, t := range texts {
+		g.keys = append(g.keys, strings.Clone(t))
+	}
+	return id, g.env.budget.grow(costEntry + 2*len(key) + 16*len(texts) + 32*len(g.aggs))
+}
+
+func (g *groupGatherer) texts(id int) []string { return g.keys[id*len(g.by) : (id+1)*len(g.by)] }
+
+func (g *groupGatherer) merge(from gatherer) error {
+	f := from.(*groupGatherer)
+	to := make([]uint32, f.groups())
+	for key, id := range f.ids {
+		n, err := g.id([]byte(key), f.texts(int(id)))
+		if err != nil {
+			return err
+		}
+		to[id] = n
+	}
+	for i, agg := range g.aggs {
+		agg.grow(g.groups())
+		f.aggs[i].grow(f.groups())
+		if err := agg.merge(f.aggs[i], to); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *groupGatherer) frames(emit func(Frame) error) error {
+	var groups wire
+	count := 0
+	send := func() error {
+		out := wire{[]byte{frameVersion}}
+		out.uint(uint64(count))
+		out.b = append(out.b, groups.b...)
+		groups.b, count = groups.b[:0], 0
+		return emit(Frame{State, out.b})
+	}
+	for id := range g.groups() {
+		for _, t := range g.texts(id) {
+			groups.text(t)
+		}
+		for _, agg := range g.aggs {
+			agg.grow(g.groups())
+			agg.write(&groups, id)
+		}
+		count++
+		if len(groups.b) >= frameBytes {
+			if err := send(); err != nil {
+				return err
+			}
+		}
+	}
+	if count == 0 {
+		return nil
+	}
+	return send()
+}
+
+func (g *groupGatherer) read(node string, f Frame) error {
+	r := newReader(f.Bytes)
+	texts := make([]string, len(g.by))
+	var key wire
+	for n := r.count(len(g.by) + len(g.aggs)); n > 0 && r.err == nil; n-- {
+		key.b = key.b[:0]
+		for i := range texts {
+			texts[i] = r.text()
+			key.text(texts[i])
+		}
+		if r.err != nil {
+			break
+		}
+		id, err := g.id(key.b, texts)
+		if err != nil {
+			return err
+		}
+		for _, agg := range g.aggs {
+			agg.grow(g.groups())
+			if err := agg.read(r, int(id), node); err != nil {
+				return fmt.Errorf("read state: %w", err)
+			}
+		}
+	}
+	return r.end()
+}
+
+// rows gives the groups in the order of their by values.
+func (g *groupGatherer) rows(emit func(Row) error) error {
+	order := make([]int, g.groups())
+	keys := make([]orderKey, len(g.keys))
+	for i, text := range g.keys {
+		keys[i] = keyOf(text)
+	}
+	for i := range order {
+		order[i] = i
+	}
+	n := len(g.by)
+	slices.SortFunc(order, func(a, b int) int {
+		for i := range n {
+			if c := compareKeys(&keys[a*n+i], &keys[b*n+i]); c != 0 {
+				return c
+			}
+			if c := strings.Compare(g.keys[a*n+i], g.keys[b*n+i]); c != 0 {
+				return c
+			}
+		}
+		return 0
+	})
+	for _, agg := range g.aggs {
+		agg.grow(g.groups())
+	}
+	return g.finish(order, g.row, emit)
+}
+
+func (g *groupGatherer) row(id int) Row {
+	row := make(Row, 0, len(g.by)+len(g.aggs)+1)
+	for i, text := range g.texts(id) {
+		row = append(row, llama.Field{Name: g.by[i].name, Value: text})
+	}
+	for i, agg := range g.aggs {
+		value, kind := agg.result(id)
+		row = append(row, llama.Field{Name: g.names[i], Value: value, Kind: kind})
+	}
+	return row
+}
+
+// matching returns the columns that are meant by patterns: those named, which
+// are nil where no row has them, and those of the chunk that begin with a
+// prefix. No pattern means all.
+func (c *chunk) matching(patterns []string) []*column.Column {
+	if len(patterns) == 0 {
+		patterns = []string{"*"}
+	}
+	var out []*column.Column
+	for _, p := range patterns {
+		if !strings.HasSuffix(p, "*") {
+			out = append(out, c.column(p))
+			continue
+		}
+		for i := range c.fields {
+			if f := &c.fields[i]; !f.hidden && matchField(p, f.name) {
+				if col := c.load(f); col != nil {
+					out = append(out, col)
+				}
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,72 @@
+package query
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+)
+
+// A Merge is the merger's half of a query: it takes the frames of nodes and
+// gives the rows of the answer. Its methods may be called by many at once.
+type Merge struct {
+	plan *plan
+	o    RunOptions
+
+	mu    sync.Mutex
+	env   *env
+	state gatherer // nil where rows are the answer
+	rows  []*kept
+}
+
+// NewMerge begins the merger's half of a query. Of the options it heeds
+// MaxMemory and MaxRows.
+func (q *Query) NewMerge(o RunOptions) *Merge {
+	m := &Merge{plan: q.plan(&RunOptions{}), o: o, env: newEnv(o.MaxMemory)}
+	if m.plan.gather != nil {
+		m.state = m.plan.gather.gather(m.env)
+	}
+	return m
+}
+
+// Add takes a frame of a node. A frame must be added once: of each query, node
+// and number. After an error the merge is of no use.
+func (m *Merge) Add(node string, f Frame) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case f.Kind == State && m.state != nil:
+		if err := m.state.read(node, f); err != nil {
+			return fmt.Errorf("merge a frame of %s: %w", node, err)
+		}
+		return nil
+	case f.Kind == Rows && m.state == nil:
+		err := readRows(f.Bytes, node, func(k *kept) error {
+			m.rows = append(m.rows, k)
+			return m.env.budget.grow(k.size)
+		})
+		if err != nil {
+			return fmt.Errorf("merge a frame of %s: %w", node, err)
+		}
+		return nil
+	}
+	return fmt.Errorf("merge a frame of %s: kind %d does not belong to this query: %w", node, f.Kind, errFrame)
+}
+
+// Rows gives the answer so far to emit, row by row. It may be called once.
+func (m *Merge) Rows(emit func(Row) error) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	emit = limited(m.o.MaxRows, emit)
+	if m.state != nil {
+		return runPipes(context.Background(), m.env, m.plan.rest, m.state.rows, emit)
+	}
+	newest := &rowSpec{}
+	slices.SortStableFunc(m.rows, newest.compare)
+	for _, k := range m.rows {
+		if err := emit(k.row); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,94 @@
+package query
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/llama-logs/llama"
+)
+
+// replacePipe replaces a text, or what a regular expression matches, in a field.
+type replacePipe struct {
+	kind      string // replace or replace_regexp
+	condition filter
+	old, new  string
+	at        string
+	limit     int // 0: all
+	re        *regexp.Regexp
+}
+
+func (p *parser) replace(kind string) pipe {
+	r := &replacePipe{kind: kind, condition: p.condition(), at: llama.NameMessage}
+	p.expect("(", "after "+kind)
+	pos := p.tok().pos
+	r.old = p.compound("what to replace", stopToken)
+	p.expect(",", "between what to replace and by what")
+	r.new = p.compound("by what to replace", stopToken)
+	p.expect(")", "after the two arguments of "+kind)
+	if p.accept("at") {
+		r.at = p.fieldName()
+	}
+	if p.accept("limit") {
+		r.limit = p.count("the number of replacements")
+	}
+	if kind == "replace_regexp" && p.err == nil {
+		r.re = p.compile(r.old, pos)
+	}
+	return r
+}
+
+func (r *replacePipe) write(b *strings.Builder) {
+	b.WriteString(r.kind + conditionText(r.condition) + " (" + quote(r.old) + ", " + quote(r.new) + ")")
+	if r.at != llama.NameMessage {
+		b.WriteString(" at " + quote(r.at))
+	}
+	if r.limit > 0 {
+		b.WriteString(" limit " + strconv.Itoa(r.limit))
+	}
+}
+
+func (r *replacePipe) apply(c *chunk) error {
+	sel, all := c.updated(r.condition)
+	source := c.column(r.at)
+	if source == nil {
+		return c.err
+	}
+	t := &target{name: r.at}
+	t.open(c, all)
+	known := make([]uint32, len(source.Values)+1)
+	for _, row := range sel {
+		code := source.Codes[row]
+		if code == 0 {
+			continue
+		}
+		if known[code] != 0 {
+			t.b.codes[row] = known[code]
+			continue
+		}
+		known[code] = t.assign(row, r.replaced(source.Values[code-1]), llama.String, 0)
+	}
+	t.close(c)
+	return c.err
+}
+
+func (r *replacePipe) replaced(s string) string {
+	n := r.limit
+	if n == 0 {
+		n = -1
+	}
+	if r.re == nil {
+		if r.old == "" {
+			return s
+		}
+		return strings.Replace(s, r.old, r.new, n)
+	}
+	var out []byte
+	end := 0
+	for _, match := range r.re.FindAllStringSubmatchIndex(s, n) {
+		out = append(out, s[end:match[0]]...)
+		out = r.re.ExpandString(out, r.new, s, match)
+		end = match[1]
+	}
+	return string(append(out, s[end:]...))
+}

@@ -1,0 +1,175 @@
+package query
+
+import (
+	"slices"
+
+	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/column"
+)
+
+// A plan is a query as a node runs it.
+type plan struct {
+	filter filter
+	rows   []rowPipe
+	gather gatherPipe // nil: rows are the answer
+	rest   []pipe     // what the merger goes on with
+}
+
+func (q *Query) plan(o *RunOptions) *plan {
+	p := &plan{filter: q.filter}
+	if o.From != 0 || o.To != 0 {
+		f := &timeFilter{from: minTime, to: maxTime}
+		if o.From != 0 {
+			f.from = o.From
+		}
+		if o.To != 0 {
+			f.to = o.To
+		}
+		p.filter = simplify(&andFilter{[]filter{f, q.filter}})
+	}
+	p.filter = ordered(p.filter)
+	p.rows, p.gather, p.rest = split(q.pipes)
+	return p
+}
+
+// split cuts pipes at the first that gathers.
+func split(pipes []pipe) (rows []rowPipe, gather gatherPipe, rest []pipe) {
+	for i := 0; i < len(pipes); i++ {
+		row, ok := pipes[i].(rowPipe)
+		if ok {
+			rows = append(rows, row)
+			continue
+		}
+		if w, n := windowOf(pipes[i:]); n > 0 {
+			return rows, w, pipes[i+n:]
+		}
+		return rows, pipes[i].(gatherPipe), pipes[i+1:]
+	}
+	return rows, nil, nil
+}
+
+// A windowPipe is a run of limits and offsets, so that `offset 5 | limit 10`
+// keeps 15 rows and not all.
+type windowPipe struct {
+	pipe
+	spec rowSpec
+}
+
+func (w *windowPipe) gather(e *env) gatherer { return newRowGatherer(e, &w.spec) }
+
+// windowOf returns the window that the first n pipes are.
+func windowOf(pipes []pipe) (w *windowPipe, n int) {
+	w = &windowPipe{spec: rowSpec{limit: -1}}
+	for _, p := range pipes {
+		switch p := p.(type) {
+		case *limitPipe:
+			if w.spec.limit < 0 || p.n < w.spec.limit {
+				w.spec.limit = p.n
+			}
+		case *offsetPipe:
+			w.spec.offset += p.n
+			if w.spec.limit >= 0 {
+				w.spec.limit = max(0, w.spec.limit-p.n)
+			}
+		default:
+			return w, n
+		}
+		w.pipe = p
+		n++
+	}
+	return w, n
+}
+
+// refs returns the blocks that may hold what is asked for, the newest first.
+func (p *plan) refs(src Source) []column.Ref {
+	from, to := span(p.filter)
+	if from > to {
+		return nil
+	}
+	var out []column.Ref
+	for _, name := range namedCollections(p.filter) {
+		for _, ref := range src.Refs(name, from, to) {
+			if may, _ := mayHold(p.filter, ref.Collection); may && ref.MaxTime >= from && ref.MinTime <= to {
+				out = append(out, ref)
+			}
+		}
+	}
+	slices.SortStableFunc(out, func(a, b column.Ref) int {
+		switch {
+		case a.MaxTime != b.MaxTime && a.MaxTime > b.MaxTime:
+			return -1
+		case a.MaxTime != b.MaxTime:
+			return 1
+		}
+		return 0
+	})
+	return out
+}
+
+// namedCollections returns the only collections that can be in the answer, or
+// "", which stands for all.
+func namedCollections(f filter) []string {
+	list := []filter{f}
+	if and, ok := f.(*andFilter); ok {
+		list = and.list
+	}
+	for _, f := range list {
+		if f, ok := f.(*fieldFilter); ok && f.field == llama.NameCollection && f.names != nil {
+			names := slices.Clone(f.names)
+			slices.Sort(names)
+			return slices.DeleteFunc(slices.Compact(names), func(s string) bool { return s == "" })
+		}
+	}
+	return []string{""}
+}
+
+// Collections returns which of the known collections the query can find
+// something in. It names one that is not known: that is an error.
+func (q *Query) Collections(known []string) ([]string, error) {
+	var unknown *llama.Error
+	visit(q.filter, func(f *fieldFilter) {
+		for _, name := range f.names {
+			if f.field == llama.NameCollection && unknown == nil && !slices.Contains(known, name) {
+				unknown = unknownCollection(name, known)
+			}
+		}
+	})
+	if unknown != nil {
+		return nil, unknown
+	}
+	var out []string
+	for _, name := range known {
+		if may, _ := mayHold(q.filter, name); may {
+			out = append(out, name)
+		}
+	}
+	return out, nil
+}
+
+func unknownCollection(name string, known []string) *llama.Error {
+	guesses := near(name, known)
+	if len(guesses) == 0 && len(known) > 0 {
+		guesses = slices.Sorted(slices.Values(known))[:min(10, len(known))]
+	}
+	if len(guesses) == 0 {
+		return llama.Errorf(llama.NotFound, "there is no collection %q, nor any other yet", name)
+	}
+	return llama.Errorf(llama.NotFound, "there is no collection %q; there is %s", name, quoteAll(guesses, func(s string) string { return `"` + s + `"` }, ", "))
+}
+
+func visit(f filter, each func(*fieldFilter)) {
+	switch f := f.(type) {
+	case *andFilter:
+		for _, g := range f.list {
+			visit(g, each)
+		}
+	case *orFilter:
+		for _, g := range f.list {
+			visit(g, each)
+		}
+	case *notFilter:
+		visit(f.f, each)
+	case *fieldFilter:
+		each(f)
+	}
+}

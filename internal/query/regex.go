@@ -1,0 +1,99 @@
+package query
+
+import (
+	"regexp"
+	"regexp/syntax"
+	"strings"
+
+	"github.com/llama-logs/llama"
+)
+
+// newRegexp keeps values that the expression matches anywhere. Where every
+// match must hold a literal text, values without it are not tried.
+func (p *parser) newRegexp(field, text string, pos int) filter {
+	field = canonical(field)
+	switch {
+	case text == "" || text == ".*":
+		return allFilter{}
+	case text == ".+":
+		return p.dotPlus(field)
+	}
+	re := p.compile(text, pos)
+	if re == nil {
+		return allFilter{}
+	}
+	f := &fieldFilter{field: field, text: "~" + quote(text), cost: costRegexp, match: re.MatchString}
+	if literal := requiredLiteral(text); len(literal) > 1 {
+		f.match = func(s string) bool { return strings.Contains(s, literal) && re.MatchString(s) }
+	}
+	return f
+}
+
+func (p *parser) dotPlus(field string) filter {
+	if field == llama.NameMessage {
+		return allFilter{}
+	}
+	return newPrefix(field, "")
+}
+
+// compile checks the size of the program before it is made.
+func (p *parser) compile(text string, pos int) *regexp.Regexp {
+	tree, err := syntax.Parse(text, syntax.Perl)
+	if err != nil {
+		p.failAt(pos, nil, "the regular expression is wrong: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		return nil
+	}
+	p.size += programSize(tree)
+	if p.size > maxPrograms {
+		p.failAt(pos, nil, "the regular expressions are too large; repeat counts multiply")
+		return nil
+	}
+	re, err := regexp.Compile(text)
+	if err != nil {
+		p.failAt(pos, nil, "the regular expression is wrong: %v", err)
+		return nil
+	}
+	return re
+}
+
+// programSize estimates how many instructions a tree becomes.
+func programSize(re *syntax.Regexp) int {
+	size := 2 + len(re.Rune)
+	for _, sub := range re.Sub {
+		size += programSize(sub)
+	}
+	if re.Op == syntax.OpRepeat {
+		size *= max(re.Min, re.Max, 1) + 1
+	}
+	return min(size, 1<<30)
+}
+
+// requiredLiteral returns the longest text that every match of the expression
+// holds, or "".
+func requiredLiteral(text string) string {
+	tree, err := syntax.Parse(text, syntax.Perl)
+	if err != nil {
+		return ""
+	}
+	return literalOf(tree.Simplify())
+}
+
+func literalOf(re *syntax.Regexp) string {
+	switch re.Op {
+	case syntax.OpLiteral:
+		if re.Flags&syntax.FoldCase == 0 {
+			return string(re.Rune)
+		}
+	case syntax.OpCapture, syntax.OpPlus:
+		return literalOf(re.Sub[0])
+	case syntax.OpConcat:
+		best := ""
+		for _, sub := range re.Sub {
+			if l := literalOf(sub); len(l) > len(best) {
+				best = l
+			}
+		}
+		return best
+	}
+	return ""
+}

@@ -1,0 +1,265 @@
+package query
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/column"
+)
+
+// A Source offers blocks. Refs returns those of a collection, or of all when it
+// is "", that may hold events with from <= `_time` <= to. It may return more.
+type Source interface {
+	Refs(collection string, from, to llama.Time) []column.Ref
+}
+
+// RunOptions are the limits and the surroundings of one run. The zero value has
+// no limits.
+type RunOptions struct {
+	From, To  llama.Time // only events in between, both included; 0 is no bound
+	NodeID    string     // the first part of `_id`
+	Workers   int        // at once; 0 is GOMAXPROCS
+	MaxMemory int64      // bytes that states and kept rows may take, roughly; 0 is no limit
+	MaxRows   int        // rows of an answer; 0 is no limit
+	// Progress is told the share of the blocks that is done, from 0 to 1, and how
+	// many events were read. It is called by one at a time and must be quick.
+	Progress func(share float64, events int64)
+}
+
+// Partial runs the node's half of the query and gives what the merger needs to
+// emit, which is called by one at a time. It ends soon after ctx does, with the
+// context's error.
+func (q *Query) Partial(ctx context.Context, src Source, o RunOptions, emit func(Frame) error) error {
+	p := q.plan(&o)
+	r := newRun(p, src, o)
+	if p.gather != nil {
+		g, err := r.gather(ctx)
+		if err != nil {
+			return err
+		}
+		return g.frames(emit)
+	}
+	var w rowWriter
+	err := r.stream(ctx, func(k *kept) error {
+		w.add(k)
+		if !w.full() {
+			return nil
+		}
+		return emit(Frame{Rows, w.take()})
+	})
+	// What was found before an error is worth sending.
+	if w.count > 0 {
+		if sent := emit(Frame{Rows, w.take()}); err == nil {
+			err = sent
+		}
+	}
+	return err
+}
+
+// Execute runs the whole query and gives the rows of the answer to emit, in
+// order, one at a time. Their strings may share memory with blocks.
+func (q *Query) Execute(ctx context.Context, src Source, o RunOptions, emit func(Row) error) error {
+	p := q.plan(&o)
+	r := newRun(p, src, o)
+	if p.gather == nil {
+		return r.stream(ctx, func(k *kept) error { return emit(k.row) })
+	}
+	g, err := r.gather(ctx)
+	if err != nil {
+		return err
+	}
+	e := &env{budget: r.env.budget}
+	e.oldest.Store(int64(minTime))
+	return runPipes(ctx, e, p.rest, g.rows, limited(o.MaxRows, emit))
+}
+
+// limited lets n rows through and then fails.
+func limited(n int, emit func(Row) error) func(Row) error {
+	if n <= 0 {
+		return emit
+	}
+	left := n
+	return func(row Row) error {
+		if left == 0 {
+			return tooManyRows(n)
+		}
+		left--
+		return emit(row)
+	}
+}
+
+func tooManyRows(n int) error {
+	return llama.Errorf(llama.TooLarge, "the answer has more than %d rows; narrow the filters or end the query with `| limit %d`", n, n)
+}
+
+// A run is one half of a query under way.
+type run struct {
+	*plan
+	o    RunOptions
+	refs []column.Ref
+	env  *env
+	stop atomic.Bool
+
+	mu     sync.Mutex
+	total  int64 // rows of refs
+	done   int64
+	events int64
+}
+
+func newRun(p *plan, src Source, o RunOptions) *run {
+	if o.Workers <= 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	r := &run{plan: p, o: o, refs: p.refs(src), env: newEnv(o.MaxMemory)}
+	for _, ref := range r.refs {
+		r.total += int64(ref.Rows)
+	}
+	return r
+}
+
+// progress counts a block as done.
+func (r *run) progress(ref *column.Ref, read bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.done += int64(ref.Rows)
+	if read {
+		r.events += int64(ref.Rows)
+	}
+	if r.o.Progress != nil && r.total > 0 {
+		r.o.Progress(float64(r.done)/float64(r.total), r.events)
+	}
+}
+
+// chunk reads a block and runs filters and row pipes over it.
+func (r *run) chunk(ctx context.Context, ref *column.Ref, work *scratch) (*chunk, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, context.Cause(ctx)
+	}
+	block, err := ref.Read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	work.reset()
+	c := chunkOf(block, r.o.NodeID, work)
+	c.younger(llama.Time(r.env.oldest.Load()))
+	c.filter(r.filter)
+	for _, p := range r.rows {
+		if len(c.sel) == 0 || c.err != nil {
+			break
+		}
+		if err := p.apply(c); err != nil {
+			c.err = err
+		}
+	}
+	return c, c.err
+}
+
+// gather runs the workers, each with a state of its own, and merges the states.
+func (r *run) gather(ctx context.Context) (gatherer, error) {
+	defer context.AfterFunc(ctx, func() { r.stop.Store(true) })()
+	group, inner := errgroup.WithContext(ctx)
+	workers := max(1, min(r.o.Workers, len(r.refs)))
+	states := make([]gatherer, workers)
+	var next atomic.Int64
+	for i := range states {
+		states[i] = r.plan.gather.gather(r.env)
+		group.Go(func() error {
+			work := &scratch{stop: &r.stop}
+			for {
+				n := int(next.Add(1)) - 1
+				if n >= len(r.refs) {
+					return nil
+				}
+				ref := &r.refs[n]
+				if int64(ref.MaxTime) < r.env.oldest.Load() {
+					r.progress(ref, false) // as are all that follow
+					continue
+				}
+				c, err := r.chunk(inner, ref, work)
+				if err != nil {
+					return err
+				}
+				if err := states[i].add(c); err != nil {
+					return err
+				}
+				r.progress(ref, true)
+			}
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, stopError(ctx, err)
+	}
+	for _, s := range states[1:] {
+		if err := states[0].merge(s); err != nil {
+			return nil, err
+		}
+	}
+	return states[0], nil
+}
+
+// stopError returns the context's error where it is what ended the work.
+func stopError(ctx context.Context, err error) error {
+	if errors.Is(err, errStopped) || errors.Is(err, context.Canceled) {
+		if cause := context.Cause(ctx); cause != nil {
+			return cause
+		}
+	}
+	return err
+}
+
+// runPipes gives the rows of source to the pipes and what they make of them to
+// emit.
+func runPipes(ctx context.Context, e *env, pipes []pipe, source func(func(Row) error) error, emit func(Row) error) error {
+	if len(pipes) == 0 {
+		return source(emit)
+	}
+	rows, gather, rest := split(pipes)
+	var state gatherer
+	if gather != nil {
+		state = gather.gather(e)
+	}
+	batch := make([]Row, 0, 1024)
+	work := &scratch{}
+	flush := func() error {
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		work.reset()
+		c := rowChunk(batch, work)
+		batch = batch[:0]
+		for _, p := range rows {
+			if err := p.apply(c); err != nil {
+				return err
+			}
+		}
+		if state != nil {
+			return state.add(c)
+		}
+		for _, r := range c.sel {
+			if err := emit(c.row(r)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	err := source(func(row Row) error {
+		batch = append(batch, row)
+		if len(batch) < cap(batch) {
+			return nil
+		}
+		return flush()
+	})
+	if err == nil && len(batch) > 0 {
+		err = flush()
+	}
+	if err != nil || state == nil {
+		return err
+	}
+	return runPipes(ctx, e, rest, state.rows, emit)
+}
