@@ -1,15 +1,15 @@
 import { onMounted, onScopeDispose } from 'vue'
 
 /**
- * Runs an act for a key pressed anywhere but where a person writes, and not below an open dialog. "mod+Enter" is Ctrl or
+ * Runs an act for a key pressed anywhere but where a person writes, and while nothing is open above the page. "mod+Enter" is Ctrl or
  * Command with Enter; it and Escape work while writing too.
  */
 export function useShortcuts(acts: Readonly<Record<string, (event: KeyboardEvent) => void>>): void {
   function onKey(event: KeyboardEvent) {
     const mod = event.ctrlKey || event.metaKey
     const act = acts[(mod ? 'mod+' : '') + event.key]
-    if (!act || event.defaultPrevented || event.altKey || (!mod && event.key !== 'Escape' && isWriting(event)) || isBelowDialog(event)) return
-    event.preventDefault()
+    if (!act || event.defaultPrevented || event.altKey || (!mod && event.key !== 'Escape' && isWriting(event)) || isSomethingOpen()) return
+    if (event.key !== 'Escape') event.preventDefault()
     act(event)
   }
   onMounted(() => {
@@ -26,7 +26,7 @@ function isWriting(event: Event): boolean {
   return at instanceof HTMLElement && (at.isContentEditable || ['INPUT', 'TEXTAREA', 'SELECT'].includes(at.tagName))
 }
 
-function isBelowDialog(event: Event): boolean {
-  const open = document.querySelector('[role="dialog"][data-state="open"]')
-  return open !== null && !(event.target instanceof Node && open.contains(event.target))
+/** A dialog, popover, menu or list takes the keys while it is open. */
+function isSomethingOpen(): boolean {
+  return document.querySelector(':is([role="dialog"], [role="menu"], [role="listbox"])[data-state="open"]') !== null
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { defaultColumns, fieldStats, topValues } from './fieldStats'
+import { columnsFor, fieldStats, topValues } from './fieldStats'
 
 const rows = [
   { _time: 't', _msg: 'a', _collection: 'sshd', 'user.name': 'root', n: 1 },
@@ -18,15 +18,20 @@ it('finds the most frequent values', () => {
   expect(topValues(rows, 'none')).toEqual({ top: [], different: 0 })
 })
 
-describe('defaultColumns', () => {
+describe('columnsFor', () => {
   it('shows time and message of events', () => {
-    expect(defaultColumns(rows.slice(0, 2), [])).toEqual(['_time', '_msg'])
-    expect(defaultColumns(rows, [])).toEqual(['_time', '_collection', '_msg'])
+    expect(columnsFor([], rows.slice(0, 2), [])).toEqual(['_time', '_msg'])
+    expect(columnsFor([], rows, [])).toEqual(['_time', '_collection', '_msg'])
   })
   it('shows all of computed rows, in the order announced', () => {
-    expect(defaultColumns([{ n: 1, a: 'x' }], ['n', 'a'])).toEqual(['n', 'a'])
+    expect(columnsFor([], [{ n: 1, a: 'x' }], ['n', 'a'])).toEqual(['n', 'a'])
+  })
+  it('shows what was chosen, unless it was for other rows', () => {
+    expect(columnsFor(['_time', 'user.name', 'gone'], rows, [])).toEqual(['_time', 'user.name', 'gone'])
+    expect(columnsFor(['n'], [{ n: 1, m: 2 }], ['n', 'm'])).toEqual(['n'])
+    expect(columnsFor(['_time', '_msg'], [{ n: 1, m: 2 }], ['n', 'm'])).toEqual(['n', 'm'])
   })
   it('shows what was asked for', () => {
-    expect(defaultColumns([{ _time: 't', _msg: 'a', b: 1 }], ['_time', 'b', '_msg'])).toEqual(['_time', 'b', '_msg'])
+    expect(columnsFor([], [{ _time: 't', _msg: 'a', b: 1 }], ['_time', 'b', '_msg'])).toEqual(['_time', 'b', '_msg'])
   })
 })

@@ -39,8 +39,15 @@ function rank(name: string): number {
   return at < 0 ? first.length + (name.startsWith('_') ? 1 : 0) : at
 }
 
+/** The columns chosen, or the default ones where those chosen were meant for rows of another kind. */
+export function columnsFor(chosen: readonly string[], rows: readonly Row[], announced: readonly string[]): readonly string[] {
+  const areEvents = rows.some((row) => '_msg' in row)
+  const fit = areEvents || rows.length === 0 || chosen.every((name) => rows.some((row) => name in row))
+  return chosen.length > 0 && fit ? chosen : defaultColumns(rows, announced)
+}
+
 /** The columns to show when none were chosen: time and message of events, everything of computed rows. */
-export function defaultColumns(rows: readonly Row[], announced: readonly string[]): string[] {
+function defaultColumns(rows: readonly Row[], announced: readonly string[]): string[] {
   const names = fieldStats(rows).map((f) => f.name)
   if (!names.includes('_msg')) {
     const known = announced.filter((name) => names.length === 0 || names.includes(name))
