@@ -169,8 +169,11 @@ func (s *Server) writeCSV(ctx context.Context, w io.Writer, q Query, in *rowsReq
 		}
 		return out.Write(cells)
 	})
+	if err != nil {
+		return err // unflushed, so that it may still be a problem
+	}
 	out.Flush()
-	return errors.Join(err, out.Error())
+	return out.Error()
 }
 
 // columns returns the header of a CSV file. A query that has not ended may not
