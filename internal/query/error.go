@@ -39,10 +39,10 @@ func near(name string, names []string) []string {
 	var guesses []guess
 	for _, n := range names {
 		d := distance(name, strings.ToLower(n))
-		if len(name) >= 3 && (strings.HasPrefix(n, name) || strings.HasPrefix(name, n) && len(n) >= 3) {
+		if len(name) >= 3 && strings.HasPrefix(n, name) {
 			d = min(d, 2)
 		}
-		if d <= 2 && d < len(name) || d == 0 {
+		if d <= min(2, len(name)/3) || d <= 2 && strings.HasPrefix(n, name) {
 			guesses = append(guesses, guess{n, d})
 		}
 	}

@@ -320,6 +320,9 @@ func round(v []float64) float64 {
 	if len(v) == 1 {
 		return math.Round(v[0])
 	}
+	if math.IsInf(v[0], 0) {
+		return math.NaN()
+	}
 	f := math.Round(v[0]/v[1]) * v[1]
 	// 272 × 0.01 is 2.72 with a tail of rounding, which its decimals cut off.
 	if _, decimals, ok := strings.Cut(formatFloat(v[1]), "."); ok && len(decimals) < 16 {

@@ -162,7 +162,7 @@ func (p *parser) compound(what, stops string) string {
 
 func (p *parser) stopped(stops string) bool {
 	t := p.tok()
-	return t.raw == "" || !t.quoted && len(t.raw) == 1 && strings.Contains(stops, t.raw)
+	return t.raw == "" || !t.quoted && strings.IndexByte(stops, t.raw[0]) >= 0
 }
 
 // The stops of compounds.

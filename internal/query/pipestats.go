@@ -215,7 +215,7 @@ func (p *parser) group(kind string) pipe {
 }
 
 func (p *parser) groupFields(kind string) []string {
-	by := p.accept("by")
+	p.accept("by")
 	if p.is("(") {
 		fields := p.names(p.fieldName)
 		if len(fields) == 0 {
@@ -223,7 +223,7 @@ func (p *parser) groupFields(kind string) []string {
 		}
 		return fields
 	}
-	if p.atEnd() || !by && p.is("with", "hits", "limit", "rank") {
+	if p.atEnd() || p.is("with", "hits", "limit", "rank") {
 		p.fail("unexpected %s; expected the fields of %s", p.shown(), kind)
 		return nil
 	}

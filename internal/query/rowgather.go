@@ -149,6 +149,17 @@ func partName(parts []func(uint32) string, r uint32) string {
 	return string(w.b)
 }
 
+// compareParts orders partitions by the texts of their fields.
+func compareParts(a, b string) int {
+	ra, rb := &reader{b: []byte(a)}, &reader{b: []byte(b)}
+	for len(ra.b) > 0 && len(rb.b) > 0 {
+		if c := compareTexts(ra.text(), rb.text()); c != 0 {
+			return c
+		}
+	}
+	return len(ra.b) - len(rb.b)
+}
+
 // keep puts a row in, and the last out when there are too many.
 func (g *rowGatherer) keep(h *rowHeap, k *kept) error {
 	if g.most() < 0 {
@@ -253,7 +264,11 @@ func (g *rowGatherer) read(node string, f Frame) error {
 }
 
 func (g *rowGatherer) rows(emit func(Row) error) error {
-	for _, name := range slices.Sorted(maps.Keys(g.parts)) {
+	names := slices.SortedFunc(maps.Keys(g.parts), compareParts)
+	if g.desc {
+		slices.Reverse(names)
+	}
+	for _, name := range names {
 		h := g.parts[name]
 		slices.SortFunc(h.list, g.compare)
 		for i, k := range h.list {
