@@ -1,0 +1,236 @@
+package parse
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/llama-logs/llama"
+)
+
+// StepAccessLog reads the access logs of web servers.
+var StepAccessLog = Step{
+	Name: "access_log",
+	Doc: "Reads the common and combined log formats that Apache, nginx and many others write, with a virtual host before or further values " +
+		"behind. It is written by hand, for it meets millions of lines.",
+	Options: accessOptions{},
+	make:    build(accessOptions{}, newAccess),
+	Examples: []StepExample{
+		{
+			Raw:  `192.0.2.7 - jo [07/Mar/2026:09:15:02 +0100] "GET /shop/item.html?id=7 HTTP/1.1" 404 512 "https://example.org/" "Mozilla/5.0 (X11)"`,
+			Want: `{"_time":"2026-03-07T08:15:02Z","source.address":"192.0.2.7","source.ip":"192.0.2.7","user.name":"jo","http.request.method":"GET","url.original":"/shop/item.html?id=7","url.path":"/shop/item.html","url.extension":"html","url.query":"id=7","http.version":"1.1","http.response.status_code":404,"http.response.body.bytes":512,"http.request.referrer":"https://example.org/","user_agent.original":"Mozilla/5.0 (X11)","event.outcome":"failure"}`,
+		},
+		{
+			Raw:  `www.example.org:443 2001:db8::7 - - [07/Mar/2026:09:15:02 +0000] "-" 408 -`,
+			Want: `{"_time":"2026-03-07T09:15:02Z","destination.domain":"www.example.org","destination.port":443,"source.address":"2001:db8::7","source.ip":"2001:db8::7","http.response.status_code":408,"event.outcome":"failure"}`,
+		},
+		{Raw: `hello`, Err: errNoAccess.Error()},
+	},
+}
+
+type accessOptions struct{}
+
+type accessStep struct{ clock }
+
+func newAccess(_ accessOptions, v *env) (step, error) { return accessStep{v.clock}, nil }
+
+var errNoAccess = errors.New("not the common or combined log format")
+
+// An access is one line of an access log. "-" is left out.
+type access struct {
+	vhost, client, user string
+	stamp               stamp
+	request             string
+	status, bytes       string
+	referrer, agent     string
+}
+
+func (s accessStep) run(w *work) error {
+	var a access
+	if !a.read(w.e.Message) {
+		return errNoAccess
+	}
+	w.e.Time = s.time(&a.stamp, w.e.Ingested)
+	a.apply(w)
+	return nil
+}
+
+// read reads
+//
+//	[VHOST] CLIENT IDENT USER [TIME] "REQUEST" STATUS BYTES ["REFERRER" "AGENT" ...]
+//
+// The user may have blanks in it, for a client can send any name.
+func (a *access) read(s string) bool {
+	bracket := strings.Index(s, " [")
+	if bracket < 0 {
+		return false
+	}
+	rest := s[bracket+2:]
+	n := readCLF(rest, &a.stamp)
+	for n == 0 { // " [" may stand in the user's name
+		next := strings.Index(rest, " [")
+		if next < 0 {
+			return false
+		}
+		bracket += next + 2
+		rest = rest[next+2:]
+		n = readCLF(rest, &a.stamp)
+	}
+	if !strings.HasPrefix(rest[n:], `] `) || !a.readClient(s[:bracket]) {
+		return false
+	}
+	rest = rest[n+2:]
+	var ok bool
+	if a.request, rest, ok = cutQuoted(rest); !ok {
+		return false
+	}
+	a.status, rest, _ = strings.Cut(strings.TrimPrefix(rest, " "), " ")
+	a.bytes, rest, _ = strings.Cut(rest, " ")
+	if !allDigits(a.status) && a.status != "-" || !allDigits(a.bytes) && a.bytes != "-" {
+		return false
+	}
+	if referrer, after, ok := cutQuoted(rest); ok {
+		a.referrer = referrer
+		a.agent, _, _ = cutQuoted(strings.TrimPrefix(after, " "))
+	}
+	return true
+}
+
+// readClient reads what stands before the time.
+func (a *access) readClient(s string) bool {
+	first, rest, ok := strings.Cut(s, " ")
+	if !ok || first == "" {
+		return false
+	}
+	second, third, ok := strings.Cut(rest, " ")
+	if !ok {
+		return false
+	}
+	// With a virtual host there is one word more, and the second is the client.
+	if host, user, more := strings.Cut(third, " "); more && second != "-" && (isIP(second) || !isIP(first) && host == "-") {
+		a.vhost, a.client, a.user = first, second, user
+		return true
+	}
+	a.client, a.user = first, third
+	return true
+}
+
+// cutQuoted cuts off a value in quotes, within which a backslash guards quotes.
+func cutQuoted(s string) (value, rest string, ok bool) {
+	if byteAt(s, 0) != '"' {
+		return "", s, false
+	}
+	n := quotedLen(s[1:])
+	if n < 0 {
+		return "", s, false
+	}
+	return s[1 : 1+n], s[n+2:], true
+}
+
+func (a *access) apply(w *work) {
+	if a.vhost != "" {
+		host, port := a.vhost, ""
+		if i := strings.LastIndexByte(host, ':'); i > 0 && allDigits(host[i+1:]) {
+			host, port = host[:i], host[i+1:]
+		}
+		setAddress(w, "destination.domain", "destination.ip", host)
+		if port != "" {
+			w.set("destination.port", canonicalNumber(port), llama.Number)
+		}
+	}
+	// A proxy's list of addresses begins with the client.
+	client, _, _ := strings.Cut(a.client, ",")
+	setPresent(w, "source.address", client)
+	setAddress(w, "source.domain", "source.ip", client)
+	setPresent(w, "user.name", a.user)
+	a.applyRequest(w)
+	if a.status != "-" {
+		w.set("http.response.status_code", canonicalNumber(a.status), llama.Number)
+	}
+	if a.bytes != "-" {
+		w.set("http.response.body.bytes", canonicalNumber(a.bytes), llama.Number)
+	}
+	setPresent(w, "http.request.referrer", a.referrer)
+	setPresent(w, "user_agent.original", a.agent)
+	switch {
+	case a.status == "-":
+	case len(a.status) == 3 && a.status < "400":
+		w.set("event.outcome", "success", llama.String)
+	default:
+		w.set("event.outcome", "failure", llama.String)
+	}
+}
+
+func setPresent(w *work, name, value string) {
+	if value != "" && value != "-" {
+		w.set(name, value, llama.String)
+	}
+}
+
+func setAddress(w *work, domain, ip, value string) {
+	switch {
+	case value == "" || value == "-":
+	case isIP(value):
+		w.set(ip, value, llama.String)
+	default:
+		w.set(domain, value, llama.String)
+	}
+}
+
+// applyRequest takes METHOD URL HTTP/VERSION apart. A request that is none, as
+// scanners send, is kept as it came in http.request.line.
+func (a *access) applyRequest(w *work) {
+	if a.request == "" || a.request == "-" {
+		return
+	}
+	method, rest, ok := strings.Cut(a.request, " ")
+	if !ok || !isMethod(method) {
+		w.set("http.request.line", a.request, llama.String)
+		return
+	}
+	url, version := rest, ""
+	if i := strings.LastIndex(rest, " HTTP/"); i >= 0 {
+		url, version = rest[:i], rest[i+len(" HTTP/"):]
+	}
+	w.set("http.request.method", method, llama.String)
+	applyURL(w, url)
+	setPresent(w, "http.version", version)
+}
+
+func isMethod(s string) bool {
+	for i := range len(s) {
+		if !isWordByte(s[i]) {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 32
+}
+
+// applyURL sets url.original and its parts.
+func applyURL(w *work, url string) {
+	setPresent(w, "url.original", url)
+	path := url
+	if scheme, rest, ok := strings.Cut(url, "://"); ok && isMethod(scheme) {
+		w.set("url.scheme", scheme, llama.String)
+		host := rest
+		if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+			host, path = rest[:i], rest[i:]
+		} else {
+			path = ""
+		}
+		if i := strings.LastIndexByte(host, ':'); i > 0 && allDigits(host[i+1:]) {
+			w.set("url.port", canonicalNumber(host[i+1:]), llama.Number)
+			host = host[:i]
+		}
+		setPresent(w, "url.domain", host)
+	} else if !strings.HasPrefix(url, "/") {
+		return // CONNECT host:port, OPTIONS *
+	}
+	path, fragment, _ := strings.Cut(path, "#")
+	path, query, _ := strings.Cut(path, "?")
+	setFound(w, "url.path", path)
+	if slash, dot := strings.LastIndexByte(path, '/'), strings.LastIndexByte(path, '.'); dot > slash && dot < len(path)-1 {
+		w.set("url.extension", path[dot+1:], llama.String)
+	}
+	setFound(w, "url.query", query)
+	setFound(w, "url.fragment", fragment)
+}

@@ -1,0 +1,46 @@
+package parse
+
+import (
+	"strings"
+
+	"github.com/llama-logs/llama"
+)
+
+// An auto finds out what a message is: it takes off a syslog header if one is
+// there, reads JSON if the rest is JSON, and then asks the modules. It never
+// fails, for it only guesses: what it cannot read stays as it is, and if a module
+// that said "mine" fails, its error is put into error.message and what was found
+// before stays.
+type auto struct {
+	*env
+	header []step
+	json   []step
+	index  *index
+}
+
+func newAuto(r *Registry, v *env) *auto {
+	return &auto{
+		env:    v,
+		header: []step{&syslogStep{clock: v.clock, optional: true}},
+		json:   []step{&jsonStep{v.clock, jsonOptions{After: cee}}},
+		index:  r.index,
+	}
+}
+
+// cee marks JSON in syslog messages, by a proposal that outlived its committee.
+const cee = "@cee:"
+
+// Parse finds the fields of an event; it never returns an error.
+func (a *auto) Parse(e *llama.Event) error {
+	// Optional steps have nothing to report.
+	_ = parseWith(a.env, a.header, e)
+	if looksLikeJSON(strings.TrimPrefix(e.Message, cee)) {
+		_ = parseWith(a.env, a.json, e) // text in braces may be anything
+	}
+	if m := a.index.find(e); m != nil {
+		if err := m.Parse(e); err != nil {
+			e.Set("error.message", err.Error(), llama.String)
+		}
+	}
+	return nil
+}

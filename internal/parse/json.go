@@ -1,0 +1,122 @@
+package parse
+
+import (
+	"strings"
+
+	"github.com/llama-logs/llama"
+)
+
+// StepJSON reads messages that are JSON objects.
+var StepJSON = Step{
+	Name: "json",
+	Doc: "Makes fields of a JSON object; objects within it become dotted names, arrays stay JSON text. If the object has a " +
+		"message (`_msg`, `message`, `msg` or `log`) or a time (`_time`, `@timestamp`, `timestamp`, `time` or `ts`), they become those of the event. " +
+		"Text before the object, such as `@cee:`, may be named with `after`.",
+	Options: jsonOptions{},
+	make:    build(jsonOptions{}, newJSON),
+	Examples: []StepExample{
+		{
+			Raw:  `{"time":"2026-03-07T09:15:02Z","msg":"started","http":{"port":8080},"tags":["a", "b"]}`,
+			Want: `{"_time":"2026-03-07T09:15:02Z","_msg":"started","http.port":8080,"tags":["a","b"]}`,
+		},
+		{
+			Options: `{from: payload, prefix: app., keep: true}`,
+			Raw:     `{"payload":"{\"message\":\"x\"}"}`,
+			Want:    `{"payload":"{\"message\":\"x\"}","app.message":"x"}`,
+		},
+		{Raw: `{"a":1`, Err: `offset 6: the text ends where "," or "}" should be`},
+	},
+}
+
+type jsonOptions struct {
+	From   string `yaml:"from" doc:"The field to read; the default is the message."`
+	After  string `yaml:"after" doc:"Text that stands before the object and is skipped if it is there."`
+	Prefix string `yaml:"prefix" doc:"Put before each name, e.g. app. with its dot."`
+	Keep   bool   `yaml:"keep" doc:"Leave message and time of the event alone; all members become fields."`
+}
+
+type jsonStep struct {
+	clock
+	jsonOptions
+}
+
+func newJSON(o jsonOptions, v *env) (step, error) { return &jsonStep{v.clock, o}, nil }
+
+func (s *jsonStep) run(w *work) error {
+	text, ok := w.text(s.From)
+	if !ok {
+		return missing(s.From)
+	}
+	if s.After != "" {
+		text = strings.TrimPrefix(strings.TrimLeft(text, " "), s.After)
+	}
+	fresh := len(w.e.Fields) == 0
+	fields, err := llama.AppendFields(w.e.Fields, text)
+	if err != nil {
+		return err
+	}
+	found := fields[len(w.e.Fields):]
+	if s.Prefix != "" {
+		for i := range found {
+			found[i].Name = s.Prefix + found[i].Name
+		}
+	}
+	if !s.Keep {
+		found = s.lift(w.e, found)
+	}
+	if fresh {
+		w.e.Fields = fields[:len(found)]
+		return nil
+	}
+	for _, f := range found {
+		if settable(f.Name) == nil {
+			w.set(f.Name, f.Value, f.Kind)
+		}
+	}
+	return nil
+}
+
+// lift makes message and time of the members that are called so, and removes
+// them and other reserved names from the fields.
+func (s *jsonStep) lift(e *llama.Event, fields []llama.Field) []llama.Field {
+	message, when := -1, -1
+	for i := range fields {
+		f := &fields[i]
+		if r := rank(messageNames, f.Name); r >= 0 && f.Kind == llama.String && (message < 0 || r < rank(messageNames, fields[message].Name)) {
+			message = i
+		}
+		if r := rank(timeNames, f.Name); r >= 0 && (when < 0 || r < rank(timeNames, fields[when].Name)) {
+			if _, ok := s.anyTime(f.Value, e.Ingested); ok {
+				when = i
+			}
+		}
+	}
+	if message >= 0 {
+		e.Message = fields[message].Value
+	}
+	if when >= 0 {
+		e.Time, _ = s.anyTime(fields[when].Value, e.Ingested)
+	}
+	out := fields[:0]
+	for i, f := range fields {
+		if i != message && i != when && settable(f.Name) == nil && f.Name != llama.NameMessage {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// The members that hold an event's message and time, the surest first.
+var (
+	messageNames = []string{llama.NameMessage, "message", "msg", "log", "MESSAGE"}
+	timeNames    = []string{llama.NameTime, "@timestamp", "timestamp", "time", "ts", "datetime"}
+)
+
+func rank(names []string, name string) int {
+	for i, n := range names {
+		if n == name {
+			return i
+		}
+	}
+	return -1
+}

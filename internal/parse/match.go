@@ -1,0 +1,227 @@
+package parse
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/config"
+)
+
+// matchOptions are the match of a module: all that is given must hold, of a list
+// one suffices.
+type matchOptions struct {
+	Process    []string            `yaml:"process" doc:"The process.name, without its folder; a * at the end stands for any text."`
+	Collection []string            `yaml:"collection" doc:"The collection that the event goes to."`
+	Source     []string            `yaml:"source" doc:"How the event's source starts, e.g. syslog-udp."`
+	Starts     []string            `yaml:"starts" doc:"How the message starts."`
+	Contains   []string            `yaml:"contains" doc:"What the message contains."`
+	Regex      []string            `yaml:"regex" doc:"Expressions that match a part of the message."`
+	Schema     []schemaText        `yaml:"schema" doc:"Schemas that the message is of; see the step schema."`
+	Fields     map[string][]string `yaml:"fields" doc:"Fields and the values they may have."`
+	JSON       bool                `yaml:"json" doc:"The message is a JSON object."`
+}
+
+// A condition is compiled matchOptions.
+type condition struct {
+	matchOptions
+	regexes []*regexp.Regexp
+	names   []string // of Fields, sorted
+}
+
+// readConditions reads the match of a module: one condition or a list of which
+// one suffices.
+func readConditions(n *config.Node) ([]condition, error) {
+	if n == nil {
+		return nil, nil
+	}
+	var options []matchOptions
+	if isMapping(n) {
+		options = make([]matchOptions, 1)
+		if err := n.Decode(&options[0]); err != nil {
+			return nil, err
+		}
+	} else if err := n.Decode(&options); err != nil {
+		return nil, err
+	}
+	var list []condition
+	for _, o := range options {
+		c := condition{matchOptions: o}
+		for _, expr := range o.Regex {
+			re, err := regexp.Compile(expr)
+			if err != nil {
+				return nil, n.Errorf("regex: %v", expressionError(err))
+			}
+			c.regexes = append(c.regexes, re)
+		}
+		for name := range o.Fields {
+			c.names = append(c.names, name)
+		}
+		slices.Sort(c.names)
+		if c.empty() {
+			return nil, n.Errorf("a match that asks for nothing; one of process, collection, source, starts, contains, regex, schema, fields, json")
+		}
+		list = append(list, c)
+	}
+	return list, nil
+}
+
+func (c *condition) empty() bool {
+	return len(c.Process)+len(c.Collection)+len(c.Source)+len(c.Starts)+len(c.Contains)+len(c.Regex)+len(c.Schema)+len(c.Fields) == 0 && !c.JSON
+}
+
+// holds reports whether e fulfils the condition. What is cheap is asked first.
+func (c *condition) holds(e *llama.Event) bool {
+	if len(c.Starts) > 0 && !startsWithAny(e.Message, c.Starts) ||
+		len(c.Collection) > 0 && !slices.Contains(c.Collection, e.Collection) ||
+		len(c.Source) > 0 && !startsWithAny(e.Source, c.Source) ||
+		len(c.Process) > 0 && !c.isProcess(e) ||
+		c.JSON && !looksLikeJSON(e.Message) {
+		return false
+	}
+	for _, name := range c.names {
+		if value, ok := e.Lookup(name); !ok || !slices.Contains(c.Fields[name], value) {
+			return false
+		}
+	}
+	if len(c.Contains) > 0 && !slices.ContainsFunc(c.Contains, func(s string) bool { return strings.Contains(e.Message, s) }) {
+		return false
+	}
+	if len(c.Schema) > 0 && !slices.ContainsFunc(c.Schema, func(s schemaText) bool {
+		var m schemaMatch
+		return m.match(s.schema, e.Message)
+	}) {
+		return false
+	}
+	return len(c.regexes) == 0 || slices.ContainsFunc(c.regexes, func(re *regexp.Regexp) bool { return re.MatchString(e.Message) })
+}
+
+func startsWithAny(s string, prefixes []string) bool {
+	for _, p := range prefixes {
+		if strings.HasPrefix(s, p) {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *condition) isProcess(e *llama.Event) bool {
+	name, ok := e.Lookup(fieldProcess)
+	if !ok {
+		return false
+	}
+	name = baseName(name)
+	for _, p := range c.Process {
+		if prefix, ok := strings.CutSuffix(p, "*"); p == name || ok && strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// baseName drops the folder of a process that syslog named by its path.
+func baseName(process string) string {
+	if strings.HasPrefix(process, "/") {
+		return process[strings.LastIndexByte(process, '/')+1:]
+	}
+	return process
+}
+
+func looksLikeJSON(s string) bool {
+	s = strings.TrimSpace(s)
+	return len(s) > 1 && s[0] == '{' && s[len(s)-1] == '}'
+}
+
+// String describes the condition for the reference.
+func (c *condition) String() string {
+	var parts []string
+	list := func(name string, values []string) {
+		if len(values) > 0 {
+			parts = append(parts, fmt.Sprintf("%s `%s`", name, strings.Join(values, "`, `")))
+		}
+	}
+	list("process", c.Process)
+	list("collection", c.Collection)
+	list("source", c.Source)
+	list("starts with", c.Starts)
+	list("contains", c.Contains)
+	list("regex", c.Regex)
+	for _, s := range c.Schema {
+		list("schema", []string{s.source})
+	}
+	for _, name := range c.names {
+		list(name, c.Fields[name])
+	}
+	if c.JSON {
+		parts = append(parts, "a JSON object")
+	}
+	return strings.Join(parts, " and ")
+}
+
+// An index finds the modules that may say "mine" without asking all of them.
+type index struct {
+	byStart   [256][]*Module      // of conditions with starts: these know the message best
+	byProcess map[string][]*Module // of conditions with process and without *
+	others    []*Module
+}
+
+func newIndex(modules []*Module) *index {
+	x := &index{byProcess: map[string][]*Module{}}
+	for _, m := range modules {
+		for i := range m.match {
+			x.add(m, &m.match[i])
+		}
+	}
+	return x
+}
+
+func (x *index) add(m *Module, c *condition) {
+	once := func(list []*Module) []*Module {
+		if slices.Contains(list, m) {
+			return list
+		}
+		return append(list, m)
+	}
+	wild := slices.ContainsFunc(c.Process, func(p string) bool { return strings.HasSuffix(p, "*") })
+	switch {
+	case len(c.Starts) > 0:
+		for _, s := range c.Starts {
+			if s != "" {
+				x.byStart[s[0]] = once(x.byStart[s[0]])
+			}
+		}
+	case len(c.Process) > 0 && !wild:
+		for _, p := range c.Process {
+			x.byProcess[p] = once(x.byProcess[p])
+		}
+	default:
+		x.others = once(x.others)
+	}
+}
+
+// find returns the first module that says "mine": those that know how the message
+// starts before those that know the process, and those before all others.
+func (x *index) find(e *llama.Event) *Module {
+	if m := firstThatHolds(x.byStart[byteAt(e.Message, 0)], e); m != nil {
+		return m
+	}
+	if name, ok := e.Lookup(fieldProcess); ok {
+		if m := firstThatHolds(x.byProcess[baseName(name)], e); m != nil {
+			return m
+		}
+	}
+	return firstThatHolds(x.others, e)
+}
+
+func firstThatHolds(modules []*Module, e *llama.Event) *Module {
+	for _, m := range modules {
+		for i := range m.match {
+			if m.match[i].holds(e) {
+				return m
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,190 @@
+package parse
+
+import (
+	"fmt"
+
+	"github.com/llama-logs/llama"
+)
+
+// A schema is a pattern that looks like the messages it is for:
+//
+//	$date $hour _ \[$process\] _ $source.ip
+//
+// It is matched by hand-written code and not by regular expressions, and against
+// the whole message. Its language is in StepSchema's Doc.
+//
+// A schema is compiled to nodes, each of which knows what follows it. Matching
+// walks them, and goes back only where a capture could end at several places. It
+// gives up after maxSchemaSteps, so no message can make it slow.
+type schema struct {
+	source   string
+	start    *node
+	captures []capture
+	prefix   string // what every match starts with
+}
+
+type nodeKind uint8
+
+const (
+	nodeEnd    nodeKind = iota // only blanks may be left
+	nodeText                   // text
+	nodeBlanks                 // one blank or more
+	nodeBlank                  // exactly one blank
+	nodeToken                  // a capture without blanks, as short as possible
+	nodeRest                   // a capture with blanks, as short as possible, may be empty
+	nodeOption                 // inner, or nothing
+)
+
+type node struct {
+	kind    nodeKind
+	text    string
+	capture int // index, -1 for what is skipped
+	typ     valueType
+	inner   *node // what an option holds; its end goes on to next
+	next    *node
+}
+
+// A capture is one named value of a schema.
+type capture struct {
+	name string
+	typ  valueType
+	// The names that an address gives.
+	address, ip, domain string
+}
+
+// Bounds of a schema and of its work on one message.
+const (
+	maxCaptures    = 32
+	maxSchemaBytes = 4096
+	maxSchemaSteps = 10_000
+)
+
+// compileSchema reads a schema; its errors name the column.
+func compileSchema(source string) (*schema, error) {
+	if len(source) > maxSchemaBytes {
+		return nil, fmt.Errorf("a schema longer than %d bytes", maxSchemaBytes)
+	}
+	r := schemaReader{in: source}
+	items, err := r.sequence(false)
+	if err != nil {
+		return nil, err
+	}
+	s := &schema{source: source, captures: r.captures}
+	s.start = link(items, &node{kind: nodeEnd})
+	for n := s.start; n.kind == nodeText; n = n.next {
+		s.prefix += n.text
+	}
+	return s, nil
+}
+
+// link joins items into nodes that end at after.
+func link(items []item, after *node) *node {
+	for i := len(items) - 1; i >= 0; i-- {
+		it := items[i]
+		n := &node{kind: it.kind, text: it.text, capture: it.capture, typ: it.typ, next: after}
+		if it.kind == nodeOption {
+			n.inner = link(it.inner, after)
+		}
+		if it.kind == nodeBlanks && after.kind == nodeRest {
+			n.kind = nodeBlank
+		}
+		after = n
+	}
+	return after
+}
+
+// NewSchema returns a parser that makes fields of the messages that a schema
+// describes, and leaves all others with an error that says how far it came.
+func NewSchema(source string, o Options) (Parser, error) {
+	s, err := compileSchema(source)
+	if err != nil {
+		return nil, llama.Errorf(llama.Invalid, "schema: %w", err)
+	}
+	return &chain{env: newEnv(o), steps: []step{&schemaStep{schema: s}}}, nil
+}
+
+// A chain is a parser made of steps.
+type chain struct {
+	*env
+	steps []step
+}
+
+// Parse runs the steps; see Parser.
+func (c *chain) Parse(e *llama.Event) error { return parseWith(c.env, c.steps, e) }
+
+// StepSchema takes values out by a pattern that looks like the message.
+var StepSchema = Step{
+	Name: "schema",
+	Doc: "Takes values out by a pattern that looks like the message. `$name` takes the characters up to the text that " +
+		"follows it in the schema, without blanks; `$name...` takes blanks too and may be empty; `_` and `_...` standing " +
+		"alone skip the same, `$_` does so beside other text. `${name:type}` takes only what is of that type: number, ip, " +
+		"duration (a number of nanoseconds), address (an IP or a name: gives name.ip or name.domain, and name.address), lower " +
+		"(any, in small letters). `[...]` is an optional part. A blank stands for one or more, before `...` for exactly one. " +
+		"A backslash makes the next character plain text: `\\[`, `\\]`, `\\$`, `\\_`, `\\\\`. The whole message must match; blanks at its end are ignored. " +
+		"Names that begin with `~` live until the module ends; a step that reads one that was not set is passed over.",
+	Options: schemaOptions{},
+	make:    build(schemaOptions{}, newSchemaStep),
+	Examples: []StepExample{
+		{
+			Options: `'$date $hour _ \[$process\] _ $source.ip'`,
+			Raw:     `2026-03-07 09:15:02 INFO [gate] from 192.0.2.7`,
+			Want:    `{"date":"2026-03-07","hour":"09:15:02","process":"gate","source.ip":"192.0.2.7"}`,
+		},
+		{
+			Options: `'$action user $user.name... from ${source.ip:ip}[ port ${source.port:number}]'`,
+			Raw:     `drop user Jo from Rome from 2001:db8::7 port 443`,
+			Want:    `{"action":"drop","user.name":"Jo from Rome","source.ip":"2001:db8::7","source.port":443}`,
+		},
+		{
+			Options: `{schema: 'took ${event.duration:duration} at ${server:address}', from: note}`,
+			Raw:     `{"note":"took 0:01:30 at db1"}`,
+			Want:    `{"note":"took 0:01:30 at db1","event.duration":90000000000,"server.address":"db1","server.domain":"db1"}`,
+		},
+		{
+			Options: `'level=$level msg=$msg'`,
+			Raw:     `level=warn text`,
+			Err:     `the message does not match the schema from column 12 on: "text"`,
+		},
+	},
+}
+
+func (o *schemaOptions) main() any { return &o.Schema }
+
+type schemaOptions struct {
+	Schema schemaText `yaml:"schema" doc:"The pattern. It may stand alone in place of the options."`
+	From   string     `yaml:"from" doc:"The field to read; the default is the message."`
+}
+
+// A schemaText is a schema in a configuration.
+type schemaText struct{ *schema }
+
+// UnmarshalText compiles the schema, so that its errors stand at its place.
+func (t *schemaText) UnmarshalText(text []byte) (err error) {
+	t.schema, err = compileSchema(string(text))
+	return err
+}
+
+type schemaStep struct {
+	*schema
+	from string
+}
+
+func newSchemaStep(o schemaOptions, _ *env) (step, error) {
+	if o.Schema.schema == nil {
+		return nil, fmt.Errorf("schema: a pattern belongs here")
+	}
+	return &schemaStep{o.Schema.schema, o.From}, nil
+}
+
+func (s *schemaStep) run(w *work) error {
+	text, ok := w.text(s.from)
+	if !ok {
+		return missing(s.from)
+	}
+	var m schemaMatch
+	if !m.match(s.schema, text) {
+		return m.mismatch()
+	}
+	m.apply(w)
+	return nil
+}

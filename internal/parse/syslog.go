@@ -1,0 +1,228 @@
+package parse
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/llama-logs/llama"
+)
+
+// The names that a syslog header gives to an event.
+const (
+	fieldHost           = "host.name"
+	fieldProcess        = "process.name"
+	fieldPID            = "process.pid"
+	fieldPriority       = "log.syslog.priority"
+	fieldFacility       = "log.syslog.facility.code"
+	fieldFacilityName   = "log.syslog.facility.name"
+	fieldSeverity       = "log.syslog.severity.code"
+	fieldSeverityName   = "log.syslog.severity.name"
+	fieldVersion        = "log.syslog.version"
+	fieldProcID         = "log.syslog.procid" // only where it is no number
+	fieldMsgID          = "log.syslog.msgid"
+	fieldRelay          = "log.syslog.relay" // who passed the event on, if it says so
+	fieldStructuredData = "log.syslog.structured_data."
+)
+
+var facilityNames = [24]string{
+	"kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp",
+	"ntp", "security", "console", "solaris-cron",
+	"local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
+}
+
+var facilityCodes = [24]string{
+	"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11",
+	"12", "13", "14", "15", "16", "17", "18", "19", "20", "21", "22", "23",
+}
+
+var severityNames = [8]string{"emergency", "alert", "critical", "error", "warning", "notice", "informational", "debug"}
+
+var errNoHeader = errors.New("no syslog header: neither a priority such as <13> nor a time")
+
+// StepSyslog takes off the header that syslog put before a message.
+var StepSyslog = Step{
+	Name: "syslog",
+	Doc: "Takes the syslog header off the message and into fields: RFC 5424 with structured data, RFC 3164 as devices " +
+		"really send it (ISO times, years, Cisco's sequence numbers and clock marks, no host, no time, no tag), and the time formats of rsyslog files.",
+	Options: syslogOptions{},
+	make:    build(syslogOptions{}, newSyslog),
+	Examples: []StepExample{
+		{
+			Raw:  `<38>Mar  7 09:15:02 gate sshd[812]: Connection closed`,
+			Want: `{"log.syslog.priority":38,"log.syslog.facility.code":4,"log.syslog.facility.name":"auth","log.syslog.severity.code":6,"log.syslog.severity.name":"informational","host.name":"gate","process.name":"sshd","process.pid":812,"_msg":"Connection closed"}`,
+		},
+		{
+			Raw:  `<165>1 2026-03-07T09:15:02.5+01:00 app1 shop 77 order [o@32473 id="7" note="a \"b\""] placed`,
+			Want: `{"log.syslog.priority":165,"log.syslog.facility.code":20,"log.syslog.facility.name":"local4","log.syslog.severity.code":5,"log.syslog.severity.name":"notice","log.syslog.version":"1","host.name":"app1","process.name":"shop","process.pid":77,"log.syslog.msgid":"order","log.syslog.structured_data.o@32473.id":"7","log.syslog.structured_data.o@32473.note":"a \"b\"","_msg":"placed"}`,
+		},
+		{
+			Raw:  `<189>412: *Mar  7 09:15:02.411: %SYS-5-CONFIG_I: Configured from console`,
+			Want: `{"log.syslog.priority":189,"log.syslog.facility.code":23,"log.syslog.facility.name":"local7","log.syslog.severity.code":5,"log.syslog.severity.name":"notice","_msg":"%SYS-5-CONFIG_I: Configured from console"}`,
+		},
+		{Raw: `just words`, Err: errNoHeader.Error()},
+	},
+}
+
+type syslogOptions struct {
+	Optional bool `yaml:"optional" doc:"Do nothing when there is no header, or when a parser before took it off."`
+}
+
+type syslogStep struct {
+	clock
+	optional bool
+}
+
+func newSyslog(o syslogOptions, v *env) (step, error) {
+	return &syslogStep{clock: v.clock, optional: o.Optional}, nil
+}
+
+func (s *syslogStep) run(w *work) error {
+	if s.optional {
+		if w.index(fieldProcess) >= 0 || !looksLikeSyslog(w.e.Message) {
+			return nil
+		}
+	}
+	var h header
+	if !h.read(w.e.Message) {
+		if s.optional {
+			return nil
+		}
+		return errNoHeader
+	}
+	h.apply(w, s.clock)
+	return nil
+}
+
+// A header is what a syslog header says. Its strings are parts of the message.
+type header struct {
+	priority   string
+	code       int // of the priority; -1 without
+	hasTime    bool
+	stamp      stamp
+	version    string
+	host       string
+	relay      string
+	process    string
+	pid        string
+	msgID      string
+	structured string // the elements of structured data, checked
+	message    string
+}
+
+// read reads any header; false when there is none at all.
+func (h *header) read(s string) bool {
+	n := h.readPriority(s)
+	rest := s[n:]
+	if n > 0 && h.read5424(rest) {
+		return true
+	}
+	return h.read3164(rest) || n > 0
+}
+
+// readPriority reads <134>. A number that is no priority is left in the message.
+func (h *header) readPriority(s string) int {
+	h.code = -1
+	if len(s) < 3 || s[0] != '<' {
+		return 0
+	}
+	code := 0
+	for i := 1; i < len(s) && i < 5; i++ {
+		switch c := s[i]; {
+		case isDigit(c) && i < 4:
+			code = code*10 + int(c-'0')
+		case c == '>' && i > 1 && code <= 191:
+			h.priority, h.code = canonicalNumber(s[1:i]), code
+			return i + 1
+		default:
+			return 0
+		}
+	}
+	return 0
+}
+
+// canonicalNumber drops the zeros before a whole number, which JSON does not
+// allow.
+func canonicalNumber(s string) string {
+	for len(s) > 1 && s[0] == '0' {
+		s = s[1:]
+	}
+	return s
+}
+
+// apply writes the header into the event.
+func (h *header) apply(w *work, c clock) {
+	if h.hasTime {
+		w.e.Time = c.time(&h.stamp, w.e.Ingested)
+	}
+	if h.code >= 0 {
+		facility, severity := h.code>>3, h.code&7
+		w.set(fieldPriority, h.priority, llama.Number)
+		w.set(fieldFacility, facilityCodes[facility], llama.Number)
+		w.set(fieldFacilityName, facilityNames[facility], llama.String)
+		w.set(fieldSeverity, facilityCodes[severity], llama.Number)
+		w.set(fieldSeverityName, severityNames[severity], llama.String)
+	}
+	setFound(w, fieldVersion, h.version)
+	setFound(w, fieldRelay, h.relay)
+	setFound(w, fieldHost, h.host)
+	setFound(w, fieldProcess, h.process)
+	switch {
+	case h.pid == "":
+	case allDigits(h.pid):
+		w.set(fieldPID, canonicalNumber(h.pid), llama.Number)
+	default:
+		w.set(fieldProcID, h.pid, llama.String)
+	}
+	setFound(w, fieldMsgID, h.msgID)
+	if h.structured != "" {
+		applyStructured(w, h.structured)
+	}
+	w.e.Message = h.message
+}
+
+func setFound(w *work, name, value string) {
+	if value != "" {
+		w.set(name, value, llama.String)
+	}
+}
+
+func allDigits(s string) bool {
+	for i := range len(s) {
+		if !isDigit(s[i]) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// looksLikeSyslog reports whether a message begins as a syslog header does. It is
+// strict where the header has no priority: many programs begin their own lines
+// with a time, and only a time with a host and a tag behind it is taken for one.
+func looksLikeSyslog(s string) bool {
+	if len(s) < 3 {
+		return false
+	}
+	var h header
+	switch c := s[0]; {
+	case c == '<':
+		return h.readPriority(s) > 0
+	case isDigit(c):
+		return len(s) > 20 && s[10] == 'T' && h.read3164(s) && h.stamp.zoned && h.convincing()
+	case isLetter(c):
+		return monthOf(s) > 0 && h.read3164(s) && h.hasTime && h.host != ""
+	}
+	return false
+}
+
+// convincing reports whether host and tag look like those of syslog rather than
+// like the level and logger of an application's own format.
+func (h *header) convincing() bool {
+	if h.host == "" || h.process == "" {
+		return false
+	}
+	switch strings.ToUpper(h.host) {
+	case "TRACE", "DEBUG", "INFO", "NOTICE", "WARN", "WARNING", "ERROR", "ERR", "CRITICAL", "FATAL", "SEVERE":
+		return false
+	}
+	return true
+}

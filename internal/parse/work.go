@@ -1,0 +1,110 @@
+package parse
+
+import (
+	"slices"
+
+	"github.com/llama-logs/llama"
+)
+
+// usualFields is how many fields most events have after parsing; room for them
+// is made at once.
+const usualFields = 24
+
+// A work is one event on its way through the steps of a module. It remembers
+// enough to put the event back as it was.
+type work struct {
+	e       *llama.Event
+	before  llama.Event   // as it came; its Fields share memory with e's
+	kept    []llama.Field // a copy of the fields as they came, made before the first is changed
+	changed bool
+	scratch bool // there are fields whose name starts with ~
+}
+
+func (w *work) begin(e *llama.Event) {
+	w.e, w.before = e, *e
+	w.changed, w.scratch = false, false
+	if cap(e.Fields)-len(e.Fields) < usualFields {
+		e.Fields = slices.Grow(e.Fields, usualFields)
+	}
+}
+
+// end forgets the event, so that a pooled work does not keep its memory.
+func (w *work) end() {
+	w.e, w.before = nil, llama.Event{}
+	clear(w.kept)
+	w.kept = w.kept[:0]
+}
+
+// undo puts the event back as it came.
+func (w *work) undo() {
+	if w.changed {
+		copy(w.before.Fields, w.kept)
+	}
+	*w.e = w.before
+}
+
+// touch must be called before a field that came with the event is changed.
+func (w *work) touch() {
+	if !w.changed {
+		w.kept = append(w.kept[:0], w.before.Fields...)
+		w.changed = true
+	}
+}
+
+// text returns the value of a field, of the message when name is empty or _msg.
+func (w *work) text(name string) (string, bool) {
+	if name == "" || name == llama.NameMessage {
+		return w.e.Message, true
+	}
+	return w.e.Lookup(name)
+}
+
+func (w *work) index(name string) int {
+	for i := range w.e.Fields {
+		if w.e.Fields[i].Name == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// set gives a field a value. The names _msg and _collection stand for parts of
+// the event.
+func (w *work) set(name, value string, kind llama.Kind) {
+	switch {
+	case name == llama.NameMessage:
+		w.e.Message = value
+		return
+	case name[0] == '~':
+		w.scratch = true
+	}
+	if i := w.index(name); i >= 0 {
+		if i < len(w.before.Fields) {
+			w.touch()
+		}
+		w.e.Fields[i].Value, w.e.Fields[i].Kind = value, kind
+		return
+	}
+	w.add(name, value, kind)
+}
+
+// add appends a field that is known not to be there.
+func (w *work) add(name, value string, kind llama.Kind) {
+	w.e.Fields = append(w.e.Fields, llama.Field{Name: name, Value: value, Kind: kind})
+}
+
+func (w *work) remove(name string) {
+	if i := w.index(name); i >= 0 {
+		w.touch()
+		w.e.Fields = slices.Delete(w.e.Fields, i, i+1)
+	}
+}
+
+// dropScratch removes the fields whose name starts with ~: they live within a
+// module only.
+func (w *work) dropScratch() {
+	if !w.scratch {
+		return
+	}
+	w.e.Fields = slices.DeleteFunc(w.e.Fields, func(f llama.Field) bool { return f.Name != "" && f.Name[0] == '~' })
+}
