@@ -2,7 +2,7 @@ package task
 
 import (
 	"context"
-	"errors"
+	"iter"
 	"slices"
 	"sync"
 	"time"
@@ -27,11 +27,10 @@ type live struct {
 	changed chan struct{} // closed and replaced at each change
 	rows    uint64        // grows with each frame, so that watchers know of new rows
 
-	// What follows can be made again from the store.
-	merge  Merge
-	merged map[string]uint64 // by node: pieces that are in merge
-	parts  map[string][]byte // by node: the frame that is not whole yet
-	used   time.Time         // when merge was last needed
+	// merge has the frames that are kept and is used up by the end. It can be
+	// made again from the store.
+	merge *merging
+	used  time.Time // when merge was last needed
 
 	tasks map[string]*sending
 }
@@ -182,29 +181,44 @@ func (c *Central) count(ctx context.Context, l *live, q *store.Query, t *store.T
 	}
 	t.State = store.Running
 	if !p.last {
-		if err := c.load(ctx, l); err != nil {
+		problem, err := c.mergeOne(ctx, l, q, t, p)
+		if err != nil {
 			return err
-		}
-		problem := l.add(t.Node, t.Frames, p)
-		t.FrameBytes += int64(len(p.body))
-		if problem == nil && total(q) > c.o.MaxBytes {
-			problem = errBytes
 		}
 		if problem == nil {
 			t.Frames++
 			l.rows++
 			return nil
 		}
-		state, text := store.Failed, "the node has sent a damaged frame: "+problem.Error()
-		if errors.Is(problem, errBytes) {
-			state, text = store.Partial, errBytes.Message
-		}
-		p = piece{last: true, report: report{State: state, Error: text, Progress: t.Progress, Events: t.EventsRead, Bytes: t.BytesRead}}
+		p = piece{last: true, report: *problem}
 	}
 	t.Frames++
 	t.State, t.Error, t.Ended = p.report.State, cut(p.report.Error), now
 	t.Progress, t.EventsRead, t.BytesRead = min(max(p.report.Progress, 0), 1), p.report.Events, p.report.Bytes
 	return nil
+}
+
+// mergeOne merges a piece. It returns how the task ends because of that, nil when
+// it goes on.
+func (c *Central) mergeOne(ctx context.Context, l *live, q *store.Query, t *store.Task, p piece) (*report, error) {
+	if err := c.load(ctx, l); err != nil {
+		return nil, err
+	}
+	t.FrameBytes += int64(len(p.body))
+	problem := error(errBytes)
+	if total(q) <= c.o.MaxBytes {
+		problem = l.merge.add(t.Node, t.Frames, p)
+	}
+	if problem == nil {
+		return nil, nil
+	}
+	l.merge = nil
+	end := &report{State: store.Partial, Progress: t.Progress, Events: t.EventsRead, Bytes: t.BytesRead}
+	if end.Error, end.Code = shown(problem); end.Code != llama.TooLarge {
+		c.o.Log.Error("frame not merged", "query", l.id, "node", t.Node, "frame", t.Frames, "error", problem)
+		end.State, end.Error = store.Failed, "the node has sent a damaged frame"
+	}
+	return end, nil
 }
 
 func total(q *store.Query) (bytes int64) {
@@ -214,31 +228,6 @@ func total(q *store.Query) (bytes int64) {
 	return bytes
 }
 
-// add merges a piece, unless it is merged already: after an error of the store
-// it comes again.
-func (l *live) add(node string, number uint64, p piece) error {
-	if number < l.merged[node] {
-		return nil
-	}
-	l.merged[node] = number + 1
-	body := p.body
-	if before := l.parts[node]; before != nil || p.more {
-		if body = append(before, p.body...); len(body) > maxFrame {
-			return errPiece
-		}
-		l.parts[node] = body
-	}
-	if p.more {
-		return nil
-	}
-	delete(l.parts, node)
-	plain, err := decompress(body, maxFrame)
-	if err != nil {
-		return errPiece
-	}
-	return l.merge.Add(node, Frame{Kind: p.kind, Body: plain})
-}
-
 // load makes the merge of what is kept, if it is not in memory. The caller holds
 // the lock.
 func (c *Central) load(ctx context.Context, l *live) error {
@@ -246,22 +235,9 @@ func (c *Central) load(ctx context.Context, l *live) error {
 	if l.merge != nil || l.plan == nil {
 		return nil
 	}
-	l.merge, l.merged, l.parts = l.plan.NewMerge(), map[string]uint64{}, map[string][]byte{}
-	for f, err := range c.o.Store.Frames(ctx, l.q) {
-		if err != nil {
-			l.merge = nil
-			return err
-		}
-		t := of(l.q, f.Node)
-		if t == nil || f.Attempt != t.Attempt || f.Number >= t.Frames {
-			continue
-		}
-		p := piece{kind: f.Kind &^ kindMore, more: f.Kind&kindMore != 0, body: f.Body}
-		if err := l.add(f.Node, f.Number, p); err != nil {
-			c.o.Log.Error("kept frame not merged", "query", l.id, "node", f.Node, "frame", f.Number, "error", err)
-		}
-	}
-	return nil
+	var err error
+	l.merge, err = c.remerge(ctx, l, l.q)
+	return err
 }
 
 // finish merges and keeps the result of q, which is l's query with all its tasks
@@ -274,10 +250,11 @@ func (c *Central) finish(ctx context.Context, l *live, q *store.Query) error {
 	settle(q)
 	q.Rows, q.Columns = 0, nil
 	result := newResult(q, c.o.MaxRows)
-	chunks := result.chunks(l.merge)
-	if l.plan == nil {
-		q.State, chunks = store.Failed, none
+	chunks := none
+	if l.plan != nil {
+		chunks = result.chunks(l.merge.merge)
 	}
+	l.merge = nil // used up
 	err := c.o.Store.Finish(ctx, q, chunks)
 	if result.problem != nil {
 		c.o.Log.Error("partial results not merged", "query", l.id, "error", result.problem)
@@ -288,7 +265,7 @@ func (c *Central) finish(ctx context.Context, l *live, q *store.Query) error {
 	if err != nil {
 		return err
 	}
-	l.q, l.dirty, l.over, l.merge, l.parts = q, false, true, nil, nil
+	l.q, l.dirty, l.over = q, false, true
 	c.mu.Lock()
 	delete(c.live, l.id)
 	c.mu.Unlock()
@@ -296,7 +273,8 @@ func (c *Central) finish(ctx context.Context, l *live, q *store.Query) error {
 	return nil
 }
 
-func none(func(store.Chunk, error) bool) {}
+// none yields no chunk.
+var none iter.Seq2[store.Chunk, error] = func(func(store.Chunk, error) bool) {}
 
 // check ends what is due, and keeps what is not kept yet.
 func (c *Central) check(ctx context.Context, l *live, now time.Time) error {
@@ -306,7 +284,7 @@ func (c *Central) check(ctx context.Context, l *live, now time.Time) error {
 		return nil
 	}
 	if now.Sub(l.used) > mergeIdle {
-		l.merge, l.parts = nil, nil
+		l.merge = nil
 	}
 	if llama.At(now) >= l.q.Deadline && !ended(l.q) {
 		return c.end(ctx, l, store.Expired, "the deadline passed before the node answered")

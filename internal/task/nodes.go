@@ -172,7 +172,7 @@ func (c *Central) retry(ctx context.Context, l *live, n *node) error {
 	if err := c.o.Store.DropFrames(ctx, q, n.id, t.Attempt); err != nil {
 		return err
 	}
-	l.q, l.dirty, l.merge, l.parts = q, false, nil, nil
+	l.q, l.dirty, l.merge = q, false, nil
 	l.rows++
 	l.wake()
 	c.sendTask(l, n, t)

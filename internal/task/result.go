@@ -1,12 +1,65 @@
 package task
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"iter"
 
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/store"
 )
+
+// A merging is a Merge with the pieces that it has.
+type merging struct {
+	merge Merge
+	next  map[string]uint64 // by node: the piece that should come
+	parts map[string][]byte // by node: the frame that is not whole yet
+}
+
+// add merges a piece, unless it is merged already: after an error of the store
+// it comes again.
+func (m *merging) add(node string, number uint64, p piece) error {
+	if number < m.next[node] {
+		return nil
+	}
+	m.next[node] = number + 1
+	body := p.body
+	if before := m.parts[node]; before != nil || p.more {
+		if body = append(before, p.body...); len(body) > maxFrame {
+			return errPiece
+		}
+		m.parts[node] = body
+	}
+	if p.more {
+		return nil
+	}
+	delete(m.parts, node)
+	plain, err := decompress(body, maxFrame)
+	if err != nil {
+		return errPiece
+	}
+	return m.merge.Add(node, Frame{Kind: p.kind, Body: plain})
+}
+
+// remerge merges what the store has of q, which is l's query now or a while ago.
+func (c *Central) remerge(ctx context.Context, l *live, q *store.Query) (*merging, error) {
+	m := &merging{merge: l.plan.NewMerge(), next: map[string]uint64{}, parts: map[string][]byte{}}
+	for f, err := range c.o.Store.Frames(ctx, q) {
+		if err != nil {
+			return nil, err
+		}
+		t := of(q, f.Node)
+		if t == nil || f.Attempt != t.Attempt || f.Number >= t.Frames {
+			continue
+		}
+		p := piece{kind: f.Kind &^ kindMore, more: f.Kind&kindMore != 0, body: f.Body}
+		if err := m.add(f.Node, f.Number, p); err != nil {
+			return nil, fmt.Errorf("merge frame %d of node %s: %w", f.Number, f.Node, err)
+		}
+	}
+	return m, nil
+}
 
 const (
 	chunkRows  = 4096

@@ -66,8 +66,9 @@ type Plan interface {
 	NewMerge() Merge
 }
 
-// A Merge makes a result of partial ones. Rows may be asked for whenever frames
-// have been added, and again when there are more.
+// A Merge makes a result of partial ones: Add is called once for each frame, then
+// Rows once. After an error of Add it is of no use. A llama.TooLarge says that
+// the frames so far are all that it can take.
 type Merge interface {
 	Add(node string, f Frame) error
 	Rows(emit func(Row) error) error

@@ -95,25 +95,24 @@ func (l *live) isOver() bool {
 	return l.over
 }
 
-// update returns l as it is, the channel that closes when that changes, and how
-// long it took to merge its rows.
+// update returns l as it is, the channel that closes when that changes, the
+// number of its rows' version, and how long it took to merge them.
 func (c *Central) update(ctx context.Context, l *live, shown uint64) (u Update, changed <-chan struct{}, rows uint64, took time.Duration) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	u.Query = clone(l.q)
-	if l.over || l.rows == shown {
-		return u, l.changed, l.rows, 0
+	u.Query, changed, rows = clone(l.q), l.changed, l.rows
+	over := l.over
+	l.mu.Unlock()
+	if over || rows == shown {
+		return u, changed, rows, 0
 	}
 	start := time.Now()
-	page, err := c.window(ctx, l, 0, PreviewRows)
+	page, err := c.window(ctx, l, u.Query, 0, PreviewRows)
 	if err != nil {
 		c.o.Log.Warn("partial results not merged yet", "query", l.id, "error", err)
-		return u, l.changed, l.rows, time.Since(start)
-	}
-	if u.Rows = page.Rows; u.Rows == nil {
+	} else if u.Rows = page.Rows; u.Rows == nil {
 		u.Rows = []Row{}
 	}
-	return u, l.changed, l.rows, time.Since(start)
+	return u, changed, rows, time.Since(start)
 }
 
 func (c *Central) watchEnd(ctx context.Context, id string, yield func(Update, error) bool) {
@@ -148,10 +147,9 @@ func (c *Central) Rows(ctx context.Context, id string, offset, limit int64) (Pag
 		return Page{}, err
 	}
 	if l != nil {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if !l.over {
-			return c.window(ctx, l, offset, limit)
+		page, err := c.window(ctx, l, l.query(), offset, limit)
+		if !l.isOver() { // else the frames may have gone while they were read
+			return page, err
 		}
 	}
 	q, err := c.o.Store.Query(ctx, id)
@@ -183,14 +181,18 @@ func (c *Central) All(ctx context.Context, id string) iter.Seq2[Row, error] {
 	}
 }
 
-// window merges what came of a live query. The caller holds its lock.
-func (c *Central) window(ctx context.Context, l *live, offset, limit int64) (Page, error) {
-	if err := c.load(ctx, l); err != nil || l.merge == nil {
+// window merges what came of a live query, as q says, beside what goes on.
+func (c *Central) window(ctx context.Context, l *live, q *store.Query, offset, limit int64) (Page, error) {
+	if l.plan == nil {
+		return Page{}, nil
+	}
+	m, err := c.remerge(ctx, l, q)
+	if err != nil {
 		return Page{}, err
 	}
 	var page Page
-	most := newResult(l.q, c.o.MaxRows).most
-	err := l.merge.Rows(func(row Row) error {
+	most := newResult(q, c.o.MaxRows).most
+	err = m.merge.Rows(func(row Row) error {
 		if page.Total >= most {
 			return errEnough
 		}
