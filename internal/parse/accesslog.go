@@ -2,6 +2,7 @@ package parse
 
 import (
 	"errors"
+	"net/netip"
 	"strings"
 
 	"github.com/llama-logs/llama"
@@ -11,7 +12,7 @@ import (
 var StepAccessLog = Step{
 	Name: "access_log",
 	Doc: "Reads the common and combined log formats that Apache, nginx and many others write, with a virtual host before or further values " +
-		"behind. It is written by hand, for it meets millions of lines.",
+		"behind, and the format that mod_ssl comes configured with. It is written by hand, for it meets millions of lines.",
 	Options: accessOptions{},
 	make:    build(accessOptions{}, newAccess),
 	Examples: []StepExample{
@@ -21,7 +22,7 @@ var StepAccessLog = Step{
 		},
 		{
 			Raw:  `www.example.org:443 2001:db8::7 - - [07/Mar/2026:09:15:02 +0000] "-" 408 -`,
-			Want: `{"_time":"2026-03-07T09:15:02Z","destination.domain":"www.example.org","destination.port":443,"source.address":"2001:db8::7","source.ip":"2001:db8::7","http.response.status_code":408,"event.outcome":"failure"}`,
+			Want: `{"_time":"2026-03-07T09:15:02Z","destination.domain":"www.example.org","url.domain":"www.example.org","destination.port":443,"source.address":"2001:db8::7","source.ip":"2001:db8::7","http.response.status_code":408,"event.outcome":"failure"}`,
 		},
 		{Raw: `hello`, Err: errNoAccess.Error()},
 	},
@@ -37,11 +38,12 @@ var errNoAccess = errors.New("not the common or combined log format")
 
 // An access is one line of an access log. "-" is left out.
 type access struct {
-	vhost, client, user string
-	stamp               stamp
-	request             string
-	status, bytes       string
-	referrer, agent     string
+	vhost, client, user   string
+	stamp                 stamp
+	request               string
+	status, bytes         string
+	tlsVersion, tlsCipher string
+	referrer, agent       string
 }
 
 func (s accessStep) run(w *work) error {
@@ -60,6 +62,9 @@ func (s accessStep) run(w *work) error {
 //
 // The user may have blanks in it, for a client can send any name.
 func (a *access) read(s string) bool {
+	if byteAt(s, 0) == '[' {
+		return a.readTLS(s[1:])
+	}
 	bracket := strings.Index(s, " [")
 	if bracket < 0 {
 		return false
@@ -95,23 +100,71 @@ func (a *access) read(s string) bool {
 	return true
 }
 
-// readClient reads what stands before the time.
+// readTLS reads the format that mod_ssl comes configured with:
+//
+//	[TIME] CLIENT PROTOCOL CIPHER "REQUEST" BYTES
+func (a *access) readTLS(s string) bool {
+	n := readCLF(s, &a.stamp)
+	if n == 0 || !strings.HasPrefix(s[n:], `] `) {
+		return false
+	}
+	words := strings.SplitN(s[n+2:], " ", 4)
+	if len(words) < 4 {
+		return false
+	}
+	a.client, a.tlsVersion, a.tlsCipher = words[0], words[1], words[2]
+	var rest string
+	var ok bool
+	if a.request, rest, ok = cutQuoted(words[3]); !ok {
+		return false
+	}
+	a.status, a.bytes = "-", strings.TrimSpace(rest)
+	return a.bytes == "-" || allDigits(a.bytes)
+}
+
+// readClient reads what stands before the time. Behind proxies there may be a list
+// of addresses, in quotes or not; the first that is public is the client.
 func (a *access) readClient(s string) bool {
-	first, rest, ok := strings.Cut(s, " ")
-	if !ok || first == "" {
-		return false
-	}
-	second, third, ok := strings.Cut(rest, " ")
+	left, user, ok := strings.Cut(s, " - ")
 	if !ok {
+		// The identity of RFC 1413 is nearly never there, but may be.
+		if left, user, ok = strings.Cut(s, " "); !ok {
+			return false
+		}
+		if _, user, ok = strings.Cut(user, " "); !ok {
+			return false
+		}
+	}
+	a.user = user
+	first, more, ok := strings.Cut(left, " ")
+	if ok && !isIP(first) && !strings.HasSuffix(first, ",") && first[0] != '"' {
+		a.vhost, left = first, more
+	}
+	for left != "" {
+		n := strings.IndexAny(left, " ,\"")
+		if n < 0 {
+			n = len(left)
+		}
+		if address := left[:n]; address != "" {
+			if a.client == "" || isPublic(address) {
+				a.client = address
+			}
+			if isPublic(address) {
+				break
+			}
+		}
+		left = left[min(n+1, len(left)):]
+	}
+	return a.client != ""
+}
+
+// isPublic reports whether an address is one that the internet routes.
+func isPublic(s string) bool {
+	if !isIP(s) {
 		return false
 	}
-	// With a virtual host there is one word more, and the second is the client.
-	if host, user, more := strings.Cut(third, " "); more && second != "-" && (isIP(second) || !isIP(first) && host == "-") {
-		a.vhost, a.client, a.user = first, second, user
-		return true
-	}
-	a.client, a.user = first, third
-	return true
+	ip, err := netip.ParseAddr(s)
+	return err == nil && ip.IsGlobalUnicast() && !ip.IsPrivate()
 }
 
 // cutQuoted cuts off a value in quotes, within which a backslash guards quotes.
@@ -133,14 +186,13 @@ func (a *access) apply(w *work) {
 			host, port = host[:i], host[i+1:]
 		}
 		setAddress(w, "destination.domain", "destination.ip", host)
+		w.set("url.domain", host, llama.String)
 		if port != "" {
 			w.set("destination.port", canonicalNumber(port), llama.Number)
 		}
 	}
-	// A proxy's list of addresses begins with the client.
-	client, _, _ := strings.Cut(a.client, ",")
-	setPresent(w, "source.address", client)
-	setAddress(w, "source.domain", "source.ip", client)
+	setPresent(w, "source.address", a.client)
+	setAddress(w, "source.domain", "source.ip", a.client)
 	setPresent(w, "user.name", a.user)
 	a.applyRequest(w)
 	if a.status != "-" {
@@ -149,6 +201,11 @@ func (a *access) apply(w *work) {
 	if a.bytes != "-" {
 		w.set("http.response.body.bytes", canonicalNumber(a.bytes), llama.Number)
 	}
+	if name, version, ok := strings.Cut(a.tlsVersion, "v"); ok {
+		w.set("tls.version_protocol", strings.ToLower(name), llama.String)
+		w.set("tls.version", version, llama.String)
+	}
+	setPresent(w, "tls.cipher", a.tlsCipher)
 	setPresent(w, "http.request.referrer", a.referrer)
 	setPresent(w, "user_agent.original", a.agent)
 	switch {

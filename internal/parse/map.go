@@ -14,7 +14,7 @@ var StepMap = Step{
 	Name: "map",
 	Doc: "Gives fields the names and values of the Elastic Common Schema. Its parts work in this order: rename, copy, convert, lookup, when, set, " +
 		"default, remove. Fields that an event lacks are passed over. A value in `set` may be text, a number, true or false, a list, or `$name` " +
-		"for the value of another field. A module's `map` is this step after all others.",
+		"for the value of another field; within text `$name` and `${name}` stand for values too. A module's `map` is this step after all others.",
 	Options: mapOptions{},
 	make:    build(mapOptions{}, newMap),
 	Examples: []StepExample{
@@ -39,7 +39,7 @@ var StepMap = Step{
 type mapOptions struct {
 	Rename  *config.Node    `yaml:"rename" doc:"Old names and their new ones; a field that has the new name is replaced."`
 	Copy    *config.Node    `yaml:"copy" doc:"Names and those of their copies."`
-	Convert *config.Node    `yaml:"convert" doc:"Names and the types to make of them: number, bool, ip, duration, address, lower. Text that is not of the type stays as it is."`
+	Convert *config.Node    `yaml:"convert" doc:"Names and the types to make of them: number, bool, ip, duration, address, lower, url. Text that is not of the type stays as it is."`
 	Lookup  []lookupOptions `yaml:"lookup" doc:"Values that stand for others."`
 	When    []whenOptions   `yaml:"when" doc:"Values to set if a field has a certain value."`
 	Set     *config.Node    `yaml:"set" doc:"Names and the values to give them."`
@@ -70,16 +70,74 @@ type whenOptions struct {
 type assignment struct {
 	name, value string
 	kind        llama.Kind
-	from        string // the other field; empty for the value
+	from        string // the other field, whose kind is kept; empty for the value
+	parts       []part // of a text with the values of fields in it; nil for the value
 }
 
+// A part of a text is plain, or the value of a field.
+type part struct{ plain, field string }
+
 func (a *assignment) run(w *work) {
-	if a.from == "" {
+	switch {
+	case a.parts != nil:
+		a.join(w)
+	case a.from == "":
 		w.set(a.name, a.value, a.kind)
-	} else if i := w.index(a.from); i >= 0 {
-		f := w.e.Fields[i]
-		w.set(a.name, f.Value, f.Kind)
+	default:
+		if i := w.index(a.from); i >= 0 {
+			f := w.e.Fields[i]
+			w.set(a.name, f.Value, f.Kind)
+		}
 	}
+}
+
+// join sets the text of the parts, if all fields in it are there.
+func (a *assignment) join(w *work) {
+	var b strings.Builder
+	for _, p := range a.parts {
+		if p.field == "" {
+			b.WriteString(p.plain)
+			continue
+		}
+		text, ok := w.text(p.field)
+		if !ok {
+			return
+		}
+		b.WriteString(text)
+	}
+	w.set(a.name, b.String(), llama.String)
+}
+
+// readParts reads text with $name or ${name} in it; \$ is a plain dollar.
+func readParts(text string) ([]part, error) {
+	var parts []part
+	plain := ""
+	for text != "" {
+		i := strings.IndexAny(text, `$\`)
+		if i < 0 {
+			i = len(text)
+		}
+		plain += text[:i]
+		if text = text[i:]; text == "" {
+			break
+		}
+		if text[0] == '\\' {
+			plain += text[1:min(2, len(text))]
+			text = text[min(2, len(text)):]
+			continue
+		}
+		r := schemaReader{in: strings.TrimSuffix(text, "...")}
+		it, err := r.capture()
+		if err != nil {
+			return nil, errors.New("a name belongs behind $, as in $user.name; as plain text write \\$")
+		}
+		if it.capture < 0 || it.typ != typeAny || it.kind == nodeRest {
+			return nil, errors.New("only a name belongs behind $, as in ${user.name}")
+		}
+		parts = append(parts, part{plain: plain}, part{field: r.captures[0].name})
+		plain, text = "", text[r.at:]
+	}
+	return append(parts, part{plain: plain}), nil
 }
 
 func assign(w *work, list []assignment) {
@@ -106,6 +164,11 @@ func readAssignments(n *config.Node) ([]assignment, error) {
 			a.value, a.kind = arrayText(items), llama.Array
 		case strings.HasPrefix(text, "$") && fieldNameLen(text[1:]) == len(text)-1 && len(text) > 1:
 			a.from = text[1:]
+		case strings.IndexByte(text, '$') >= 0:
+			var err error
+			if a.parts, err = readParts(text); err != nil {
+				return nil, p.Value.Errorf("%v", err)
+			}
 		default:
 			a.value, a.kind = text, kindOf(text)
 		}
@@ -265,6 +328,10 @@ func (s *mapStep) run(w *work) error {
 func convertField(w *work, g *groupName) {
 	text, ok := w.e.Lookup(g.field)
 	if !ok || !g.soft && !g.typ.accepts(text) {
+		return
+	}
+	if g.typ == typeURL {
+		applyURL(w, text)
 		return
 	}
 	if g.typ == typeAddress {

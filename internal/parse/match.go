@@ -162,7 +162,7 @@ func (c *condition) String() string {
 
 // An index finds the modules that may say "mine" without asking all of them.
 type index struct {
-	byStart   [256][]*Module      // of conditions with starts: these know the message best
+	byStart   [256][]*Module       // of conditions with starts: these know the message best
 	byProcess map[string][]*Module // of conditions with process and without *
 	others    []*Module
 }

@@ -119,7 +119,7 @@ var StepSchema = Step{
 		"follows it in the schema, without blanks; `$name...` takes blanks too and may be empty; `_` and `_...` standing " +
 		"alone skip the same, `$_` does so beside other text. `${name:type}` takes only what is of that type: number, ip, " +
 		"duration (a number of nanoseconds), address (an IP or a name: gives name.ip or name.domain, and name.address), lower " +
-		"(any, in small letters). `[...]` is an optional part. A blank stands for one or more, before `...` for exactly one. " +
+		"(any, in small letters), url (gives url.original and its parts, whatever the name). `[...]` is an optional part. A blank stands for one or more, before `...` for exactly one. " +
 		"A backslash makes the next character plain text: `\\[`, `\\]`, `\\$`, `\\_`, `\\\\`. The whole message must match; blanks at its end are ignored. " +
 		"Names that begin with `~` live until the module ends; a step that reads one that was not set is passed over.",
 	Options: schemaOptions{},

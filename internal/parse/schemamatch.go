@@ -150,7 +150,12 @@ func (m *schemaMatch) apply(w *work) {
 }
 
 func (c *capture) set(w *work, value string) {
-	if c.typ != typeAddress {
+	switch c.typ {
+	case typeAddress:
+	case typeURL:
+		applyURL(w, value)
+		return
+	default:
 		value, kind := c.typ.convert(value)
 		w.set(c.name, value, kind)
 		return

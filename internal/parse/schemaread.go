@@ -145,7 +145,7 @@ func (r *schemaReader) capture() (item, error) {
 		name = r.in[r.at : r.at+n]
 		r.at += n
 	}
-	if name == "" || fieldNameLen(name) != len(name) {
+	if name == "" || strings.ContainsAny(name, " \t$[]") {
 		return item{}, r.errorf(start, `a name belongs behind "$"; as plain text write \$`)
 	}
 	t, err := typeNamed(typ)
@@ -172,18 +172,18 @@ func (r *schemaReader) capture() (item, error) {
 }
 
 // fieldNameLen returns the length of the field name that s starts with: letters,
-// digits, _ and @, with dots between them, and a ~ before all for a name that
-// lives in the module only.
+// digits and _ with dots between them, and before all an @, or a ~ for a name
+// that lives in the module only. Other names stand in braces.
 func fieldNameLen(s string) int {
 	at := 0
-	if byteAt(s, 0) == '~' {
+	if c := byteAt(s, 0); c == '~' || c == '@' {
 		at = 1
 	}
 	end := 0
 	for at < len(s) {
 		c := s[at]
 		switch {
-		case isLetter(c), isDigit(c), c == '_', c == '@':
+		case isLetter(c), isDigit(c), c == '_':
 			at++
 			end = at
 		case c == '.' && end == at && at > 0:

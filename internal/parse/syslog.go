@@ -20,6 +20,7 @@ const (
 	fieldVersion        = "log.syslog.version"
 	fieldProcID         = "log.syslog.procid" // only where it is no number
 	fieldMsgID          = "log.syslog.msgid"
+	fieldLogger         = "log.logger"
 	fieldRelay          = "log.syslog.relay" // who passed the event on, if it says so
 	fieldStructuredData = "log.syslog.structured_data."
 )
@@ -104,6 +105,7 @@ type header struct {
 	relay      string
 	process    string
 	pid        string
+	logger     string // what a process logs for, behind its tag
 	msgID      string
 	structured string // the elements of structured data, checked
 	message    string
@@ -173,6 +175,7 @@ func (h *header) apply(w *work, c clock) {
 	default:
 		w.set(fieldProcID, h.pid, llama.String)
 	}
+	setFound(w, fieldLogger, h.logger)
 	setFound(w, fieldMsgID, h.msgID)
 	if h.structured != "" {
 		applyStructured(w, h.structured)
@@ -207,9 +210,10 @@ func looksLikeSyslog(s string) bool {
 	case c == '<':
 		return h.readPriority(s) > 0
 	case isDigit(c):
-		return len(s) > 20 && s[10] == 'T' && h.read3164(s) && h.stamp.zoned && h.convincing()
+		return len(s) > 20 && s[10] == 'T' && h.read3164(s) && h.convincing()
 	case isLetter(c):
-		return monthOf(s) > 0 && h.read3164(s) && h.hasTime && h.host != ""
+		return monthOf(s) > 0 && h.read3164(s) && h.hasTime &&
+			(h.host != "" || h.process != "" || strings.HasPrefix(h.message, "%"))
 	}
 	return false
 }

@@ -126,7 +126,7 @@ func (h *header) readHost(s string) string {
 	after := strings.TrimLeft(s[end:], " ")
 	if last := word[end-1]; last == ':' {
 		// A word with a colon is the tag, except before a Cisco message: "fw1: %ASA-6-302013: ".
-		if !strings.HasPrefix(after, "%") || !isHost(word[:end-1]) {
+		if !strings.HasPrefix(after, "%") {
 			return s
 		}
 		h.host = word[:end-1]
@@ -222,7 +222,7 @@ func (h *header) readTag(s string) string {
 		return s
 	}
 	name, rest := s[:end], s[end:]
-	pid := ""
+	pid, logger := "", ""
 	if rest[0] == '[' {
 		i := strings.IndexByte(rest, ']')
 		if i < 2 || i > 64 || strings.IndexByte(rest[:i], ' ') >= 0 {
@@ -230,15 +230,14 @@ func (h *header) readTag(s string) string {
 		}
 		pid, rest = rest[1:i], rest[i+1:]
 	}
+	if pid != "" && strings.HasPrefix(rest, " (") { // macOS: launchd[1] (com.apple.x): text
+		if i := strings.Index(rest, "):"); i > 0 && i < 128 {
+			logger, rest = rest[2:i], rest[i+1:]
+		}
+	}
 	switch {
 	case strings.HasPrefix(rest, ":"):
 		rest = rest[1:]
-	case pid != "" && strings.HasPrefix(rest, " ("): // macOS: launchd[1] (com.apple.x): text
-		i := strings.Index(rest, "):")
-		if i < 0 || i > 128 {
-			break
-		}
-		rest = rest[i+2:]
 	case pid != "" && (rest == "" || rest[0] == ' '):
 	default:
 		return s
@@ -246,25 +245,35 @@ func (h *header) readTag(s string) string {
 	if rest != "" && rest[0] != ' ' && pid == "" {
 		return s // a:b is no tag
 	}
-	h.process, h.pid = name, pid
+	h.process, h.pid, h.logger = name, pid, logger
 	return strings.TrimPrefix(rest, " ")
 }
 
 // tagNameLen returns the length of the name in a tag, up to its colon or
-// bracket; 0 when there is no tag.
+// bracket; 0 when there is no tag. Names of up to three words are taken before a
+// process id, "Google Chrome[85294]:".
 func tagNameLen(s string) int {
+	blanks := 0
 	for i := range len(s) {
 		switch c := s[i]; {
 		case c == ':' || c == '[':
-			if i > 0 && s[0] != '%' {
-				return i
+			if i == 0 || s[0] == '%' || blanks > 0 && !isPIDTag(s, i) {
+				return 0
 			}
-			return 0
+			return i
+		case c == ' ' && blanks < 2 && i > 0:
+			blanks++
 		case c <= ' ' || c == '"' || c == '{' || c == '=' || i > 128:
 			return 0
 		}
 	}
 	return 0
+}
+
+// isPIDTag reports whether [digits]: stands at i, behind a letter or digit.
+func isPIDTag(s string, i int) bool {
+	n := digitsLen(s[i+1:])
+	return s[i] == '[' && n > 0 && strings.HasPrefix(s[i+1+n:], "]: ") && s[i-1] != ' '
 }
 
 // readUntimed reads a header that has no time: after a priority a tag may come at
@@ -286,7 +295,7 @@ func (h *header) readUntimed(s string) bool {
 		}
 		inner := *h
 		if message := inner.readTag(after); inner.pid != "" {
-			h.host, h.process, h.pid, h.message = word, inner.process, inner.pid, message
+			h.host, h.process, h.pid, h.logger, h.message = word, inner.process, inner.pid, inner.logger, message
 			return true
 		}
 	}

@@ -50,9 +50,10 @@ const (
 	typeDuration
 	typeAddress
 	typeLower
+	typeURL
 )
 
-var typeNames = []string{typeNumber: "number", typeBool: "bool", typeIP: "ip", typeDuration: "duration", typeAddress: "address", typeLower: "lower"}
+var typeNames = []string{typeNumber: "number", typeBool: "bool", typeIP: "ip", typeDuration: "duration", typeAddress: "address", typeLower: "lower", typeURL: "url"}
 
 func typeNamed(name string) (valueType, error) {
 	for i, n := range typeNames {
@@ -126,7 +127,7 @@ func isIP(s string) bool {
 	return dots == 3 && digits > 0
 }
 
-// duration reads 1:02:03, 02:03, 1d2h, 1h2m3s or 5ms.
+// duration reads 1:02:03, 02:03, 1h:02m:03s, 1d2h, 1h2m3s or 5ms.
 func duration(s string) (time.Duration, bool) {
 	if strings.IndexByte(s, ':') < 0 {
 		d, err := config.ParseDuration(s)
@@ -135,7 +136,7 @@ func duration(s string) (time.Duration, bool) {
 	total := time.Duration(0)
 	parts := 0
 	for part := range strings.SplitSeq(s, ":") {
-		n, err := strconv.ParseUint(part, 10, 31)
+		n, err := strconv.ParseUint(strings.TrimRight(part, "hms"), 10, 31)
 		if parts++; err != nil || parts > 3 {
 			return 0, false
 		}
