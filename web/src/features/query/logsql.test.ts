@@ -52,6 +52,7 @@ it('writes conditions', () => {
   expect(phrase('error')).toBe('error')
   expect(phrase('Failed password')).toBe('"Failed password"')
   expect(phrase('not')).toBe('"not"')
+  expect(phrase('Sum')).toBe('"Sum"')
 })
 
 it.each([
@@ -60,6 +61,8 @@ it.each([
   ['error | stats count() n', true],
   ['"stats" | fields stats', false],
   ['x | top 5 by (a)', true],
+  ['x | count() n', true],
+  ['constructor | fields a', false],
 ])('computes(%s) is %s', (query, want) => {
   expect(computes(query)).toBe(want)
 })

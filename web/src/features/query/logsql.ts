@@ -12,14 +12,25 @@ export interface Token {
 
 /** Names of pipes, with what they do. */
 export const pipes: Readonly<Record<string, string>> = {
+  copy: 'double fields: copy a as b',
   delete: 'leave fields out',
+  drop_empty_fields: 'leave out what is empty',
   extract: 'take fields out of text: extract "user <name> from"',
+  extract_regexp: 'the same, by a regular expression',
+  field_names: 'which fields there are',
+  field_values: 'which values a field has',
   fields: 'keep only these fields',
   filter: 'keep rows that match',
+  first: 'the first rows in an order: first 5 by (_time)',
   format: 'make a field: format "<a> <b>" as c',
-  limit: 'keep the first rows',
+  last: 'the last rows in an order',
+  len: 'the length of a field: len(_msg) as n',
+  limit: 'keep the first rows; of events, the newest',
+  math: 'compute: math a / b as c',
   offset: 'skip the first rows',
   rename: 'give fields other names: rename a as b',
+  replace: 'replace text: replace ("a", "b") at field',
+  replace_regexp: 'the same, by a regular expression',
   sort: 'order rows: sort by (n desc)',
   stats: 'count and compute: stats by (host.name) count() n',
   top: 'the most frequent values: top 10 by (user.name)',
@@ -30,16 +41,33 @@ export const pipes: Readonly<Record<string, string>> = {
 export const functions: Readonly<Record<string, string>> = {
   avg: 'the mean of a field',
   count: 'how many',
+  count_empty: 'how many are empty',
   count_uniq: 'how many different values',
   max: 'the largest value',
   median: 'the middle value',
   min: 'the smallest value',
   quantile: 'quantile(0.95, field)',
+  row_any: 'one row',
+  row_max: 'the row with the largest value',
+  row_min: 'the row with the smallest value',
   sum: 'the sum of a field',
+  sum_len: 'the sum of lengths',
   uniq_values: 'the different values',
+  values: 'all values',
 }
 
+/** Other names of pipes, filters written as functions, and words kept for later: none may stand alone as a word. */
+const otherWords =
+  'by cp del rm drop keep where head eval skip mv order options now ' +
+  'contains_all contains_any eq_field exact i in ipv4_range le_field len_range lt_field range re seq string_range value_type ' +
+  'block_stats blocks_count collapse_nums decolorize facets join json_array_len hash pack_json pack_logfmt sample stats_remote ' +
+  'stream_context union unpack_json unpack_logfmt unpack_syslog unpack_words unroll count_uniq_hash histogram json_values rate rate_sum'
+
 const keywords = new Set(['and', 'or', 'not', 'by', 'as', 'asc', 'desc', 'in', 'range', 'with', 'hits', 'from'])
+const reserved = new Set([...Object.keys(pipes), ...Object.keys(functions), ...otherWords.split(' '), 'and', 'or', 'not'])
+const pipeWords = new Set([...Object.keys(pipes), ...Object.keys(functions), ...otherWords.split(' ').slice(0, 11)])
+/** Pipes that make rows of their own instead of passing events on. */
+const computing = new Set(['stats', 'by', 'uniq', 'top', 'field_names', 'field_values', ...Object.keys(functions)])
 const wordLike = /[\p{L}\p{N}_.\-/*@+%$]/u
 
 /** Cuts text into tokens; together they are the text. It never fails: what is not closed runs to the end. */
@@ -88,8 +116,8 @@ function kindOf(part: string, text: string, end: number, pipeNext: boolean): Tok
   if ('"\'`'.includes(first)) return 'string'
   if ('()[]{}'.includes(first)) return 'bracket'
   if (!wordLike.test(first)) return 'operator'
-  if (pipeNext && part in pipes) return 'pipe'
-  if (keywords.has(part.toLowerCase()) || (text.charAt(end) === '(' && part in functions)) return 'keyword'
+  if (pipeNext && pipeWords.has(part)) return 'pipe'
+  if (keywords.has(part.toLowerCase()) || (text.charAt(end) === '(' && Object.hasOwn(functions, part))) return 'keyword'
   return /^-?\d+(\.\d+)?([a-z]{1,2}|%)?$/i.test(part) ? 'number' : 'word'
 }
 
@@ -105,7 +133,16 @@ export function splitQuery(query: string): { readonly filter: string; readonly p
 
 /** Says whether a query computes instead of listing events. */
 export function computes(query: string): boolean {
-  return tokenize(splitQuery(query).pipes).some((t) => t.kind === 'pipe' && ['stats', 'uniq', 'top'].includes(t.text))
+  return hasPipe(query, computing)
+}
+
+/** Says whether a query gives its rows an order; else events show the newest first. */
+export function ordersRows(query: string): boolean {
+  return computes(query) || hasPipe(query, new Set(['sort', 'order', 'first', 'last']))
+}
+
+function hasPipe(query: string, names: ReadonlySet<string>): boolean {
+  return tokenize(splitQuery(query).pipes).some((t) => t.kind === 'pipe' && names.has(t.text))
 }
 
 /** Adds a condition to a query's filter. */
@@ -126,7 +163,7 @@ export function fieldIs(name: string, value: string, not = false): string {
 
 /** A field's name as LogsQL takes it: quoted only where it must be. */
 export function fieldName(name: string): string {
-  return /^[\p{L}_][\p{L}\p{N}_.-]*$/u.test(name) && !keywords.has(name.toLowerCase()) ? name : quote(name)
+  return /^[\p{L}_][\p{L}\p{N}_.-]*$/u.test(name) && !reserved.has(name.toLowerCase()) ? name : quote(name)
 }
 
 /** A string in double quotes. */
@@ -136,5 +173,5 @@ export function quote(text: string): string {
 
 /** A word where it can stand alone, else a phrase in quotes. */
 export function phrase(text: string): string {
-  return /^[\p{L}\p{N}_]+$/u.test(text) && !keywords.has(text.toLowerCase()) ? text : quote(text)
+  return /^[\p{L}\p{N}_]+$/u.test(text) && !reserved.has(text.toLowerCase()) ? text : quote(text)
 }

@@ -45,14 +45,14 @@ export function useTable(
     columnResizeMode: 'onChange',
   })
 
-  // The widest text takes what is left, unless its width was set by hand.
-  const flexible = computed(() => (columns.value.includes('_msg') ? '_msg' : columns.value.at(-1)))
-  const template = computed(() =>
-    table
-      .getAllLeafColumns()
-      .map((c) => (c.id === flexible.value && sizing.value[c.id] === undefined ? `minmax(${String(c.getSize())}px, 1fr)` : `${String(c.getSize())}px`))
-      .join(' '),
-  )
+  // The message takes what is left, unless its width was set by hand; without one, nothing does.
+  const template = computed(() => {
+    const tracks = table.getAllLeafColumns().map((c) => {
+      const size = `${String(c.getSize())}px`
+      return c.id === '_msg' && sizing.value._msg === undefined ? `minmax(${size}, 1fr)` : size
+    })
+    return tracks.some((track) => track.endsWith('1fr)')) ? tracks.join(' ') : `${tracks.join(' ')} 1fr`
+  })
   const width = computed(() => table.getAllLeafColumns().reduce((sum, c) => sum + c.getSize(), 0))
   return { table, template, width }
 }

@@ -1,0 +1,55 @@
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import type { Page } from '@playwright/test'
+import { expect, signIn, test } from './llama'
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+interface AxeResult {
+  readonly violations: readonly { readonly id: string; readonly help: string; readonly nodes: readonly { readonly html: string }[] }[]
+}
+
+/** What axe-core finds wrong on the page as it is. */
+async function problems(page: Page): Promise<string[]> {
+  const { violations } = (await page.evaluate(`${axe}; axe.run()`)) as AxeResult
+  return violations.map((v) => `${v.id}: ${v.help}: ${v.nodes.map((n) => n.html.slice(0, 160)).join(' | ')}`)
+}
+
+for (const theme of ['light', 'dark'] as const) {
+  test(`axe finds nothing wrong (${theme})`, async ({ page, llama, log }) => {
+    await page.emulateMedia({ colorScheme: theme })
+    await page.goto(llama.url)
+    await expect(page.getByRole('button', { name: 'Sign in' })).toBeVisible()
+    expect(await problems(page)).toEqual([])
+    llama.import('sshd', log)
+    await signIn(page, llama)
+    await page.goto(`${llama.url}/query?mode=simple&collection=sshd&from=`)
+    await expect(page.getByRole('slider', { name: /Hits over time/ })).toBeVisible()
+    await expect(page.getByRole('row').nth(3)).toBeVisible()
+    expect(await problems(page)).toEqual([])
+    await page.getByRole('row').nth(3).click()
+    await expect(page.getByRole('dialog')).toBeVisible()
+    expect(await problems(page)).toEqual([])
+    await page.goto(`${llama.url}/query?mode=logsql&from=&q=${encodeURIComponent('_collection:sshd | stats by (_time:1d) count() n')}`)
+    await expect(page.getByRole('figure')).toBeVisible()
+    expect(await problems(page)).toEqual([])
+  })
+}
+
+test('the page breaks no rule of its content security policy', async ({ page, llama }) => {
+  const broken: string[] = []
+  await page.exposeFunction('broken', (what: string) => broken.push(what))
+  await page.addInitScript(() => {
+    document.addEventListener('securitypolicyviolation', (e) => {
+      ;(window as unknown as { broken: (what: string) => void }).broken(`${e.effectiveDirective} ${e.blockedURI}`)
+    })
+  })
+  await signIn(page, llama)
+  await page.goto(`${llama.url}/query?mode=logsql&from=&q=*`)
+  await expect(page.getByRole('textbox', { name: 'LogsQL query' })).toBeVisible()
+  await page.getByRole('button', { name: /Time range/ }).click()
+  await page.keyboard.press('Escape')
+  await page.getByRole('tab', { name: 'Simple' }).click()
+  await page.getByLabel('Collection', { exact: true }).click()
+  expect(broken).toEqual([])
+})
