@@ -191,7 +191,16 @@ func (p *parser) fieldPattern() string {
 		p.fail("unexpected %s; expected a field's name", p.shown())
 		return ""
 	}
-	name := p.compound("a field's name", stopToken)
+	quoted := p.tok().quoted && p.follows("*") && !p.tokens[p.i+1].spaced
+	stops := stopToken
+	if quoted {
+		stops = stopArg
+	}
+	name := p.compound("a field's name", stops)
+	if quoted {
+		p.next()
+		name += "*"
+	}
 	if name == "" {
 		return llama.NameMessage
 	}

@@ -33,6 +33,9 @@ func (p *parser) stats() pipe {
 	}
 	taken := map[string]bool{}
 	for _, f := range s.by {
+		if taken[f.name] && p.err == nil {
+			p.fail("the field %q stands twice in by (…)", f.name)
+		}
 		taken[f.name] = true
 	}
 	for {
@@ -204,6 +207,7 @@ func (p *parser) group(kind string) pipe {
 		}
 		g.by = p.groupFields(kind)
 	}
+	g.by = unique(g.by)
 	p.groupOptions(g)
 	for g.hits != "" && slices.Contains(g.by, g.hits) {
 		g.hits += "s"
@@ -212,6 +216,17 @@ func (p *parser) group(kind string) pipe {
 		g.rank += "s"
 	}
 	return g
+}
+
+// unique drops names that stood before.
+func unique(names []string) []string {
+	var out []string
+	for _, n := range names {
+		if !slices.Contains(out, n) {
+			out = append(out, n)
+		}
+	}
+	return out
 }
 
 func (p *parser) groupFields(kind string) []string {

@@ -97,6 +97,10 @@ func (g *rowGatherer) part(name string) (*rowHeap, error) {
 }
 
 func (g *rowGatherer) add(c *chunk) error {
+	if g.most() == 0 {
+		g.env.raise(maxTime)
+		return nil
+	}
 	keys := make([]func(uint32) (orderKey, string), len(g.by))
 	for i, f := range g.by {
 		keys[i] = c.keyColumn(f.name)
@@ -124,7 +128,7 @@ func (g *rowGatherer) add(c *chunk) error {
 		if err != nil {
 			return err
 		}
-		if most := g.most(); most >= 0 && (most == 0 || h.Len() >= most && g.compare(next, h.list[0]) >= 0) {
+		if most := g.most(); most >= 0 && h.Len() >= most && g.compare(next, h.list[0]) >= 0 {
 			continue
 		}
 		k := *next
