@@ -1,0 +1,169 @@
+// Package node is the role at a site: it receives, parses, archives and answers.
+//
+//	receivers ── pipeline ── archive ──┬── executor ── task.Runner ── carrier ── central
+//	                                   └── operator's socket (node.sock, mode 0600)
+//
+// What the parts do is in their packages; here is who knows whom, and in which
+// order they stop: the receivers first, so that what they hold is safe before
+// the archive closes.
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"path/filepath"
+
+	"github.com/llama-logs/llama/internal/archive"
+	"github.com/llama-logs/llama/internal/envelope"
+	"github.com/llama-logs/llama/internal/fsys"
+	"github.com/llama-logs/llama/internal/parse"
+	"github.com/llama-logs/llama/internal/pipeline"
+	"github.com/llama-logs/llama/internal/seal"
+	"github.com/llama-logs/llama/internal/task"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+)
+
+// Options configure a node.
+type Options struct {
+	Syslog    string           `yaml:"syslog" doc:"Address for syslog over UDP and TCP; empty for none."`
+	Ingest    string           `yaml:"ingest" doc:"Address of the ingest door: JSON lines, plain lines, Elasticsearch's _bulk; empty for none. Addresses other than loopback need TLS: name the door under receivers instead."`
+	Receivers []Receiver       `yaml:"receivers" doc:"Further receivers, each under its kind."`
+	Parsers   parse.Options    `yaml:"parsers" doc:"Modules of your own, and what times without a zone mean."`
+	Pipeline  pipeline.Options `yaml:",inline"`
+	Archive   archive.Options  `yaml:"archive" doc:"How events are kept."`
+
+	Env `yaml:"-"`
+}
+
+// Default returns the options that run without a file.
+func Default() Options {
+	return Options{Syslog: "127.0.0.1:5514", Ingest: "127.0.0.1:8480"}
+}
+
+// Env is what the process around a node gives it.
+type Env struct {
+	Data     string      // the data directory; the node's own files are in its folder node
+	Master   seal.Master // opens the keyrings
+	Tokens   string      // file with the ingest tokens
+	Socket   string      // where the operator's socket is made
+	Version  string
+	Log      *slog.Logger
+	Registry *prometheus.Registry
+}
+
+// Node is an open node. Open it, Run it, Close it.
+type Node struct {
+	o         Options
+	opened    []io.Closer // in the order of opening
+	identity  *envelope.Identity
+	archive   *archive.Archive
+	pipeline  *pipeline.Pipeline
+	receivers []running
+	executor  *executor
+	socket    net.Listener
+}
+
+// Open recovers the archive, loads the parsers and takes the ports.
+func Open(o Options) (n *Node, err error) {
+	n = &Node{o: o}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, n.Close())
+			n = nil
+		}
+	}()
+	parsers, err := parse.Load(o.Parsers)
+	if parsers == nil {
+		return n, fmt.Errorf("load parsers: %w", err)
+	}
+	if err != nil { // files that are wrong are left out, the others work
+		o.Log.Warn("parser modules were refused", "error", err)
+	}
+	if err := n.openArchive(); err != nil {
+		return n, err
+	}
+	o.Pipeline.Log, o.Pipeline.Metrics = o.Log, pipeline.NewMetrics(o.Registry)
+	if n.pipeline, err = pipeline.New(o.Pipeline, parsers, n.archive); err != nil {
+		return n, err
+	}
+	n.executor = &executor{archive: n.archive, node: n.identity.ID()}
+	if err := n.openReceivers(); err != nil {
+		return n, err
+	}
+	return n, n.openSocket()
+}
+
+func (n *Node) openArchive() error {
+	files, err := fsys.Dir(filepath.Join(n.o.Data, "node"))
+	if err != nil {
+		return fmt.Errorf("open the node's folder: %w", err)
+	}
+	n.opened = append(n.opened, files)
+	keys, err := seal.OpenKeyring(files, "keyring", n.o.Master)
+	if err != nil {
+		return fmt.Errorf("open the node's keyring: %w", err)
+	}
+	n.opened = append(n.opened, keys)
+	if n.identity, err = envelope.OpenIdentity(files, "identity", keys); err != nil {
+		return err
+	}
+	disk, err := fsys.Dir(filepath.Join(n.o.Data, "node", "archive"))
+	if err != nil {
+		return fmt.Errorf("open the archive's folder: %w", err)
+	}
+	n.opened = append(n.opened, disk)
+	n.o.Archive.Logger, n.o.Archive.Metrics = n.o.Log, n.o.Registry
+	if n.archive, err = archive.Open(disk, n.o.Master, n.o.Archive); err != nil {
+		return fmt.Errorf("open archive: %w", err)
+	}
+	n.opened = append(n.opened, n.archive)
+	return nil
+}
+
+// Public returns the keys that central knows the node by.
+func (n *Node) Public() envelope.Public { return n.identity.Public() }
+
+// Join says whose tasks a node runs.
+type Join struct {
+	Central envelope.Public
+	Target  string
+	Link    task.Link
+}
+
+// Run receives and answers until ctx ends. The receivers stop first; the archive
+// goes on until what they held is safe.
+func (n *Node) Run(ctx context.Context, j Join) error {
+	runner := task.NewRunner(task.RunnerOptions{
+		Identity: n.identity, Central: j.Central, Target: j.Target, Version: n.o.Version,
+		Link: j.Link, Executor: n.executor, Log: n.o.Log,
+	})
+	keep, stopKeeping := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopKeeping()
+	group, ctx := errgroup.WithContext(ctx)
+	var keeping errgroup.Group
+	keeping.Go(func() error { return n.archive.Run(keep) })
+	group.Go(func() error { return runner.Run(ctx) })
+	group.Go(func() error { return n.executor.measure(ctx) })
+	group.Go(func() error { return n.serveSocket(ctx) })
+	for _, r := range n.receivers {
+		group.Go(func() error { return r.Run(ctx, n.pipeline.From(r.origin)) })
+	}
+	err := group.Wait()
+	stopKeeping()
+	return errors.Join(err, keeping.Wait())
+}
+
+// Close closes what Open opened, the last first.
+func (n *Node) Close() error {
+	var errs []error
+	for i := len(n.opened) - 1; i >= 0; i-- {
+		errs = append(errs, n.opened[i].Close())
+	}
+	n.opened = nil
+	return errors.Join(errs...)
+}
