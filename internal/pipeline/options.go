@@ -23,7 +23,7 @@ type Options struct {
 // A Route says what becomes of the events that it fits.
 type Route struct {
 	When       When              `yaml:"when" doc:"Which events; without it all."`
-	Collection string            `yaml:"collection" doc:"Where they are kept, unless their sender has said where. Default: the name of the parser that knew them."`
+	Collection string            `yaml:"collection" doc:"Where they are kept, unless their sender has said where. Default: the name of the parser that knew them, else syslog or the name of the file."`
 	Override   bool              `yaml:"override" doc:"Keep them in this collection even if their sender named another."`
 	Parser     string            `yaml:"parser" doc:"The parser of their messages; auto finds one, none leaves them. Default: auto, and none for events that came as JSON."`
 	Fields     map[string]string `yaml:"fields" doc:"Fields that each gets, over those it has."`

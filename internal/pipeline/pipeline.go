@@ -11,9 +11,13 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"path"
+	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 
 	"github.com/llama-logs/llama"
@@ -55,17 +59,18 @@ func New(o Options, parsers Parsers, next llama.Sink) (*Pipeline, error) {
 	if p.header, err = parsers.Parser(parserSyslog); err != nil {
 		return nil, fmt.Errorf("pipeline: %w", err)
 	}
-	if p.whole, err = parsers.Parser(parserAuto); err != nil {
+	if p.whole, err = parsers.Parser(parse.Auto); err != nil {
 		return nil, fmt.Errorf("pipeline: %w", err)
 	}
+	var errs []error
 	for i, r := range o.Routes {
 		c, err := newRoute(r, parsers)
 		if err != nil {
-			return nil, fmt.Errorf("routes[%d]: %w", i, err)
+			errs = append(errs, fmt.Errorf("routes[%d]: %w", i, err))
 		}
 		p.routes = append(p.routes, c)
 	}
-	return p, nil
+	return p, errors.Join(errs...)
 }
 
 // Put hands on events whose receiver is known by their source only.
@@ -158,8 +163,9 @@ func (e *Entry) event(event *llama.Event, o *origin) error {
 	if h.kind == usual && r != nil {
 		h = r.how
 	}
+	known := ""
 	if err == nil {
-		err = e.p.parse(event, o, h)
+		known, err = e.p.parse(event, o, h)
 	}
 	if r != nil {
 		for i := range r.fields {
@@ -169,7 +175,7 @@ func (e *Entry) event(event *llama.Event, o *origin) error {
 			event.Collection = r.Collection
 		}
 	}
-	fillDefaults(event, o)
+	fillDefaults(event, o, known)
 	return err
 }
 
@@ -182,24 +188,33 @@ func (p *Pipeline) route(e *llama.Event, o *origin) *route {
 	return nil
 }
 
-// parse runs the parser on an event whose syslog header is off.
-func (p *Pipeline) parse(e *llama.Event, o *origin, h how) error {
+// parse runs the parser on an event, whose syslog header is off if it came with
+// one, and returns the parser's name if one knew the event.
+func (p *Pipeline) parse(e *llama.Event, o *origin, h how) (known string, err error) {
 	switch {
+	case h.kind == named && h.name == parserSyslog && o.syslog:
+		return h.name, nil
 	case h.kind == named:
-		return h.parser.Parse(e)
+		return h.name, h.parser.Parse(e)
 	case h.kind == none, h.kind == usual && o.decoded:
-		return nil
+		return "", nil
 	case !o.syslog:
-		return p.whole.Parse(e)
+		return "", p.whole.Parse(e)
 	}
 	if parser, ok := p.parsers.Match(e); ok {
-		return parser.Parse(e)
+		if m, ok := parser.(*parse.Module); ok {
+			known = m.Name
+		}
+		return known, parser.Parse(e)
 	}
-	return nil
+	if strings.HasPrefix(e.Message, "{") || strings.HasPrefix(e.Message, "@cee:") {
+		return "", p.whole.Parse(e)
+	}
+	return "", nil
 }
 
 // fillDefaults gives an event what every event has.
-func fillDefaults(e *llama.Event, o *origin) {
+func fillDefaults(e *llama.Event, o *origin, known string) {
 	if e.Ingested == 0 {
 		e.Ingested = e.Time
 	}
@@ -207,24 +222,24 @@ func fillDefaults(e *llama.Event, o *origin) {
 		e.Time = e.Ingested
 	}
 	if e.Collection == "" {
-		e.Collection = defaultCollection(e, o)
+		e.Collection = defaultCollection(o, known)
 	}
 	if !receive.ValidCollection(e.Collection) {
 		e.Collection = receive.CollectionName(e.Collection)
 	}
 }
 
-// defaultCollection is the name of the module that knew the event, else of the
-// way it came.
-func defaultCollection(e *llama.Event, o *origin) string {
-	if module, ok := e.Lookup("event.module"); ok && module != "" {
-		return module
-	}
+// defaultCollection is the name of the parser that knew the event, else of the
+// file it was in or the way it came.
+func defaultCollection(o *origin, known string) string {
 	switch {
+	case known != "":
+		return known
 	case o.syslog:
 		return "syslog"
 	case o.path != "":
-		return "file"
+		base := path.Base(filepath.ToSlash(o.path))
+		return strings.TrimSuffix(base, path.Ext(base))
 	}
 	return "events"
 }

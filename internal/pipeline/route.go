@@ -24,7 +24,8 @@ type route struct {
 // how says what is done with a message.
 type how struct {
 	kind   howKind
-	parser parse.Parser // of kind named
+	name   string // of kind named
+	parser parse.Parser
 }
 
 type howKind uint8
@@ -36,12 +37,8 @@ const (
 	named
 )
 
-// The parsers that are none of parse's own, or that the pipeline treats by itself.
-const (
-	parserAuto   = "auto"
-	parserNone   = "none"
-	parserSyslog = "syslog"
-)
+// parserSyslog takes the syslog header off.
+const parserSyslog = "syslog"
 
 func newRoute(r Route, parsers Parsers) (*route, error) {
 	c := &route{Route: r}
@@ -73,16 +70,16 @@ func howOf(name string, parsers Parsers) (how, error) {
 	switch name {
 	case "":
 		return how{}, nil
-	case parserAuto:
+	case parse.Auto:
 		return how{kind: auto}, nil
-	case parserNone:
+	case parse.None:
 		return how{kind: none}, nil
 	}
 	p, err := parsers.Parser(name)
 	if err != nil {
 		return how{}, err
 	}
-	return how{kind: named, parser: p}, nil
+	return how{kind: named, name: name, parser: p}, nil
 }
 
 // fits reports whether the route is for e. What is cheap to compare is first.
