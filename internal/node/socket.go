@@ -81,19 +81,11 @@ func asked(w http.ResponseWriter, r *http.Request) (q *query.Query, from, to lla
 	if q, err = query.Parse(r.Form.Get("query"), now); err != nil {
 		return nil, 0, 0, err
 	}
-	first, err := query.ParseMoment(r.Form.Get("start"), now)
-	if err != nil {
+	if from, err = query.ParseMoment(r.Form.Get("start"), now); err != nil {
 		return nil, 0, 0, llama.Errorf(llama.Invalid, "start: %w", err)
 	}
-	last, err := query.ParseMoment(r.Form.Get("end"), now)
-	if err != nil {
+	if to, err = query.ParseMoment(r.Form.Get("end"), now); err != nil {
 		return nil, 0, 0, llama.Errorf(llama.Invalid, "end: %w", err)
-	}
-	if !first.IsZero() {
-		from = llama.At(first)
-	}
-	if !last.IsZero() {
-		to = llama.At(last)
 	}
 	if text := r.Form.Get("limit"); text != "" {
 		n, err := strconv.Atoi(text)
