@@ -192,18 +192,31 @@ func accounts() map[string][]store.Grant {
 // newSite runs a server on a free port, over TLS when secure.
 func newSite(t *testing.T, secure bool) *site {
 	t.Helper()
-	dir := t.TempDir()
+	return newSiteIn(t, t.TempDir(), secure, auth.Options{})
+}
+
+// newSiteIn is newSite on a data folder, which it may have been on before.
+func newSiteIn(t *testing.T, dir string, secure bool, o auth.Options) *site {
+	t.Helper()
 	db, err := store.Open(t.Context(), filepath.Join(dir, "central.db"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
+	some, err := db.HasAccounts(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, grants := range accounts() {
+		if some {
+			break
+		}
 		if err := db.AddAccount(t.Context(), store.Account{Name: name, Password: hashedPassword(), Created: time.Now(), Grants: grants}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	users, err := auth.Open(t.Context(), auth.Options{Dir: dir, Store: db})
+	o.Dir, o.Store = dir, db
+	users, err := auth.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

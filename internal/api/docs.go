@@ -35,14 +35,14 @@ func (s *Server) queryEventDocs(o huma.Operation) huma.Operation {
 		eventSchema("state", "The query, at first and whenever its state or a task's changes.", schemaOf[Query](s)),
 		eventSchema("progress", "How far it is.", schemaOf[Progress](s)),
 		eventSchema("rows", "Rows as they are known.", schemaOf[Rows](s)),
-		eventSchema("end", "The last event.", schemaOf[End](s)))
+		eventSchema("end", "The last event; without it the stream has broken, and should be asked for again.", schemaOf[End](s)))
 }
 
 func (s *Server) tailEventDocs(o huma.Operation) huma.Operation {
 	return eventDocs(o,
 		eventSchema("rows", "Events that match, as they arrive.", schemaOf[TailRows](s)),
 		eventSchema("lost", "Events were left out.", schemaOf[Lost](s)),
-		eventSchema("end", "The last event; without it the stream has broken.", schemaOf[End](s)))
+		eventSchema("end", "The last event; without it the stream has broken, and should be asked for again.", schemaOf[End](s)))
 }
 
 func eventDocs(o huma.Operation, events ...*huma.Schema) huma.Operation {

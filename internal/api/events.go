@@ -38,7 +38,7 @@ func sendChange(st *stream, c Change) error {
 		return st.send("state", "", answer(*c.Query).Body)
 	case c.Progress != nil:
 		return st.send("progress", "", c.Progress)
-	case len(c.Rows) > 0:
+	case c.Rows != nil:
 		text := append(strconv.AppendInt([]byte(`{"offset":`), c.Offset, 10), ',')
 		end := c.Offset + int64(len(c.Rows))
 		return st.sendText("rows", strconv.FormatInt(end, 10), appendRows(text, c.Rows))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strconv"
 	"sync"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/llama-logs/llama"
 )
 
 // writePatience is how long a peer may take to accept one write of a stream.
@@ -24,9 +26,10 @@ type stream struct {
 	control *http.ResponseController
 }
 
-// events answers with what run sends, until run returns, the peer goes or the
-// server ends. An error of run before its first event is a problem like any
-// other; later ones are told in the event end, which last fills otherwise.
+// events answers with what run sends, until run returns, the peer goes, who asks
+// is signed out or the server ends. An error of run before its first event is a
+// problem like any other; later ones are told in the event end, which last fills
+// otherwise. A server that ends sends no end: the peer asks the next one.
 func (s *Server) events(run func(context.Context, *stream) error, last func() End) *huma.StreamResponse {
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		r, w := humago.Unwrap(hc)
@@ -34,47 +37,65 @@ func (s *Server) events(run func(context.Context, *stream) error, last func() En
 		st.control.SetReadDeadline(time.Time{}) // the server's is for requests, and would end us
 		ctx, cancel := untilEnding(hc.Context())
 		var live sync.WaitGroup
-		live.Go(func() { st.keepAlive(ctx, cancel, s.KeepAlive) })
+		live.Go(func() { s.keepAlive(ctx, cancel, st) })
 		err := run(ctx, st)
-		cancel()
+		cause := context.Cause(ctx)
+		cancel(nil)
 		live.Wait()
 		switch {
-		case r.Context().Err() != nil: // nobody listens
+		case r.Context().Err() != nil || errors.Is(cause, errBroken): // nobody listens
+			return
+		case cause != nil:
+			err = cause
+		}
+		switch {
 		case err != nil && !st.begun:
-			writeProblem(w, s.problem(r.Context(), err))
+			writeProblem(w, s.problem(hc.Context(), err))
+		case errors.Is(err, errEnding):
+			return
 		case err != nil:
 			end := last()
-			end.Error = s.problem(r.Context(), err).Detail
-			st.send("end", "", end)
+			end.Error = s.problem(hc.Context(), err).Detail
+			st.send("end", "", end) // best effort: the peer may be gone
 		default:
 			st.send("end", "", last())
 		}
 	}}
 }
 
+// Why a stream stops before run returns by itself.
+var (
+	errBroken = errors.New("the peer does not take what it is sent")
+	errEnding = llama.Errorf(llama.Unavailable, "the server is ending")
+)
+
 // untilEnding returns a context that ends with ctx or when the server does.
-func untilEnding(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(ctx)
+func untilEnding(ctx context.Context) (context.Context, context.CancelCauseFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
 	server, ok := ctx.Value(endingKey).(context.Context)
 	if !ok {
 		return ctx, cancel
 	}
-	stop := context.AfterFunc(server, cancel)
-	return ctx, func() { stop(); cancel() }
+	stop := context.AfterFunc(server, func() { cancel(errEnding) })
+	return ctx, func(cause error) { stop(); cancel(cause) }
 }
 
-// keepAlive sends a comment whenever nothing may have been sent for a while, so
-// that proxies and peers can tell a quiet stream from a dead one.
-func (st *stream) keepAlive(ctx context.Context, cancel context.CancelFunc, every time.Duration) {
-	tick := time.NewTicker(every)
+// keepAlive sends a comment now and then, so that proxies and peers can tell a
+// quiet stream from a dead one, and ends the stream when its session has ended.
+func (s *Server) keepAlive(ctx context.Context, cancel context.CancelCauseFunc, st *stream) {
+	tick := time.NewTicker(s.KeepAlive)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+			if err := s.Users.StillSignedIn(ctx, identityOf(ctx)); err != nil && ctx.Err() == nil {
+				cancel(err)
+				return
+			}
 			if err := st.write([]byte(": alive\n\n")); err != nil {
-				cancel()
+				cancel(errBroken)
 				return
 			}
 		}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/llama-logs/llama"
@@ -137,8 +138,66 @@ func TestQuietStreamIsKeptAliveAndEndsWithTheServer(t *testing.T) {
 		lines.ReadString('\n')
 	}
 	s.stop()
-	if rest, err := io.ReadAll(lines); err != nil || !strings.Contains(string(rest), "event: end\n") {
-		t.Errorf("at the end: %q, %v", rest, err)
+	// Without the event end a peer knows that it has to ask again.
+	if rest, err := io.ReadAll(lines); err != nil || strings.Contains(string(rest), "event: ") || s.log.Len() > 0 {
+		t.Errorf("at the end: %q, %v; log: %s", rest, err, s.log)
+	}
+}
+
+func TestSigningOutEndsStreams(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, false)
+	s.tailErr, s.arrivals = errHang, []Arrival{{}}
+	analyst := s.as("analyst")
+	resp := s.stream("/tail", analyst)
+	if out, _ := s.ask("DELETE", "/session", "", analyst); out.StatusCode != http.StatusNoContent {
+		t.Fatal(out.Status)
+	}
+	got := readEvents(t, resp.Body)
+	if last := got[len(got)-1]; last != "event: end\ndata: {\"error\":\"the session has ended; sign in again\"}" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestTokensAreRenewedOnTheWay(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := newSiteIn(t, dir, false, auth.Options{PageIdle: time.Minute, ProgramIdle: time.Minute})
+	program, page := s.as("viewer"), s.page("viewer", thePassword)
+	if resp, _ := s.ask("GET", "/session", "", program); resp.Header.Get(tokenHeader) != "" {
+		t.Error("a new token is renewed")
+	}
+	s.stop()
+	s = newSiteIn(t, dir, false, auth.Options{}) // sessions live longer now: that minute is less than half
+	resp, _ := s.ask("GET", "/session", "", program)
+	if renewed := resp.Header.Get(tokenHeader); renewed == "" {
+		t.Error("a program's token is not renewed")
+	} else if resp, _ := s.ask("GET", "/session", "", "Authorization: Bearer "+renewed); resp.StatusCode != http.StatusOK {
+		t.Errorf("with the renewed token: %s", resp.Status)
+	}
+	resp, _ = s.ask("GET", "/session", "", page)
+	if len(resp.Cookies()) != 1 || resp.Cookies()[0].Value == "" || resp.Header.Get(tokenHeader) != "" {
+		t.Errorf("a page's cookie is not renewed: %v", resp.Header)
+	}
+}
+
+func BenchmarkExport(b *testing.B) {
+	w := newWorld()
+	w.rows = slices.Repeat(w.rows, 10_000)
+	s, err := New(Options{Queries: w, Results: w, Tail: w, Nodes: w})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, format := range []string{"ndjson", "csv"} {
+		b.Run(format, func(b *testing.B) {
+			var written int64
+			for b.Loop() {
+				r := httptest.NewRequest("GET", "http://localhost"+prefix+"/query/"+knownID+"/rows?format="+format, nil)
+				written = int64(s.asEverybody(r).Body.Len())
+			}
+			b.SetBytes(written)
+			b.ReportMetric(float64(len(w.rows)*b.N)/b.Elapsed().Seconds(), "rows/s")
+		})
 	}
 }
 

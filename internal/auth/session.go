@@ -104,6 +104,20 @@ func (a *Auth) renew(ctx context.Context, s *Session, c *claims, now time.Time) 
 	return a.sign(*s, c.Kind, now)
 }
 
+// StillSignedIn returns an Unauthorized error once who's session has ended. It is
+// for connections that outlast the check at their beginning; they do not renew
+// the session.
+func (a *Auth) StillSignedIn(ctx context.Context, who *Identity) error {
+	s, err := a.options.Store.Session(ctx, who.Session)
+	if err != nil {
+		return orSignedOut(err)
+	}
+	if !time.Now().Before(s.Expires) {
+		return errSignedOut()
+	}
+	return nil
+}
+
 // SignOut ends who's session.
 func (a *Auth) SignOut(ctx context.Context, who *Identity) error {
 	if err := a.options.Store.EndSession(ctx, who.Session); err != nil {

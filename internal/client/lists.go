@@ -1,0 +1,51 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// Target is one site and its nodes.
+type Target struct {
+	Name  string `json:"name"`
+	State string `json:"state"`
+	Nodes []Node `json:"nodes"`
+}
+
+// Node is one node of a target.
+type Node struct {
+	ID       string    `json:"id"`
+	State    string    `json:"state"`
+	LastSeen time.Time `json:"last_seen"` // zero for never
+	Version  string    `json:"version"`
+}
+
+// Collection is one collection of one target.
+type Collection struct {
+	Name   string    `json:"name"`
+	Target string    `json:"target"`
+	Events int64     `json:"events"`
+	Bytes  int64     `json:"bytes"`
+	First  time.Time `json:"first"` // zero when it is empty
+	Last   time.Time `json:"last"`
+}
+
+// Targets lists targets.
+func (c *Client) Targets(ctx context.Context) ([]Target, error) {
+	var list struct{ Targets []Target }
+	err := c.call(ctx, http.MethodGet, "/targets", nil, &list)
+	return list.Targets, err
+}
+
+// Collections lists the collections of a target, or of all when it is empty.
+func (c *Client) Collections(ctx context.Context, target string) ([]Collection, error) {
+	path := "/collections"
+	if target != "" {
+		path += "?" + url.Values{"target": {target}}.Encode()
+	}
+	var list struct{ Collections []Collection }
+	err := c.call(ctx, http.MethodGet, path, nil, &list)
+	return list.Collections, err
+}

@@ -1,0 +1,97 @@
+package client
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"github.com/llama-logs/llama"
+)
+
+// Problem is an error the server answered. It wraps a *llama.Error when the
+// server gave a code.
+type Problem struct {
+	Status  int     `json:"status"`
+	Detail  string  `json:"detail"`
+	Code    string  `json:"code"`
+	Column  int     `json:"column"`  // where the query is wrong, from 1; 0 when it is not that
+	Request string  `json:"request"` // the id of an internal error in the server's log
+	Errors  []Place `json:"errors"`
+}
+
+// Place is one thing that was wrong with the input.
+type Place struct {
+	Location string `json:"location"`
+	Message  string `json:"message"`
+}
+
+func (p *Problem) Error() string {
+	var b strings.Builder
+	b.WriteString(p.Detail)
+	for _, e := range p.Errors {
+		fmt.Fprintf(&b, "; %s: %s", e.Location, e.Message)
+	}
+	if p.Request != "" {
+		fmt.Fprintf(&b, " (request %s)", p.Request)
+	}
+	return b.String()
+}
+
+// Unwrap gives the problem its code.
+func (p *Problem) Unwrap() error {
+	switch code := llama.Code(p.Code); code {
+	case llama.Invalid, llama.Unauthorized, llama.Forbidden, llama.NotFound, llama.Conflict, llama.TooLarge, llama.Throttled, llama.Unavailable:
+		return &llama.Error{Code: code, Message: p.Error()}
+	}
+	return nil
+}
+
+// maxProblem is the most of an error's body that is read.
+const maxProblem = 64 << 10
+
+// readProblem makes an error of an answer. What is between us and the server may
+// have answered in its stead, in a form of its own.
+func readProblem(resp *http.Response) error {
+	p := &Problem{}
+	err := json.NewDecoder(io.LimitReader(resp.Body, maxProblem)).Decode(p)
+	if err != nil || p.Detail == "" {
+		return &Problem{Status: resp.StatusCode, Detail: fmt.Sprintf("%s answered %s, which is not an answer of LLAMA's", resp.Request.URL.Host, resp.Status)}
+	}
+	p.Status = resp.StatusCode
+	return p
+}
+
+// unreachable says why a request got no answer, in words for people.
+func unreachable(ctx context.Context, host string, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return llama.Errorf(llama.Invalid, "%s has a certificate of an authority that is not known here; give its ca.pem (LLAMA_CA)", host)
+	}
+	if e, ok := errors.AsType[x509.HostnameError](err); ok {
+		return llama.Errorf(llama.Invalid, "%s has a certificate for other names: %v", host, e)
+	}
+	return &llama.Error{Code: llama.Unavailable, Message: fmt.Sprintf("%s cannot be reached: %v", host, cause(err)), Err: err}
+}
+
+// cause is the part of a network error that says something.
+func cause(err error) error {
+	if e, ok := errors.AsType[*net.OpError](err); ok {
+		return e.Err
+	}
+	return err
+}
+
+// loopback reports whether host is this machine.
+func loopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}

@@ -1,0 +1,276 @@
+package client
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/llama-logs/llama"
+)
+
+// Question is what to ask. Times are RFC 3339, dates, or relative: now-15m, -1h.
+type Question struct {
+	Query   string   `json:"query"`
+	Targets []string `json:"targets,omitempty"`
+	From    string   `json:"from,omitempty"`
+	To      string   `json:"to,omitempty"`
+	Limit   int64    `json:"limit,omitempty"`
+	Name    string   `json:"name,omitempty"`
+}
+
+// Query is a query's state.
+type Query struct {
+	ID      string    `json:"id"`
+	Query   string    `json:"query"`
+	Normal  string    `json:"normal"`
+	State   string    `json:"state"`
+	Targets []string  `json:"targets"`
+	Created time.Time `json:"created"`
+	Rows    int64     `json:"rows"`
+	Columns []string  `json:"columns"`
+	Tasks   []Task    `json:"tasks"`
+	Error   string    `json:"error"`
+}
+
+// Task is a query's part on one node.
+type Task struct {
+	Target     string  `json:"target"`
+	Node       string  `json:"node"`
+	State      string  `json:"state"`
+	Progress   float64 `json:"progress"`
+	EventsRead int64   `json:"events_read"`
+	BytesRead  int64   `json:"bytes_read"`
+	Rows       int64   `json:"rows"`
+	Error      string  `json:"error"`
+}
+
+// Progress is how far a query is on all nodes.
+type Progress struct {
+	Progress   float64 `json:"progress"`
+	EventsRead int64   `json:"events_read"`
+	BytesRead  int64   `json:"bytes_read"`
+	Rows       int64   `json:"rows"`
+}
+
+// Watching is told what happens to a query; a nil function is not called.
+type Watching struct {
+	State    func(Query)
+	Progress func(Progress)
+}
+
+// cancelPatience is how long cancelling may take once its caller is gone.
+const cancelPatience = 5 * time.Second
+
+// Ask submits a question and waits until it is answered. When ctx ends before,
+// the query is cancelled. The rows are for Rows: until the end, each further
+// answer of a node may change them.
+func (c *Client) Ask(ctx context.Context, q Question, w Watching) (Query, error) {
+	var asked Query
+	if err := c.call(ctx, http.MethodPost, "/queries", q, &asked); err != nil {
+		return Query{}, err
+	}
+	answered, err := c.await(ctx, asked.ID, w)
+	if ctx.Err() != nil {
+		last, stop := context.WithTimeout(context.WithoutCancel(ctx), cancelPatience)
+		defer stop()
+		if err := c.Cancel(last, asked.ID); err != nil {
+			return asked, fmt.Errorf("cancel query %s: %w", asked.ID, err)
+		}
+		return asked, ctx.Err()
+	}
+	return answered, err
+}
+
+// watchTries is how often a broken connection is made anew before await gives
+// up; an event in between starts the count again.
+const watchTries = 20
+
+// noRows as the last event seen asks for no rows: whoever waits has no use for
+// those that may still change.
+const noRows = "9223372036854775807"
+
+// await follows a query until its end, over broken connections.
+func (c *Client) await(ctx context.Context, id string, w Watching) (Query, error) {
+	last := Query{ID: id}
+	for try := 1; ; try++ {
+		watch := func(name string, data []byte) error {
+			try = 0
+			return w.handle(name, data, &last)
+		}
+		err := c.events(ctx, "/query/"+url.PathEscape(id)+"/events", watch, "Last-Event-ID", noRows)
+		if err == nil && final(last.State) {
+			return last, nil
+		}
+		if err == nil { // the server ended before the query
+			err = llama.Errorf(llama.Unavailable, "%s ended before the query did", c.base.Host)
+		}
+		if try >= watchTries || !worthRetry(err) {
+			return last, err
+		}
+		if err := pause(ctx, time.Second); err != nil {
+			return last, err
+		}
+	}
+}
+
+// handle takes one event of a query.
+func (w *Watching) handle(name string, data []byte, last *Query) error {
+	switch name {
+	case "state":
+		*last = Query{}
+		if err := json.Unmarshal(data, last); err != nil {
+			return err
+		}
+		if w.State != nil {
+			w.State(*last)
+		}
+	case "progress":
+		var p Progress
+		if err := json.Unmarshal(data, &p); err != nil {
+			return err
+		}
+		if w.Progress != nil {
+			w.Progress(p)
+		}
+	}
+	return nil
+}
+
+// final reports whether a query in state does not change any more.
+func final(state string) bool {
+	switch state {
+	case "", "queued", "delivered", "running":
+		return false
+	}
+	return true
+}
+
+// Query returns a query's state.
+func (c *Client) Query(ctx context.Context, id string) (Query, error) {
+	var q Query
+	err := c.call(ctx, http.MethodGet, "/query/"+url.PathEscape(id), nil, &q)
+	return q, err
+}
+
+// Cancel ends a query. One that has ended is left as it is.
+func (c *Client) Cancel(ctx context.Context, id string) error {
+	return c.call(ctx, http.MethodDelete, "/query/"+url.PathEscape(id), nil, nil)
+}
+
+// maxLine is the longest row or event of a stream that is read.
+const maxLine = 32 << 20
+
+// Rows hands on all rows of a query, each one flat JSON object without its line
+// end. The bytes are emit's until it returns.
+func (c *Client) Rows(ctx context.Context, id string, emit func(row []byte) error) error {
+	resp, err := c.send(ctx, http.MethodGet, "/query/"+url.PathEscape(id)+"/rows?format=ndjson", nil)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	lines := bufio.NewScanner(resp.Body)
+	lines.Buffer(make([]byte, 64<<10), maxLine)
+	for lines.Scan() {
+		if err := emit(lines.Bytes()); err != nil {
+			return err
+		}
+	}
+	return c.broken(ctx, lines.Err())
+}
+
+// Export copies all rows of a query as a file: ndjson or csv. The spreadsheet
+// form of csv keeps formulas in events from running.
+func (c *Client) Export(ctx context.Context, id, format string, spreadsheet bool, to io.Writer) error {
+	parameters := url.Values{"format": {format}}
+	if spreadsheet {
+		parameters.Set("spreadsheet", "true")
+	}
+	resp, err := c.send(ctx, http.MethodGet, "/query/"+url.PathEscape(id)+"/rows?"+parameters.Encode(), nil)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	_, err = io.Copy(to, resp.Body)
+	return c.broken(ctx, err)
+}
+
+// broken says that a stream broke off, if it did.
+func (c *Client) broken(ctx context.Context, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	}
+	return &llama.Error{Code: llama.Unavailable, Message: fmt.Sprintf("%s broke off in the middle of its answer", c.base.Host), Err: err}
+}
+
+// FormatQuery returns a query in its normal form.
+func (c *Client) FormatQuery(ctx context.Context, query string) (string, error) {
+	var normal struct{ Query string }
+	err := c.call(ctx, http.MethodPost, "/format-query", map[string]string{"query": query}, &normal)
+	return normal.Query, err
+}
+
+// Tail hands on events that match filter as they arrive, each one flat JSON
+// object, until ctx ends. Events that came too fast are told to lost.
+func (c *Client) Tail(ctx context.Context, filter string, targets []string, emit func(row []byte) error, lost func(count int64)) error {
+	parameters := url.Values{}
+	if filter != "" {
+		parameters.Set("query", filter)
+	}
+	if len(targets) > 0 {
+		parameters.Set("targets", strings.Join(targets, ","))
+	}
+	return c.events(ctx, "/tail?"+parameters.Encode(), func(name string, data []byte) error {
+		switch name {
+		case "rows":
+			return eachRow(data, emit)
+		case "lost":
+			var l struct{ Count int64 }
+			if err := json.Unmarshal(data, &l); err != nil {
+				return err
+			}
+			lost(l.Count)
+		}
+		return nil
+	})
+}
+
+func eachRow(data []byte, emit func([]byte) error) error {
+	var batch struct{ Rows []json.RawMessage }
+	if err := json.Unmarshal(data, &batch); err != nil {
+		return err
+	}
+	for _, row := range batch.Rows {
+		if err := emit(row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// events reads server-sent events until the one called end. A stream that stops
+// without one has broken.
+func (c *Client) events(ctx context.Context, path string, handle func(name string, data []byte) error, headers ...string) error {
+	resp, err := c.send(ctx, http.MethodGet, path, nil, append(headers, "Accept", "text/event-stream")...)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	stream := bufio.NewScanner(resp.Body)
+	ended, err := readEvents(stream, handle)
+	switch {
+	case stream.Err() != nil:
+		return c.broken(ctx, stream.Err())
+	case !ended && err == nil:
+		return c.broken(ctx, io.ErrUnexpectedEOF)
+	}
+	return err
+}
