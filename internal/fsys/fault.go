@@ -44,6 +44,9 @@ type Plan struct {
 	// Partial is the share of its bytes, 0 to 1, that a write which fails has
 	// written.
 	Partial float64
+	// Dead says that not the disk fails but the process has died: operations that
+	// fail do not reach the disk, and a Sync that fails loses nothing by that.
+	Dead bool
 	// Done lets an operation that fails do its work before it reports failure,
 	// as a disk may that loses only the answer. It does not concern reads.
 	Done bool
@@ -238,7 +241,7 @@ func (f *faultFile) Sync() error {
 		return f.under.Sync()
 	case plan.Done:
 		f.under.Sync() // the answer is lost either way
-	case ok:
+	case ok && !plan.Dead:
 		mem.failSync()
 	}
 	return failed
