@@ -12,9 +12,9 @@ import (
 const (
 	// MaxRows is the most rows a block may have: Builder numbers them with 16 bits.
 	MaxRows = 1 << 16
-	// maxCells bounds rows times columns, and so the memory for a block that is
+	// MaxCells bounds rows times columns, and so the memory for a block that is
 	// decoded as a whole, when each event has names of its own.
-	maxCells = 16 << 20
+	MaxCells = 16 << 20
 )
 
 // A Builder gathers events into a block. One goroutine adds at a time; the blocks
@@ -95,7 +95,7 @@ func (b *Builder) Bytes() int { return b.bytes }
 
 // Full reports whether the block should not grow.
 func (b *Builder) Full() bool {
-	return len(b.times) >= MaxRows || len(b.times)*len(b.columns) >= maxCells
+	return len(b.times) >= MaxRows || len(b.times)*len(b.columns) >= MaxCells
 }
 
 // Stat returns what is known of the first rows events.

@@ -42,6 +42,9 @@ func (d *Directory) Blocks() []column.Stat {
 	return stats
 }
 
+// Columns returns how many columns a block has.
+func (d *Directory) Columns(block int) int { return len(d.blocks[block].columns) }
+
 // Size returns about how many bytes of memory d takes.
 func (d *Directory) Size() int {
 	size := 128

@@ -5,8 +5,8 @@ import (
 	"strconv"
 )
 
-// A Name says which arrival numbers a segment spans and what it supersedes: within
-// a folder, a segment of a higher generation that spans another replaces it.
+// A Name says which arrival numbers a segment spans and what it supersedes, as
+// within a folder a segment holds all events of its span.
 type Name struct {
 	First, Last uint64
 	Generation  int
@@ -31,9 +31,11 @@ func ParseName(text string) (Name, bool) {
 	return n, ok
 }
 
-// Covers reports whether n replaces other.
+// Covers reports whether n replaces other: it spans all of it, and is longer or of a
+// higher generation.
 func (n Name) Covers(other Name) bool {
-	return n.Generation > other.Generation && n.First <= other.First && other.Last <= n.Last
+	wider := n.First < other.First || other.Last < n.Last
+	return n.First <= other.First && other.Last <= n.Last && (wider || n.Generation > other.Generation)
 }
 
 // Overlaps reports whether the ranges of n and other have a number in common.

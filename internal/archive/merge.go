@@ -1,0 +1,229 @@
+package archive
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+
+	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/column"
+	"github.com/llama-logs/llama/internal/segment"
+)
+
+const (
+	// mergeAtOnce is how many segments of a day that still grows are worth merging:
+	// each event is then rewritten by the logarithm of their number.
+	mergeAtOnce = 4
+	// maxJoined bounds the bytes on disk of blocks that are joined to one.
+	maxJoined = 4 << 20
+)
+
+// errLeft says that merging would make a segment that is too wide.
+var errLeft = errors.New("too many names for one segment")
+
+// mergeOne merges adjacent segments of one part, if there are some worth it, and
+// reports whether there were. It stops neither Put nor readers: those who read the
+// old segments keep them.
+func (a *Archive) mergeOne() (bool, error) {
+	p, run := a.mergeable()
+	if p == nil || !a.mayMerge(run) {
+		return false, nil
+	}
+	merged, err := a.merge(p, run)
+	if errors.Is(err, errLeft) {
+		a.leave(run)
+		return true, nil
+	} else if err != nil {
+		if _, corrupt := errors.AsType[*segment.CorruptError](err); corrupt {
+			a.leave(run)
+		}
+		return false, fmt.Errorf("merge segments of %s: %w", p.folder(), err)
+	}
+	a.replace(p, run, merged)
+	a.metrics.merges.Inc()
+	return true, nil
+}
+
+// mayMerge reports whether there is disk enough for both the old and the new.
+func (a *Archive) mayMerge(run []*stored) bool {
+	free, total, err := a.disk.Free()
+	for _, s := range run {
+		free -= s.Bytes
+	}
+	return err == nil && free >= a.o.floor(total)
+}
+
+// leave has segments stay as they are until the next start.
+func (a *Archive) leave(run []*stored) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, s := range run {
+		s.left = true
+	}
+}
+
+// mergeable chooses adjacent segments.
+func (a *Archive) mergeable() (*part, []*stored) {
+	today := dayOf(llama.At(a.o.Now()))
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	for _, p := range a.parts {
+		grows := p.day >= today || len(p.head) > 0
+		if run := choose(p.segments, grows, uint64(a.o.MergedRows)); run != nil {
+			return p, run
+		}
+	}
+	return nil, nil
+}
+
+// choose returns adjacent segments that together have at most maxRows. While the
+// part grows they are some, and none is larger than all others together, or a large
+// one would be rewritten for each small one.
+func choose(segments []*stored, grows bool, maxRows uint64) []*stored {
+	for i := range segments {
+		var sum, largest uint64
+		best := 0
+		for j, s := range segments[i:] {
+			if s.Segment == nil || s.left || sum+s.Rows > maxRows {
+				break
+			}
+			sum += s.Rows
+			largest = max(largest, s.Rows)
+			if !grows && j > 0 || j+1 >= mergeAtOnce && largest <= sum-largest {
+				best = j + 1
+			}
+		}
+		if best > 0 {
+			return segments[i : i+best : i+best]
+		}
+	}
+	return nil
+}
+
+// merge writes one segment of several.
+func (a *Archive) merge(p *part, run []*stored) (*stored, error) {
+	key, ok := a.keyring.Find(p.keyID())
+	if !ok {
+		return nil, fmt.Errorf("the keyring has no key %s", p.keyID())
+	}
+	w, err := segment.Create(a.disk, p.folder(), key, a.codec, p.collection, p.day)
+	if err != nil {
+		return nil, err
+	}
+	m := merger{w: w, small: a.o.BlockRows / 2, rows: a.o.BlockRows}
+	generation := 0
+	for _, s := range run {
+		if err = m.add(s); err != nil {
+			break
+		}
+		generation = max(generation, s.Generation)
+	}
+	if err == nil {
+		err = m.flush()
+	}
+	if err != nil {
+		w.Abort()
+		return nil, err
+	}
+	name, err := w.Close(generation + 1)
+	if err != nil {
+		return nil, err
+	}
+	file := path.Join(p.folder(), name.String())
+	s, err := segment.Open(a.disk, file, key, a.codec)
+	if err != nil {
+		return nil, err
+	}
+	return &stored{Name: name, Segment: s, path: file}, nil
+}
+
+// replace puts a merged segment in the place of those it was made of.
+func (a *Archive) replace(p *part, run []*stored, merged *stored) {
+	a.mu.Lock()
+	i := slices.Index(p.segments, run[0])
+	p.segments = slices.Concat(p.segments[:i], []*stored{merged}, p.segments[i+len(run):])
+	a.catalog = nil
+	gone := a.readers.drop(paths(run)...)
+	a.mu.Unlock()
+	for _, s := range run {
+		a.directories.forget(s)
+	}
+	a.removeFiles(gone)
+}
+
+func paths(segments []*stored) (paths []string) {
+	for _, s := range segments {
+		paths = append(paths, s.path)
+	}
+	return paths
+}
+
+// A merger copies large blocks as they are and joins small ones.
+type merger struct {
+	w     *segment.Writer
+	small int // blocks with fewer rows are joined
+	rows  int // up to so many
+
+	pending []*column.Block
+	columns int // of pending, at most
+	waiting int // rows of pending
+	bytes   int64
+}
+
+func (m *merger) add(s *stored) error {
+	d, err := s.Directory()
+	if err != nil {
+		return err
+	}
+	for i, stat := range d.Blocks() {
+		if stat.Rows >= m.small || stat.Bytes >= maxJoined {
+			if err := m.flush(); err != nil {
+				return err
+			}
+			if !m.w.Fits(d.Columns(i)) {
+				return errLeft
+			}
+			if err := m.w.Copy(s.Segment, d, i); err != nil {
+				return err
+			}
+			continue
+		}
+		b, err := s.Block(d, i)
+		if err != nil {
+			return err
+		}
+		if err := m.join(b, stat.Bytes); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// join adds a small block to those that wait.
+func (m *merger) join(b *column.Block, bytes int64) error {
+	rows, columns := m.waiting+b.Rows(), m.columns+len(b.Names)
+	if rows > m.rows || m.bytes+bytes > maxJoined || rows*columns > column.MaxCells {
+		if err := m.flush(); err != nil {
+			return err
+		}
+	}
+	m.pending = append(m.pending, b)
+	m.waiting += b.Rows()
+	m.columns += len(b.Names)
+	m.bytes += bytes
+	return nil
+}
+
+// flush writes the blocks that wait as one.
+func (m *merger) flush() error {
+	if len(m.pending) == 0 {
+		return nil
+	}
+	if !m.w.Fits(m.columns) {
+		return errLeft
+	}
+	err := m.w.Append(column.Join(m.pending))
+	m.pending, m.waiting, m.columns, m.bytes = nil, 0, 0, 0
+	return err
+}

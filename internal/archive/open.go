@@ -1,0 +1,274 @@
+package archive
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/archive/wal"
+	"github.com/llama-logs/llama/internal/fsys"
+	"github.com/llama-logs/llama/internal/seal"
+	"github.com/llama-logs/llama/internal/segment"
+)
+
+const (
+	formatName  = "FORMAT"
+	formatLine  = "llama archive 1\n"
+	lockName    = "lock"
+	keyringName = "keyring"
+	logKeyID    = "log"
+)
+
+// Open opens the archive in a folder, or makes one when the folder is empty, and
+// takes back into memory what an earlier process had not sealed. It refuses, and
+// changes nothing, when another has the folder open, when the folder is of another
+// version or something else, and when m does not open its keyring; these errors are
+// *llama.Error with code Conflict. A damaged log is a *segment.CorruptError; a
+// damaged segment is told when it is read.
+func Open(disk fsys.FS, m seal.Master, o Options) (_ *Archive, err error) {
+	o = o.withDefaults()
+	fresh, err := checkFormat(disk)
+	if err != nil {
+		return nil, err
+	}
+	lock, err := disk.Lock(lockName)
+	if errors.Is(err, fsys.ErrLocked) {
+		return nil, llama.Errorf(llama.Conflict, "the archive is in use by another process")
+	} else if err != nil {
+		return nil, err
+	}
+	a := &Archive{
+		disk: disk, o: o, lock: lock, metrics: newMetrics(),
+		positions: newPositions(int(o.PositionsSize)), directories: newDirectories(int(o.DirectorySize)),
+		sealNow: make(chan struct{}, 1), lead: make(chan struct{}, 1), sealing: make(chan struct{}, 1),
+		parts: map[partKey]*part{}, recent: recent{limit: int(o.RecentSize)},
+	}
+	defer func() {
+		if err != nil {
+			a.lock.Close() // the first error counts
+			if a.keyring != nil {
+				a.keyring.Close()
+			}
+		}
+	}()
+	if err := a.open(fresh, m); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+func (a *Archive) open(fresh bool, m seal.Master) (err error) {
+	if fresh {
+		if err := fsys.Replace(a.disk, formatName, []byte(formatLine)); err != nil {
+			return err
+		}
+	}
+	if err := a.openKeyring(m); err != nil {
+		return err
+	}
+	if a.logKey, err = a.keyring.Key(logKeyID); err != nil {
+		return err
+	}
+	if err := a.disk.MkdirAll(wal.Folder); err != nil {
+		return err
+	}
+	if err := a.disk.MkdirAll(segmentsFolder); err != nil {
+		return err
+	}
+	if err := a.disk.SyncDir("."); err != nil {
+		return err
+	}
+	if a.codec, err = segment.NewCodec(); err != nil {
+		return err
+	}
+	if err := a.openSegments(); err != nil {
+		return err
+	}
+	if err := a.openLog(); err != nil {
+		return err
+	}
+	return a.metrics.register(a.o.Metrics, a.Stat)
+}
+
+// checkFormat reports whether the folder is empty, and refuses one that is neither
+// that nor an archive.
+func checkFormat(disk fsys.FS) (fresh bool, err error) {
+	data, err := fsys.ReadFile(disk, formatName, 1024)
+	if err == nil && string(data) == formatLine {
+		return false, nil
+	} else if err == nil || errors.Is(err, fsys.ErrTooLarge) {
+		return false, llama.Errorf(llama.Conflict, "the archive's format is %.40q; this program reads %q only",
+			strings.TrimSpace(string(data)), strings.TrimSpace(formatLine))
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return false, err
+	}
+	names, err := disk.List(".")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, err
+	}
+	for _, name := range names {
+		if name != lockName && name != formatName+".tmp" {
+			return false, llama.Errorf(llama.Conflict, "the folder for the archive holds %s but no %s, so it is no archive", name, formatName)
+		}
+	}
+	return true, nil
+}
+
+// openKeyring opens the keyring. It makes none where there is something that only
+// another can open.
+func (a *Archive) openKeyring(m seal.Master) error {
+	if _, err := a.disk.Stat(keyringName); errors.Is(err, fs.ErrNotExist) {
+		for _, folder := range []string{wal.Folder, segmentsFolder} {
+			names, err := a.disk.List(folder)
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			if len(names) > 0 {
+				return llama.Errorf(llama.Conflict, "the archive's keyring is missing, and without it %s cannot be read; put it back", folder)
+			}
+		}
+	}
+	keyring, err := seal.OpenKeyring(a.disk, keyringName, m)
+	if errors.Is(err, seal.ErrWrongKey) {
+		return llama.Errorf(llama.Conflict, "open the archive: %w", err)
+	} else if err != nil {
+		return err
+	}
+	a.keyring = keyring
+	return nil
+}
+
+// openSegments finds the parts and their segments, and removes what a crash left.
+func (a *Archive) openSegments() error {
+	collections, err := a.disk.List(segmentsFolder)
+	if err != nil {
+		return err
+	}
+	for _, name := range collections {
+		collection, folder := strings.CutSuffix(name, "/")
+		if !folder || !ValidCollection(collection) {
+			continue
+		}
+		days, err := a.disk.List(path.Join(segmentsFolder, collection))
+		if err != nil {
+			return err
+		}
+		for _, name := range days {
+			dayName, folder := strings.CutSuffix(name, "/")
+			if day, ok := parseDay(dayName); ok && folder {
+				if err := a.openPart(partKey{collection, day}); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (a *Archive) openPart(key partKey) error {
+	files, err := a.disk.List(key.folder())
+	if err != nil {
+		return err
+	}
+	var names []segment.Name
+	for _, file := range files {
+		if name, ok := segment.ParseName(file); ok {
+			names = append(names, name)
+		} else if path.Ext(file) == ".tmp" {
+			if err := a.disk.Remove(path.Join(key.folder(), file)); err != nil {
+				return err
+			}
+		}
+	}
+	if names, err = a.newest(key, names); err != nil {
+		return err
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	p := a.part(key)
+	for _, name := range names {
+		p.segments = append(p.segments, a.openStored(key, name))
+		p.sealed = name.Last
+		a.next = max(a.next, name.Last+1)
+	}
+	return nil
+}
+
+// newest removes the segments that are covered by others, and returns the rest in
+// the order of arrival.
+func (a *Archive) newest(key partKey, names []segment.Name) ([]segment.Name, error) {
+	slices.SortFunc(names, func(x, y segment.Name) int {
+		return cmp.Or(cmp.Compare(y.Last-y.First, x.Last-x.First), y.Generation-x.Generation)
+	})
+	var kept []segment.Name
+	for _, name := range names {
+		i := slices.IndexFunc(kept, name.Overlaps)
+		switch {
+		case i < 0:
+			kept = append(kept, name)
+		case kept[i].Covers(name):
+			if err := a.disk.Remove(path.Join(key.folder(), name.String())); err != nil {
+				return nil, err
+			}
+		default:
+			return nil, &segment.CorruptError{
+				File: path.Join(key.folder(), name.String()),
+				Err:  fmt.Errorf("it overlaps %s, which does not replace it", kept[i]),
+			}
+		}
+	}
+	slices.SortFunc(kept, func(x, y segment.Name) int { return cmp.Compare(x.First, y.First) })
+	return kept, nil
+}
+
+// openStored opens a segment. One that cannot be opened is kept and told of by
+// whoever reads it.
+func (a *Archive) openStored(key partKey, name segment.Name) *stored {
+	s := &stored{Name: name, path: path.Join(key.folder(), name.String())}
+	if k, ok := a.keyring.Find(key.keyID()); ok {
+		s.Segment, s.damage = segment.Open(a.disk, s.path, k, a.codec)
+	} else {
+		s.damage = &segment.CorruptError{File: s.path, Err: fmt.Errorf("the keyring has no key %s", key.keyID())}
+	}
+	if s.damage != nil {
+		a.o.Logger.Error("a segment cannot be read", "file", s.path, "error", s.damage)
+	}
+	return s
+}
+
+// openLog takes back positions, and what is in no segment.
+func (a *Archive) openLog() error {
+	c, err := wal.LoadCheckpoint(a.disk, a.logKey)
+	if err != nil {
+		return err
+	}
+	a.next = max(a.next, c.Next, 1)
+	for _, p := range c.Positions {
+		a.positions.advance(positionKey{p.Source, p.Epoch}, p.Last, int64(p.Used))
+	}
+	a.trimmed = c.Oldest
+	a.log, err = wal.Open(a.disk, a.logKey, c.Oldest, int64(a.o.LogFileSize), a.replay)
+	return err
+}
+
+// replay takes back a frame. Segments are written on the way when memory is short.
+func (a *Archive) replay(f *wal.Frame) error {
+	if f.First > a.next {
+		return fmt.Errorf("events from %d to %d are missing", a.next, f.First-1)
+	}
+	a.mu.Lock()
+	known := a.next
+	err := a.add(f)
+	a.next = max(a.next, known)
+	a.mu.Unlock()
+	for err == nil && a.overfull() {
+		err = a.sealPart(a.largest())
+	}
+	return err
+}

@@ -1,0 +1,266 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"syscall"
+
+	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/archive/wal"
+)
+
+// maxGroup is how many bytes are written to the log at once, if it is more than one
+// batch.
+const maxGroup = 16 << 20
+
+// A commit is a batch on its way into the log.
+type commit struct {
+	frame wal.Frame
+	done  chan struct{} // closed when err is set
+	err   error
+}
+
+// scratch is the memory that turning a batch into a frame needs.
+type scratch struct {
+	encoder wal.Encoder
+	body    []byte
+	packed  []byte
+}
+
+// Put stores a batch: when it returns nil, its events are on disk and can be found,
+// and have their Seq. Of a batch with a position, events that were stored before
+// are left out and have Seq 0; a batch that leaves a gap is refused with a
+// *llama.GapError. After any error nothing is stored.
+//
+// When the disk is full or fails, or memory is used up and cannot be freed, the
+// error is a *llama.Error with code Unavailable; later is fine.
+func (a *Archive) Put(ctx context.Context, b *llama.Batch) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if len(b.Events) == 0 && !b.Position.Named() {
+		return nil
+	}
+	if err := a.check(b); err != nil {
+		return err
+	}
+	if err := a.relieve(ctx); err != nil {
+		return err
+	}
+	if !b.Position.Named() {
+		return a.store(b.Position, b.Events)
+	}
+	key := positionKey{b.Position.Source, b.Position.Epoch}
+	if err := a.positions.acquire(ctx, key); err != nil {
+		return err
+	}
+	defer a.positions.release(key)
+	events, err := a.unknown(b)
+	if err != nil || events == nil {
+		return err
+	}
+	return a.store(b.Position, events)
+}
+
+// check refuses what cannot be stored, and gives events without one a time of
+// arrival.
+func (a *Archive) check(b *llama.Batch) error {
+	p := &b.Position
+	if p.Named() {
+		if len(p.Source) > maxNameBytes || len(p.Epoch) > maxNameBytes {
+			return llama.Errorf(llama.TooLarge, "a position's source or epoch is longer than %d bytes", maxNameBytes)
+		}
+		if p.First > p.Last || p.Last == math.MaxUint64 {
+			return llama.Errorf(llama.Invalid, "source %q: a position cannot go from %d to %d", p.Source, p.First, p.Last)
+		}
+	}
+	last, size := p.First, 0
+	collection := ""
+	for i := range b.Events {
+		e := &b.Events[i]
+		e.Seq = 0
+		if e.Ingested == 0 {
+			e.Ingested = llama.At(a.o.Now())
+		}
+		if e.Collection != collection || i == 0 {
+			if !ValidCollection(e.Collection) {
+				return llama.Errorf(llama.Invalid, "%q is not the name of a collection; %s", e.Collection, collectionRule)
+			}
+			collection = e.Collection
+		}
+		if p.Named() {
+			if e.Place < last || e.Place > p.Last {
+				return llama.Errorf(llama.Invalid, "source %q: place %d of event %d is not from %d to %d", p.Source, e.Place, i, last, p.Last)
+			}
+			last = e.Place
+		}
+		size += len(e.Message)
+		for j := range e.Fields {
+			if e.Fields[j].Kind > llama.Object {
+				return llama.Errorf(llama.Invalid, "field %q of event %d has the kind %d, which there is not", e.Fields[j].Name, i, e.Fields[j].Kind)
+			}
+			size += len(e.Fields[j].Value)
+		}
+	}
+	if size > wal.MaxBody {
+		return llama.Errorf(llama.TooLarge, "a batch of %d MiB; at most %d MiB are taken at once", size>>20, wal.MaxBody>>20)
+	}
+	return nil
+}
+
+// unknown returns the events of a batch that are not stored, or nil when all of the
+// batch is. The caller has the source's turn.
+func (a *Archive) unknown(b *llama.Batch) ([]llama.Event, error) {
+	p := b.Position
+	next := a.positions.next(positionKey{p.Source, p.Epoch})
+	switch {
+	case p.First > next:
+		return nil, &llama.GapError{Source: p.Source, Epoch: p.Epoch, Want: next, First: p.First}
+	case p.Last < next:
+		return nil, nil
+	}
+	events := b.Events
+	for len(events) > 0 && events[0].Place < next {
+		events = events[1:]
+	}
+	if events == nil {
+		events = []llama.Event{} // only blank lines: there is still the position to store
+	}
+	return events, nil
+}
+
+// store makes a frame of events, has it written, and numbers the events.
+func (a *Archive) store(p llama.Position, events []llama.Event) error {
+	s, _ := a.scratch.Get().(*scratch)
+	if s == nil {
+		s = &scratch{}
+	}
+	s.body = s.encoder.Append(s.body[:0], p, events)
+	if len(s.body) > wal.MaxBody {
+		return llama.Errorf(llama.TooLarge, "a batch of %d MiB; at most %d MiB are taken at once", len(s.body)>>20, wal.MaxBody>>20)
+	}
+	c := &commit{frame: wal.Frame{Events: len(events), Body: string(s.body)}, done: make(chan struct{})}
+	c.frame.Pack(s.packed)
+	err := a.commit(c)
+	s.packed = c.frame.Unpack()
+	if cap(s.body)+cap(s.packed) <= maxGroup {
+		a.scratch.Put(s)
+	}
+	if err != nil {
+		return err
+	}
+	for i := range events {
+		events[i].Seq = c.frame.First + uint64(i)
+	}
+	return nil
+}
+
+// commit has a frame written, with those of others that wait. Whoever finds nobody
+// at it writes for all, so a frame waits for one write under way at most, and no
+// timer is needed.
+func (a *Archive) commit(c *commit) error {
+	a.queueMu.Lock()
+	a.queue = append(a.queue, c)
+	a.queueMu.Unlock()
+	for {
+		select {
+		case <-c.done:
+			return c.err
+		case a.lead <- struct{}{}:
+		}
+		select {
+		case <-c.done:
+		default:
+			group := a.group()
+			err := a.write(group)
+			for _, member := range group {
+				member.err = err
+				close(member.done)
+			}
+		}
+		<-a.lead
+	}
+}
+
+// group takes frames from the queue.
+func (a *Archive) group() []*commit {
+	a.queueMu.Lock()
+	defer a.queueMu.Unlock()
+	n, bytes := 0, 0
+	for n < len(a.queue) && (n == 0 || bytes+a.queue[n].frame.Size() <= maxGroup) {
+		bytes += a.queue[n].frame.Size()
+		n++
+	}
+	group := a.queue[:n:n]
+	a.queue = a.queue[n:]
+	if len(a.queue) == 0 {
+		a.queue = nil
+	}
+	return group
+}
+
+// write makes a group durable, and then lets it be found. The caller leads.
+func (a *Archive) write(group []*commit) error {
+	if a.closed.Load() {
+		return errClosed
+	}
+	if err := a.room(); err != nil {
+		return err
+	}
+	frames := make([]*wal.Frame, len(group))
+	next := a.next // only the leader changes it
+	for i, c := range group {
+		c.frame.First = next
+		next += uint64(c.frame.Events)
+		frames[i] = &c.frame
+	}
+	began := a.o.Now()
+	if err := a.log.Write(frames); err != nil {
+		return a.refuse(err)
+	}
+	a.metrics.wrote(len(group), int(next-a.next), a.o.Now().Sub(began))
+	a.failing.Store(false)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, f := range frames {
+		if err := a.add(f); err != nil {
+			panic(fmt.Sprintf("archive: a frame just made is not readable: %v", err))
+		}
+	}
+	a.wake()
+	if a.headSize > int(a.o.HeadSize)/2 || a.log.Bytes() > int64(a.o.LogSize) {
+		a.askToSeal()
+	}
+	return nil
+}
+
+// errClosed says that the archive was closed.
+var errClosed = llama.Errorf(llama.Unavailable, "the archive is closed")
+
+// room refuses to write when the disk's floor is reached.
+func (a *Archive) room() error {
+	free, total, err := a.disk.Free()
+	if err != nil {
+		return a.refuse(err)
+	}
+	if floor := a.o.floor(total); free < floor {
+		return a.refuse(fmt.Errorf("%d MiB of disk are free, %d MiB are to stay so: %w", free>>20, floor>>20, syscall.ENOSPC))
+	}
+	return nil
+}
+
+// refuse turns trouble with the disk into what a sender is told, and tells the
+// operator once.
+func (a *Archive) refuse(err error) error {
+	if !a.failing.Swap(true) {
+		a.o.Logger.Error("the archive takes no events", "error", err)
+	}
+	a.metrics.refusals.Inc()
+	message := "the archive cannot write to its disk"
+	if errors.Is(err, syscall.ENOSPC) {
+		message = "the archive's disk is full"
+	}
+	return &llama.Error{Code: llama.Unavailable, Message: message + "; try again later", Err: err}
+}

@@ -1,0 +1,154 @@
+package archive
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/llama-logs/llama"
+)
+
+// upkeepEvery is how often there is a look at what to merge and what to remove.
+const upkeepEvery = 10 * time.Second
+
+// runUpkeep merges and expires until ctx ends.
+func (a *Archive) runUpkeep(ctx context.Context) error {
+	tick := time.NewTicker(upkeepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if err := a.upkeep(ctx); err != nil && ctx.Err() == nil {
+			a.o.Logger.Error("upkeep of the archive", "error", err)
+		}
+	}
+}
+
+// upkeep expires what is due, and merges until nothing is left to merge. It rests
+// as long as it merges, so that merging takes half of a processor at most.
+func (a *Archive) upkeep(ctx context.Context) error {
+	errs := []error{a.expire(ctx)}
+	for ctx.Err() == nil {
+		began := time.Now()
+		more, err := a.mergeOne()
+		errs = append(errs, err)
+		if !more {
+			break
+		}
+		rest(ctx, time.Since(began))
+	}
+	return errors.Join(errs...)
+}
+
+func rest(ctx context.Context, span time.Duration) {
+	timer := time.NewTimer(span)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+// expire removes what is over its age or beyond its collection's size, and
+// destroys the keys of days of which nothing is left.
+func (a *Archive) expire(ctx context.Context) error {
+	now := a.o.Now()
+	a.mu.Lock()
+	var gone []*stored
+	for collection, parts := range a.byCollection() {
+		r := a.o.retention(collection)
+		size := int64(0)
+		for _, p := range parts { // newest day first
+			keep := 0
+			if !ended(p.day, now.Add(-r.Age)) {
+				keep = len(p.segments)
+			}
+			for i, s := range slices.Backward(p.segments[len(p.segments)-keep:]) {
+				if size += s.size(); r.Size > 0 && size > int64(r.Size) {
+					keep = len(p.segments) - 1 - i
+					break
+				}
+			}
+			n := len(p.segments) - keep
+			gone = append(gone, p.segments[:n]...)
+			p.segments = p.segments[n:]
+		}
+	}
+	var files []string
+	if len(gone) > 0 {
+		a.catalog = nil
+		files = a.readers.drop(paths(gone)...)
+	}
+	a.mu.Unlock()
+	for _, s := range gone {
+		a.directories.forget(s)
+		a.metrics.removed.Inc()
+	}
+	a.removeFiles(files)
+	if len(gone) > 0 {
+		a.o.Logger.Info("segments expired", "segments", len(gone))
+	}
+	return a.destroyKeys(ctx)
+}
+
+// ended reports whether a day was over at t.
+func ended(day int64, t time.Time) bool { return (day+1)*nanosOfDay <= int64(llama.At(t)) }
+
+// byCollection returns the parts of each collection, the newest day first. The
+// caller holds mu.
+func (a *Archive) byCollection() map[string][]*part {
+	collections := map[string][]*part{}
+	for _, p := range a.parts {
+		collections[p.collection] = append(collections[p.collection], p)
+	}
+	for _, parts := range collections {
+		slices.SortFunc(parts, func(x, y *part) int { return cmp.Compare(y.day, x.day) })
+	}
+	return collections
+}
+
+// destroyKeys destroys the keys of parts that are gone, and their folders. A part
+// is gone when it has no events, and no reader has any of its files.
+func (a *Archive) destroyKeys(ctx context.Context) error {
+	if err := a.hold(ctx, a.sealing); err != nil { // or a key could be destroyed as it is used
+		return err
+	}
+	defer func() { <-a.sealing }()
+	a.mu.Lock()
+	waiting := map[string]bool{}
+	for _, dead := range a.readers.dead {
+		waiting[dead.path[:strings.LastIndexByte(dead.path, '/')]] = true
+	}
+	held := map[string]bool{}
+	for key, p := range a.parts {
+		if len(p.segments) > 0 || len(p.head) > 0 || waiting[key.folder()] {
+			held[key.keyID()] = true
+		} else {
+			delete(a.parts, key)
+		}
+	}
+	a.mu.Unlock()
+	var gone []string
+	for _, id := range a.keyring.IDs() {
+		if strings.HasPrefix(id, keyPrefix) && !held[id] {
+			gone = append(gone, id)
+		}
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	if err := a.keyring.Destroy(gone...); err != nil {
+		return fmt.Errorf("destroy the keys of days that expired: %w", err)
+	}
+	for _, id := range gone {
+		a.disk.Remove(segmentsFolder + "/" + strings.TrimPrefix(id, keyPrefix)) // best effort: an empty folder is harmless
+	}
+	return nil
+}

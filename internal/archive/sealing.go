@@ -1,0 +1,279 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"time"
+
+	"github.com/llama-logs/llama/internal/archive/wal"
+	"github.com/llama-logs/llama/internal/segment"
+)
+
+// sealEvery is how often the heads are looked at.
+const sealEvery = time.Second
+
+// runSealing seals what is due until ctx ends.
+func (a *Archive) runSealing(ctx context.Context) error {
+	tick := time.NewTicker(sealEvery)
+	defer tick.Stop()
+	failing := false
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		case <-a.sealNow:
+		}
+		err := a.sealDue(ctx)
+		if err != nil && ctx.Err() == nil && !failing {
+			a.o.Logger.Error("events stay in the log, as no segment can be written", "error", err)
+		}
+		failing = err != nil
+	}
+}
+
+// askToSeal has runSealing look at once.
+func (a *Archive) askToSeal() {
+	select {
+	case a.sealNow <- struct{}{}:
+	default:
+	}
+}
+
+// sealDue seals the parts that are large or old enough, or in the way.
+func (a *Archive) sealDue(ctx context.Context) error {
+	if err := a.hold(ctx, a.sealing); err != nil {
+		return err
+	}
+	defer func() { <-a.sealing }()
+	var errs []error
+	for _, p := range a.due() {
+		if ctx.Err() != nil {
+			break
+		}
+		if err := a.sealPart(p); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(append(errs, a.trim())...)
+}
+
+// sealAll seals everything.
+func (a *Archive) sealAll(ctx context.Context) error {
+	if err := a.hold(ctx, a.sealing); err != nil {
+		return err
+	}
+	defer func() { <-a.sealing }()
+	a.mu.RLock()
+	var parts []*part
+	for _, p := range a.parts {
+		if len(p.head) > 0 {
+			parts = append(parts, p)
+		}
+	}
+	a.mu.RUnlock()
+	var errs []error
+	for _, p := range parts {
+		if err := a.sealPart(p); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(append(errs, a.trim())...)
+}
+
+// relieve makes a Put wait while memory is used up, and do the work if nobody else
+// does.
+func (a *Archive) relieve(ctx context.Context) error {
+	if !a.overfull() {
+		return nil
+	}
+	if err := a.hold(ctx, a.sealing); err != nil {
+		return err
+	}
+	defer func() { <-a.sealing }()
+	for a.overfull() && ctx.Err() == nil {
+		if err := a.sealPart(a.largest()); err != nil {
+			return a.refuse(err)
+		}
+	}
+	return ctx.Err()
+}
+
+func (a *Archive) overfull() bool {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	return a.headSize > int(a.o.HeadSize)
+}
+
+// largest returns the part that takes most memory.
+func (a *Archive) largest() (largest *part) {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	size := 0
+	for _, p := range a.parts {
+		if n := p.size(); n > size {
+			largest, size = p, n
+		}
+	}
+	return largest
+}
+
+// due returns the parts to be sealed now.
+func (a *Archive) due() []*part {
+	behind := a.log.Behind(int64(a.o.LogSize))
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	var due []*part
+	var rest []*part
+	for _, p := range a.parts {
+		first, ok := p.firstUnsealed()
+		if !ok {
+			continue
+		}
+		if p.rows() >= a.o.SegmentRows || first <= behind || a.o.Now().Sub(p.head[0].since) >= a.o.SealAfter {
+			due = append(due, p)
+		} else {
+			rest = append(rest, p)
+		}
+	}
+	// Half of the memory is for what is being sealed.
+	slices.SortFunc(rest, func(x, y *part) int { return y.size() - x.size() })
+	size := a.headSize
+	for _, p := range due {
+		size -= p.size()
+	}
+	for _, p := range rest {
+		if size <= int(a.o.HeadSize)/2 {
+			break
+		}
+		size -= p.size()
+		due = append(due, p)
+	}
+	return due
+}
+
+// sealPart writes the head of a part into segments. Readers find the events in the
+// head until they are in the segments. The caller holds sealing.
+func (a *Archive) sealPart(p *part) error {
+	a.mu.Lock()
+	blocks := p.head
+	if n := len(blocks); n > 0 {
+		blocks[n-1].full = true // the next event begins a new block
+	}
+	a.mu.Unlock()
+	if len(blocks) == 0 {
+		return nil
+	}
+	began := a.o.Now()
+	key, err := a.keyring.Key(p.keyID())
+	if err != nil {
+		return err
+	}
+	if err := a.makeFolder(p.partKey); err != nil {
+		return err
+	}
+	for len(blocks) > 0 {
+		w, err := segment.Create(a.disk, p.folder(), key, a.codec, p.collection, p.day)
+		if err != nil {
+			return err
+		}
+		n, err := fill(w, blocks)
+		if err != nil {
+			w.Abort()
+			return fmt.Errorf("seal %s: %w", p.folder(), err)
+		}
+		name, err := w.Close(1)
+		if err != nil {
+			return fmt.Errorf("seal %s: %w", p.folder(), err)
+		}
+		s, err := segment.Open(a.disk, path.Join(p.folder(), name.String()), key, a.codec)
+		if err != nil {
+			return err
+		}
+		a.sealed(p, n, &stored{Name: name, Segment: s, path: path.Join(p.folder(), name.String())})
+		blocks = blocks[n:]
+	}
+	a.metrics.seal.Observe(a.o.Now().Sub(began).Seconds())
+	return nil
+}
+
+// fill writes blocks until the segment has enough, and returns how many.
+func fill(w *segment.Writer, blocks []*headBlock) (int, error) {
+	for i, b := range blocks {
+		block := b.builder.Block(b.builder.Rows())
+		if !w.Fits(len(block.Names)) {
+			return i, nil
+		}
+		if err := w.Append(block); err != nil {
+			return i, err
+		}
+	}
+	return len(blocks), nil
+}
+
+// sealed puts a segment in the place of the first n blocks of a head.
+func (a *Archive) sealed(p *part, n int, s *stored) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, b := range p.head[:n] {
+		a.headSize -= b.size()
+	}
+	p.head = slices.Clone(p.head[n:])
+	p.segments = append(slices.Clip(p.segments), s)
+	p.sealed = s.Last
+	a.catalog = nil
+}
+
+// makeFolder makes the folder of a part, durably.
+func (a *Archive) makeFolder(key partKey) error {
+	if err := a.disk.MkdirAll(key.folder()); err != nil {
+		return err
+	}
+	if err := a.disk.SyncDir(path.Dir(key.folder())); err != nil {
+		return err
+	}
+	return a.disk.SyncDir(segmentsFolder)
+}
+
+// trim removes the log files that are no longer needed. What must outlive them is
+// made durable before. The caller holds sealing.
+func (a *Archive) trim() error {
+	a.lead <- struct{}{} // so that all that is in the log is also in the heads
+	a.mu.RLock()
+	c := wal.Checkpoint{Next: a.next}
+	oldest := a.next
+	for _, p := range a.parts {
+		if first, ok := p.firstUnsealed(); ok {
+			oldest = min(oldest, first)
+		}
+	}
+	a.mu.RUnlock()
+	c.Oldest = a.log.Oldest(oldest)
+	if c.Oldest == a.trimmed {
+		<-a.lead
+		return nil
+	}
+	c.Positions = a.positions.all()
+	<-a.lead
+	if err := c.Save(a.disk, a.logKey); err != nil {
+		return fmt.Errorf("write the positions: %w", err)
+	}
+	if err := a.log.Remove(c.Oldest); err != nil {
+		return err
+	}
+	a.trimmed = c.Oldest
+	return nil
+}
+
+// hold takes a token, or gives up with ctx.
+func (a *Archive) hold(ctx context.Context, token chan struct{}) error {
+	select {
+	case token <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

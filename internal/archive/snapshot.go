@@ -1,0 +1,196 @@
+package archive
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+
+	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/column"
+)
+
+// A Snapshot is what an archive held at one moment: all events of the Puts that had
+// returned, and of no batch only a part. It may be used by many at once, and keeps
+// the files it needs from being removed until Close.
+type Snapshot struct {
+	a     *Archive
+	next  uint64 // the first arrival number that is not in it
+	parts []*catalogPart
+	heads []headView
+	id    uint64
+	once  sync.Once
+}
+
+// A catalogPart is the sealed side of a part. It is immutable and shared by
+// snapshots.
+type catalogPart struct {
+	partKey
+	segments []*stored
+}
+
+// A headView is the part of a head block that a snapshot sees.
+type headView struct {
+	block *headBlock
+	full  bool
+	stat  column.Stat
+}
+
+// Snapshot returns what the archive holds now. It copies nothing but pointers.
+func (a *Archive) Snapshot() *Snapshot {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s := &Snapshot{a: a, next: a.next, id: a.readers.open()}
+	for _, p := range a.parts {
+		for _, b := range p.head {
+			s.heads = append(s.heads, headView{b, b.full, b.builder.Stat(b.builder.Rows())})
+		}
+	}
+	if a.catalog == nil {
+		a.catalog = make([]*catalogPart, 0, len(a.parts))
+		for _, p := range a.parts {
+			if len(p.segments) > 0 {
+				a.catalog = append(a.catalog, &catalogPart{p.partKey, p.segments})
+			}
+		}
+	}
+	s.parts = a.catalog
+	return s
+}
+
+// Close lets files go that were kept for the snapshot. Blocks that were read can be
+// used on, but columns of them that were not loaded may be gone.
+func (s *Snapshot) Close() {
+	s.once.Do(func() {
+		s.a.mu.Lock()
+		gone := s.a.readers.close(s.id)
+		s.a.mu.Unlock()
+		s.a.removeFiles(gone)
+	})
+}
+
+// Refs returns the blocks of a collection, or of all when that is empty, that may
+// have events of which `_time` is in [from, to]; newest arrival first. A segment
+// that is damaged is there as a Ref that cannot be read.
+func (s *Snapshot) Refs(collection string, from, to llama.Time) []column.Ref {
+	var refs []column.Ref
+	for _, h := range s.heads {
+		if (collection == "" || collection == h.stat.Collection) && overlaps(h.stat, from, to) {
+			refs = append(refs, column.Ref{Stat: h.stat, Read: func(context.Context) (*column.Block, error) { return s.readHead(h), nil }})
+		}
+	}
+	for _, p := range s.parts {
+		if collection != "" && collection != p.collection {
+			continue
+		}
+		for _, g := range p.segments {
+			if g.Segment == nil || g.MinTime <= to && g.MaxTime >= from {
+				refs = s.segmentRefs(refs, p, g, from, to)
+			}
+		}
+	}
+	slices.SortFunc(refs, func(x, y column.Ref) int { return cmp.Compare(y.LastSeq, x.LastSeq) })
+	return refs
+}
+
+func overlaps(s column.Stat, from, to llama.Time) bool {
+	return s.Rows > 0 && s.MinTime <= to && s.MaxTime >= from
+}
+
+// readHead returns a block in memory.
+func (s *Snapshot) readHead(h headView) *column.Block {
+	if !h.full {
+		s.a.mu.RLock()
+		defer s.a.mu.RUnlock()
+	}
+	return h.block.builder.Block(h.stat.Rows)
+}
+
+// segmentRefs appends the blocks of a segment.
+func (s *Snapshot) segmentRefs(refs []column.Ref, p *catalogPart, g *stored, from, to llama.Time) []column.Ref {
+	d, err := s.a.directories.of(g)
+	if err != nil {
+		return append(refs, damaged(p.collection, g, err))
+	}
+	for i, stat := range d.Blocks() {
+		if !overlaps(stat, from, to) {
+			continue
+		}
+		refs = append(refs, column.Ref{Stat: stat, Read: func(ctx context.Context) (*column.Block, error) {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			// The directory is asked for again, so that refs that wait do not hold
+			// the directories of a whole archive.
+			d, err := s.a.directories.of(g)
+			if err != nil {
+				return nil, err
+			}
+			return g.Block(d, i)
+		}})
+	}
+	return refs
+}
+
+// damaged returns a Ref that tells what is wrong with a segment.
+func damaged(collection string, g *stored, err error) column.Ref {
+	return column.Ref{
+		Stat: column.Stat{
+			Collection: collection, FirstSeq: g.First, LastSeq: g.Last, MinTime: math.MinInt64, MaxTime: math.MaxInt64, Bytes: g.size(),
+		},
+		Read: func(context.Context) (*column.Block, error) { return nil, fmt.Errorf("read a segment: %w", err) },
+	}
+}
+
+// A Collection is what a snapshot holds of one collection.
+type Collection struct {
+	Name     string
+	Events   uint64
+	Bytes    int64 // on disk, in segments
+	MinTime  llama.Time
+	MaxTime  llama.Time
+	FirstSeq uint64
+	LastSeq  uint64
+}
+
+// Collections returns the collections that have events, by name.
+func (s *Snapshot) Collections() []Collection {
+	byName := map[string]*Collection{}
+	add := func(stat column.Stat) {
+		c := byName[stat.Collection]
+		if c == nil {
+			c = &Collection{Name: stat.Collection, MinTime: stat.MinTime, MaxTime: stat.MaxTime, FirstSeq: stat.FirstSeq}
+			byName[stat.Collection] = c
+		}
+		c.Events += uint64(stat.Rows)
+		c.Bytes += stat.Bytes
+		c.MinTime, c.MaxTime = min(c.MinTime, stat.MinTime), max(c.MaxTime, stat.MaxTime)
+		c.FirstSeq, c.LastSeq = min(c.FirstSeq, stat.FirstSeq), max(c.LastSeq, stat.LastSeq)
+	}
+	for _, p := range s.parts {
+		for _, g := range p.segments {
+			if g.Segment != nil {
+				add(column.Stat{
+					Collection: p.collection, Rows: int(g.Rows), Bytes: g.Bytes,
+					MinTime: g.MinTime, MaxTime: g.MaxTime, FirstSeq: g.FirstSeq, LastSeq: g.LastSeq,
+				})
+			}
+		}
+	}
+	for _, h := range s.heads {
+		if h.stat.Rows > 0 {
+			add(h.stat)
+		}
+	}
+	collections := make([]Collection, 0, len(byName))
+	for _, c := range byName {
+		collections = append(collections, *c)
+	}
+	slices.SortFunc(collections, func(x, y Collection) int { return cmp.Compare(x.Name, y.Name) })
+	return collections
+}
+
+// NextSeq returns the first arrival number that is not in the snapshot.
+func (s *Snapshot) NextSeq() uint64 { return s.next }

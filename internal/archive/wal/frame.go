@@ -1,0 +1,119 @@
+package wal
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+
+	"github.com/klauspost/compress/s2"
+	"github.com/llama-logs/llama/internal/seal"
+)
+
+const (
+	frameMagic  = "frm1"
+	frameHeader = 28
+	metaSize    = 16
+	maxSealed   = 80 << 20
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// A Frame is one batch in the log.
+type Frame struct {
+	First  uint64 // arrival number of its first event; set before it is written
+	Events int
+	Body   string // what Encoder made
+
+	packed []byte // room for the meta data, and the compressed body
+}
+
+// Pack compresses the body, in the memory of buf where that is large enough. The
+// memory is free again when the frame was written; Unpack returns it.
+func (f *Frame) Pack(buf []byte) {
+	room := metaSize + s2.MaxEncodedLen(len(f.Body))
+	if cap(buf) < room {
+		buf = make([]byte, room)
+	}
+	buf = buf[:room]
+	packed := s2.Encode(buf[metaSize:], stringBytes(f.Body))
+	f.packed = buf[:metaSize+len(packed)]
+}
+
+// Unpack drops the compressed body and returns its memory.
+func (f *Frame) Unpack() []byte {
+	buf := f.packed
+	f.packed = nil
+	return buf
+}
+
+// Size returns how many bytes of the log the frame takes.
+func (f *Frame) Size() int { return frameHeader + len(f.packed) + seal.Overhead }
+
+// append appends the frame to dst, sealed as the number-th of a file of which
+// durable bytes are known to be synced.
+func (f *Frame) append(dst []byte, s *seal.Sealer, salt []byte, number, durable uint64) []byte {
+	binary.BigEndian.PutUint64(f.packed, f.First)
+	binary.BigEndian.PutUint32(f.packed[8:], uint32(f.Events))
+	binary.BigEndian.PutUint32(f.packed[12:], uint32(len(f.Body)))
+	start := len(dst)
+	dst = append(dst, frameMagic...)
+	dst = binary.BigEndian.AppendUint32(dst, uint32(len(f.packed)+seal.Overhead))
+	dst = binary.BigEndian.AppendUint64(dst, number)
+	dst = binary.BigEndian.AppendUint64(dst, durable)
+	dst = binary.BigEndian.AppendUint32(dst, headerSum(dst[start:], salt))
+	return s.Seal(dst, f.packed, dst[start:], number)
+}
+
+func headerSum(data, salt []byte) uint32 {
+	return crc32.Update(crc32.Checksum(salt, castagnoli), castagnoli, data)
+}
+
+// A frameHead is what the header of a frame says.
+type frameHead struct {
+	length  int // of the sealed part
+	number  uint64
+	durable uint64
+}
+
+var errFrame = errors.New("no whole frame")
+
+func decodeHead(data, salt []byte) (frameHead, error) {
+	if len(data) < frameHeader || string(data[:4]) != frameMagic {
+		return frameHead{}, fmt.Errorf("%w: it does not begin as one", errFrame)
+	}
+	if binary.BigEndian.Uint32(data[24:]) != headerSum(data[:24], salt) {
+		return frameHead{}, fmt.Errorf("%w: wrong checksum", errFrame)
+	}
+	h := frameHead{
+		length:  int(binary.BigEndian.Uint32(data[4:])),
+		number:  binary.BigEndian.Uint64(data[8:]),
+		durable: binary.BigEndian.Uint64(data[16:]),
+	}
+	if h.length < metaSize+seal.Overhead || h.length > maxSealed {
+		return frameHead{}, fmt.Errorf("%w: length %d", errFrame, h.length)
+	}
+	return h, nil
+}
+
+// decodeFrame reads what is inside a frame.
+func decodeFrame(plain []byte) (*Frame, error) {
+	if len(plain) < metaSize {
+		return nil, fmt.Errorf("%w: %d bytes inside", errFrame, len(plain))
+	}
+	f := &Frame{
+		First:  binary.BigEndian.Uint64(plain),
+		Events: int(binary.BigEndian.Uint32(plain[8:])),
+	}
+	size := binary.BigEndian.Uint32(plain[12:])
+	claimed, err := s2.DecodedLen(plain[metaSize:])
+	if err != nil || claimed != int(size) || size > MaxBody {
+		return nil, fmt.Errorf("%w: body of %d bytes, %d are said", errFrame, claimed, size)
+	}
+	body, err := s2.Decode(nil, plain[metaSize:])
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errFrame, err)
+	}
+	f.Body = bytesString(body)
+	return f, nil
+}

@@ -1,0 +1,301 @@
+package wal
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+
+	"github.com/llama-logs/llama/internal/fsys"
+	"github.com/llama-logs/llama/internal/seal"
+	"github.com/llama-logs/llama/internal/segment"
+)
+
+// Open plays back the log in the folder of an archive and returns it, ready to be
+// written to. Replay gets each frame once, in order; what it gets is durable.
+// Files that are older than oldest, which a Checkpoint names, are removed. Damage is
+// a *segment.CorruptError. A file is ended when it has reached fileSize.
+func Open(disk fsys.FS, key seal.Key, oldest uint64, fileSize int64, replay func(*Frame) error) (*Log, error) {
+	l := &Log{disk: disk, key: key, fileSize: fileSize, next: max(1, oldest)}
+	chain, err := l.chain(oldest)
+	if err != nil {
+		return nil, err
+	}
+	seq := uint64(0)
+	for i, old := range chain {
+		p := &player{disk: disk, name: fileName(old.number), header: old, last: i == len(chain)-1, seq: seq}
+		if !p.last {
+			p.end = int64(chain[i+1].durable)
+		}
+		f, err := p.play(replay)
+		if err != nil {
+			return nil, err
+		}
+		seq = p.seq
+		l.files = append(l.files, f)
+		l.bytes.Add(f.durable)
+		l.next = old.number + 1
+	}
+	return l, nil
+}
+
+// chain returns the headers of the files that make up the log, and removes others.
+func (l *Log) chain(oldest uint64) ([]*header, error) {
+	numbers, err := l.numbers()
+	if err != nil {
+		return nil, err
+	}
+	var chain []*header
+	want := uint64(0) // 0: the newest that has a header
+	for _, number := range slices.Backward(numbers) {
+		if want > number && number >= oldest {
+			break // it is missing, and what is left may help to find out why
+		}
+		if number < oldest || want > 0 && number != want {
+			if err := l.disk.Remove(fileName(number)); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		h, err := l.header(number, len(chain) == 0)
+		if err != nil {
+			return nil, err
+		}
+		if h == nil {
+			continue // it was removed
+		}
+		chain = append(chain, h)
+		want = h.before
+		if want < oldest {
+			want = 0
+			oldest = number // all that is left is not part of the log
+		}
+	}
+	if want > 0 {
+		return nil, &segment.CorruptError{File: fileName(want), Err: errors.New("the log file is missing")}
+	}
+	slices.Reverse(chain)
+	return chain, nil
+}
+
+// numbers returns the numbers of the log files there are.
+func (l *Log) numbers() ([]uint64, error) {
+	names, err := l.disk.List(Folder)
+	if err != nil {
+		return nil, err
+	}
+	var numbers []uint64
+	for _, name := range names {
+		if number, ok := parseName(name); ok {
+			numbers = append(numbers, number)
+		} else if path.Ext(name) == ".tmp" {
+			if err := l.disk.Remove(path.Join(Folder, name)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	slices.Sort(numbers)
+	return numbers, nil
+}
+
+// header reads the header of a file. It returns nil when the file is new and has no
+// whole header: then nothing was ever written to it, and it is removed.
+func (l *Log) header(number uint64, newest bool) (*header, error) {
+	name := fileName(number)
+	f, err := l.disk.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // it was only read
+	data := make([]byte, headerSize)
+	if n, err := f.ReadAt(data, 0); n < headerSize && err != io.EOF {
+		return nil, err
+	}
+	h, err := decodeHeader(data, number, l.key)
+	if err == nil {
+		return h, nil
+	}
+	size, sizeErr := f.Size()
+	if sizeErr != nil {
+		return nil, sizeErr
+	}
+	if !newest || size > headerSize {
+		return nil, &segment.CorruptError{File: name, Err: err}
+	}
+	return nil, l.disk.Remove(name)
+}
+
+// A player reads one file.
+type player struct {
+	disk   fsys.FS
+	name   string
+	header *header
+	last   bool
+	end    int64  // where it ends, unless it is the last
+	seq    uint64 // the arrival number to come, 0 when that is not known
+	sealer *seal.Sealer
+	file   fsys.File
+	buf    []byte
+}
+
+// play hands each frame to replay and returns what the file holds.
+func (p *player) play(replay func(*Frame) error) (file, error) {
+	if p.last {
+		if err := p.sync(); err != nil {
+			return file{}, err
+		}
+	}
+	var err error
+	if p.file, err = p.disk.Open(p.name); err != nil {
+		return file{}, err
+	}
+	defer p.file.Close() // it was only read
+	size, err := p.file.Size()
+	if err != nil {
+		return file{}, err
+	}
+	if p.last {
+		p.end = size
+	}
+	p.sealer = p.header.key.File(framesOfFile)
+	f := file{number: p.header.number, durable: headerSize}
+	for number := uint64(1); f.durable < p.end; number++ {
+		frame, length, err := p.frame(f.durable, number)
+		if errors.Is(err, errFrame) && p.last {
+			return f, p.cut(f.durable, size, err)
+		} else if errors.Is(err, errFrame) || err == nil && p.seq > 0 && frame.First != p.seq {
+			return f, p.corrupt(f.durable, errors.Join(err, p.order(frame)))
+		} else if err != nil {
+			return f, err
+		}
+		if err := replay(frame); err != nil {
+			return f, fmt.Errorf("replay %s, byte %d: %w", p.name, f.durable, err)
+		}
+		f.durable += length
+		p.seq = frame.First + uint64(frame.Events)
+		if frame.Events > 0 {
+			f.last = p.seq - 1
+		}
+	}
+	if f.durable != p.end {
+		return f, p.corrupt(f.durable, fmt.Errorf("a frame crosses the file's end at byte %d", p.end))
+	}
+	return f, nil
+}
+
+func (p *player) corrupt(offset int64, err error) error {
+	return &segment.CorruptError{File: p.name, Offset: offset, Err: err}
+}
+
+// order says that a frame does not follow.
+func (p *player) order(f *Frame) error {
+	if f == nil {
+		return nil
+	}
+	return fmt.Errorf("events from %d on, %d is next", f.First, p.seq)
+}
+
+// sync makes what a process wrote and did not live to sync durable, before it is
+// shown to anyone.
+func (p *player) sync() error {
+	f, err := p.disk.Append(p.name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// frame reads the frame at offset. The error wraps errFrame when it is not whole.
+func (p *player) frame(offset int64, number uint64) (*Frame, int64, error) {
+	head, err := p.read(offset, frameHeader)
+	if err != nil {
+		return nil, 0, err
+	}
+	h, err := decodeHead(head, p.header.salt[:])
+	if err != nil {
+		return nil, 0, err
+	}
+	if h.number != number {
+		return nil, 0, fmt.Errorf("%w: number %d, not %d", errFrame, h.number, number)
+	}
+	data, err := p.read(offset, frameHeader+h.length)
+	if err != nil {
+		return nil, 0, err
+	}
+	sealed := data[frameHeader:]
+	plain, err := p.sealer.Unseal(sealed[:0], sealed, data[:frameHeader], number)
+	if err != nil {
+		return nil, 0, fmt.Errorf("%w: %w", errFrame, err)
+	}
+	f, err := decodeFrame(plain)
+	return f, int64(len(data)), err
+}
+
+// read reads into the player's buffer. A file that ends before is not whole.
+func (p *player) read(offset int64, length int) ([]byte, error) {
+	if offset+int64(length) > p.end {
+		return nil, fmt.Errorf("%w: the file ends before", errFrame)
+	}
+	p.buf = slices.Grow(p.buf[:0], length)[:length]
+	if n, err := p.file.ReadAt(p.buf, offset); n < length {
+		if err == io.EOF {
+			return nil, fmt.Errorf("%w: the file ends before", errFrame)
+		}
+		return nil, err
+	}
+	return p.buf, nil
+}
+
+// cut ends the last file at offset, where frame is not whole, unless a frame behind
+// it says that this one was synced.
+func (p *player) cut(offset, size int64, why error) error {
+	acknowledged, err := p.syncedBeyond(offset, size)
+	if err != nil {
+		return err
+	}
+	if acknowledged {
+		return p.corrupt(offset, why)
+	}
+	f, err := p.disk.Append(p.name)
+	if err != nil {
+		return err
+	}
+	err = f.Truncate(offset)
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+// syncedBeyond looks for the header of a frame behind offset, written when more
+// than offset was durable.
+func (p *player) syncedBeyond(offset, size int64) (bool, error) {
+	const window = 1 << 20
+	buf := make([]byte, window+frameHeader)
+	for at := offset; at < size; at += window {
+		n, err := p.file.ReadAt(buf[:min(int64(len(buf)), size-at)], at)
+		if err != nil && err != io.EOF {
+			return false, err
+		}
+		for i := 0; i+frameHeader <= n; i++ {
+			if buf[i] != frameMagic[0] {
+				continue
+			}
+			if h, err := decodeHead(buf[i:], p.header.salt[:]); err == nil && h.durable > uint64(offset) {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
+// Exists reports whether there is a log in the folder of an archive.
+func Exists(disk fsys.FS) (bool, error) {
+	names, err := disk.List(Folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return len(names) > 0, err
+}
