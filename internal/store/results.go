@@ -21,9 +21,9 @@ type Frame struct {
 	Body    []byte
 }
 
-// AddFrames keeps frames of q and notes how far it has come, in one write. A
-// frame that is there already is left as it is.
-func (s *Store) AddFrames(ctx context.Context, q *Query, frames []Frame) error {
+// AddFrames keeps frames of one node's task and notes how far that and the query
+// have come, in one write. A frame that is there already is left as it is.
+func (s *Store) AddFrames(ctx context.Context, q *Query, node string, frames []Frame) error {
 	return s.update(ctx, func(tx *sql.Tx) error {
 		for _, f := range frames {
 			sealed, err := s.seal(keyFor(q.Expires), f.Body, framePlace(q.ID, &f))
@@ -37,7 +37,17 @@ func (s *Store) AddFrames(ctx context.Context, q *Query, frames []Frame) error {
 				return fmt.Errorf("keep frame of query %s: %w", q.ID, err)
 			}
 		}
-		return s.putProgress(ctx, tx, q)
+		for i := range q.Tasks {
+			if q.Tasks[i].Node == node {
+				if err := s.putTask(ctx, tx, q, &q.Tasks[i]); err != nil {
+					return err
+				}
+			}
+		}
+		if _, err := tx.ExecContext(ctx, `UPDATE queries SET state = $1, started = $2 WHERE id = $3`, q.State, q.Started, q.ID); err != nil {
+			return fmt.Errorf("update query %s: %w", q.ID, err)
+		}
+		return nil
 	})
 }
 

@@ -94,7 +94,7 @@ func TestFramesAreKeptOnceAndGoWithTheResult(t *testing.T) {
 	s, _ := open(t)
 	ctx, q := t.Context(), newQuery()
 	frames := []Frame{{"n1", 1, 0, 1, []byte("zero")}, {"n1", 1, 1, 2, []byte("one")}, {"n2", 2, 0, 1, nil}}
-	for _, err := range []error{s.AddQuery(ctx, q), s.AddFrames(ctx, q, frames), s.AddFrames(ctx, q, frames[1:2])} {
+	for _, err := range []error{s.AddQuery(ctx, q), s.AddFrames(ctx, q, "n1", frames), s.AddFrames(ctx, q, "n1", frames[1:2])} {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -210,7 +210,7 @@ func TestNothingIsKeptInClear(t *testing.T) {
 			}
 		}
 	}
-	for _, err := range []error{s.AddQuery(ctx, q), s.AddFrames(ctx, q, []Frame{{"n1", 1, 0, 1, []byte(planted)}})} {
+	for _, err := range []error{s.AddQuery(ctx, q), s.AddFrames(ctx, q, "n1", []Frame{{"n1", 1, 0, 1, []byte(planted)}})} {
 		if err != nil {
 			t.Fatal(err)
 		}

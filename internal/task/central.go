@@ -163,32 +163,73 @@ func (c *Central) query(id uuid.UUID) *live {
 	return c.live[id]
 }
 
+// maxBatch is how many messages are handled at once: the frames among them are
+// made durable together.
+const maxBatch = 64
+
+// serve handles the messages of a node, in batches as they have come.
 func (c *Central) serve(ctx context.Context, n *node) {
 	for {
+		var m carrier.Message
 		select {
 		case <-ctx.Done():
 			return
-		case m := <-n.inbox:
-			h, body, err := n.peer.Load().Open(m.Data)
-			if err != nil {
-				c.refused.Add(1)
-				c.o.Log.Warn("message refused", "node", m.Node, "kind", string(m.Kind), "error", err)
-				continue
-			}
-			c.receive(ctx, n, h, body)
+		case m = <-n.inbox:
 		}
+		var frames batch
+		c.receive(ctx, n, m, &frames)
+		for range maxBatch {
+			select {
+			case m = <-n.inbox:
+				c.receive(ctx, n, m, &frames)
+				continue
+			default:
+			}
+			break
+		}
+		c.keep(ctx, n, &frames)
 	}
 }
 
-func (c *Central) receive(ctx context.Context, n *node, h envelope.Header, body []byte) {
+// A batch is pieces of one attempt, in the order they came.
+type batch struct {
+	query   uuid.UUID
+	attempt uint32
+	pieces  []piece
+}
+
+// receive opens a message and handles it. Frames are put into the batch, and
+// what was in there is kept first when it belongs elsewhere.
+func (c *Central) receive(ctx context.Context, n *node, m carrier.Message, frames *batch) {
+	h, body, err := n.peer.Load().Open(m.Data)
+	if err != nil {
+		c.refused.Add(1)
+		c.o.Log.Warn("message refused", "node", m.Node, "kind", string(m.Kind), "error", err)
+		return
+	}
+	same := h.Kind == kindFrame && h.Query == frames.query && h.Attempt == frames.attempt
+	if !same {
+		c.keep(ctx, n, frames)
+	}
+	if h.Kind != kindFrame {
+		c.handle(ctx, n, h, body)
+		return
+	}
+	p, err := decodePiece(body)
+	if err != nil {
+		p = piece{last: true, report: report{State: store.Failed, Error: "the node has sent a damaged frame"}}
+	}
+	p.number = h.Frame
+	frames.query, frames.attempt, frames.pieces = h.Query, h.Attempt, append(frames.pieces, p)
+}
+
+func (c *Central) handle(ctx context.Context, n *node, h envelope.Header, body []byte) {
 	var err error
 	switch h.Kind {
 	case kindHello:
 		err = c.hello(ctx, n, body)
 	case kindState:
 		err = c.state(n, h, body)
-	case kindFrame:
-		err = c.frame(ctx, n, h, body)
 	case kindLines:
 		err = c.lines(n, h, body)
 	case kindAnswer:
@@ -229,27 +270,29 @@ func (c *Central) state(n *node, h envelope.Header, body []byte) error {
 	return nil
 }
 
-// frame keeps a piece and acknowledges it.
-func (c *Central) frame(ctx context.Context, n *node, h envelope.Header, body []byte) error {
-	l := c.query(h.Query)
+// keep keeps the pieces of a batch, acknowledges them and empties it.
+func (c *Central) keep(ctx context.Context, n *node, frames *batch) {
+	if len(frames.pieces) == 0 {
+		return
+	}
+	all := *frames
+	*frames = batch{}
+	l := c.query(all.query)
 	if l == nil {
-		c.cancelAt(n, h.Query, h.Attempt)
-		return nil
+		c.cancelAt(n, all.query, all.attempt)
+		return
 	}
-	p, err := decodePiece(body)
-	if err != nil {
-		p = piece{last: true, report: report{State: store.Failed, Error: "the node has sent a damaged frame"}}
+	next, wanted, err := c.accept(ctx, l, n.id, all.attempt, all.pieces)
+	switch {
+	case err != nil: // they are not acknowledged, so the node sends them again
+		if ctx.Err() == nil {
+			c.o.Log.Error("frames not kept", "node", n.id, "query", all.query, "error", err)
+		}
+	case !wanted:
+		c.cancelAt(n, all.query, all.attempt)
+	default:
+		c.send(n, envelope.Header{Kind: kindAck, Query: all.query, Attempt: all.attempt, Frame: next}, nil)
 	}
-	next, wanted, err := c.accept(ctx, l, n.id, h, p)
-	if err != nil {
-		return err // it is not acknowledged, so the node sends it again
-	}
-	if !wanted {
-		c.cancelAt(n, h.Query, h.Attempt)
-		return nil
-	}
-	c.send(n, envelope.Header{Kind: kindAck, Query: h.Query, Attempt: h.Attempt, Frame: next}, nil)
-	return nil
 }
 
 // watchTime looks at deadlines and presence, and sweeps results that are over.

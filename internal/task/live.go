@@ -1,6 +1,7 @@
 package task
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"slices"
@@ -10,7 +11,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/llama-logs/llama"
-	"github.com/llama-logs/llama/internal/envelope"
 	"github.com/llama-logs/llama/internal/store"
 )
 
@@ -121,47 +121,45 @@ func (l *live) note(node string, attempt uint32, r report) {
 	l.wake()
 }
 
-// accept keeps a piece. It returns the number of the first piece of this attempt
-// that is not kept, and whether the attempt is wanted at all.
-func (c *Central) accept(ctx context.Context, l *live, node string, h envelope.Header, p piece) (next uint64, wanted bool, err error) {
+// accept keeps pieces of one attempt. It returns the number of the first that is
+// not kept, and whether the attempt is wanted any further.
+func (c *Central) accept(ctx context.Context, l *live, node string, attempt uint32, pieces []piece) (next uint64, wanted bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	t := of(l.q, node)
-	if l.over || t == nil || t.Attempt != h.Attempt {
+	if l.over || t == nil || t.Attempt != attempt {
 		return 0, false, nil
 	}
 	l.tasks[node].heard = time.Now()
 	if t.State.Final() {
 		// What ended the task elsewhere (a cancel, the deadline) wants no more
 		// of it; its own end is acknowledged again.
-		return t.Frames, h.Frame < t.Frames, nil
-	}
-	if h.Frame != t.Frames { // a repeat, or something before it is missing
-		return t.Frames, true, nil
+		return t.Frames, pieces[len(pieces)-1].number < t.Frames, nil
 	}
 	q := clone(l.q)
 	t = of(q, node)
-	if err := c.count(ctx, l, q, t, p); err != nil {
+	frames, err := c.count(ctx, l, q, t, pieces)
+	if err != nil {
 		return 0, true, err
 	}
 	settle(q)
-	frame := store.Frame{Node: node, Attempt: t.Attempt, Number: h.Frame, Kind: p.kind, Body: p.body}
-	if p.more {
-		frame.Kind |= kindMore
-	}
 	switch {
-	case ended(q):
+	case t.Frames == of(l.q, node).Frames: // repeats, or something before them is missing
+		return t.Frames, true, nil
+	case !ended(q):
+		err = c.o.Store.AddFrames(ctx, q, node, frames)
+	case l.merge == nil && len(frames) > 0:
+		if err = c.o.Store.AddFrames(ctx, q, node, frames); err == nil {
+			err = c.finish(ctx, l, q)
+		}
+	default: // the merge has them, so they need not be kept on their own
 		err = c.finish(ctx, l, q)
-	case p.last:
-		err = c.o.Store.UpdateQuery(ctx, q)
-	default:
-		err = c.o.Store.AddFrames(ctx, q, []store.Frame{frame})
 	}
 	if err != nil {
 		return 0, true, err
 	}
 	if !l.over {
-		l.q, l.dirty = q, false
+		l.q = q
 		l.wake()
 	}
 	return t.Frames, true, nil
@@ -170,38 +168,49 @@ func (c *Central) accept(ctx context.Context, l *live, node string, h envelope.H
 // kindMore marks kept frames that go on in the next.
 const kindMore = 0x80
 
-// count merges a piece and changes t accordingly.
-func (c *Central) count(ctx context.Context, l *live, q *store.Query, t *store.Task, p piece) error {
+// count merges the pieces that are next and changes t accordingly. It returns
+// what is to be kept of them.
+func (c *Central) count(ctx context.Context, l *live, q *store.Query, t *store.Task, pieces []piece) (frames []store.Frame, err error) {
 	now := llama.At(time.Now())
-	if t.Delivered == 0 {
-		t.Delivered = now
-	}
-	if t.Started == 0 {
-		t.Started = now
-	}
-	t.State = store.Running
-	if !p.last {
-		problem, err := c.mergeOne(ctx, l, q, t, p)
-		if err != nil {
-			return err
+	for _, p := range pieces {
+		if p.number != t.Frames || t.State.Final() {
+			continue
 		}
-		if problem == nil {
-			t.Frames++
-			l.rows++
-			return nil
+		t.State = store.Running
+		t.Delivered, t.Started = cmp.Or(t.Delivered, now), cmp.Or(t.Started, now)
+		if !p.last {
+			problem, err := c.mergeOne(ctx, l, q, t, p)
+			if err != nil {
+				return nil, err
+			}
+			if problem == nil {
+				frames = append(frames, p.frame(t))
+				t.Frames++
+				l.rows++
+				continue
+			}
+			p = piece{last: true, report: *problem}
 		}
-		p = piece{last: true, report: *problem}
+		t.Frames++
+		t.State, t.Error, t.Ended = p.report.State, cut(p.report.Error), now
+		t.Progress, t.EventsRead, t.BytesRead = min(max(p.report.Progress, 0), 1), p.report.Events, p.report.Bytes
 	}
-	t.Frames++
-	t.State, t.Error, t.Ended = p.report.State, cut(p.report.Error), now
-	t.Progress, t.EventsRead, t.BytesRead = min(max(p.report.Progress, 0), 1), p.report.Events, p.report.Bytes
-	return nil
+	return frames, nil
+}
+
+// frame is p as the store keeps it.
+func (p *piece) frame(t *store.Task) store.Frame {
+	f := store.Frame{Node: t.Node, Attempt: t.Attempt, Number: p.number, Kind: p.kind, Body: p.body}
+	if p.more {
+		f.Kind |= kindMore
+	}
+	return f
 }
 
 // mergeOne merges a piece. It returns how the task ends because of that, nil when
 // it goes on.
 func (c *Central) mergeOne(ctx context.Context, l *live, q *store.Query, t *store.Task, p piece) (*report, error) {
-	if err := c.load(ctx, l); err != nil {
+	if err := c.load(ctx, l, l.q); err != nil {
 		return nil, err
 	}
 	t.FrameBytes += int64(len(p.body))
@@ -228,22 +237,22 @@ func total(q *store.Query) (bytes int64) {
 	return bytes
 }
 
-// load makes the merge of what is kept, if it is not in memory. The caller holds
-// the lock.
-func (c *Central) load(ctx context.Context, l *live) error {
+// load makes the merge of what is kept of q, if it is not in memory. The caller
+// holds the lock.
+func (c *Central) load(ctx context.Context, l *live, q *store.Query) error {
 	l.used = time.Now()
 	if l.merge != nil || l.plan == nil {
 		return nil
 	}
 	var err error
-	l.merge, err = c.remerge(ctx, l, l.q)
+	l.merge, err = c.remerge(ctx, l, q)
 	return err
 }
 
 // finish merges and keeps the result of q, which is l's query with all its tasks
 // ended. The caller holds the lock.
 func (c *Central) finish(ctx context.Context, l *live, q *store.Query) error {
-	if err := c.load(ctx, l); err != nil {
+	if err := c.load(ctx, l, q); err != nil {
 		return err
 	}
 	q.Ended = llama.At(time.Now())

@@ -81,7 +81,8 @@ type answer struct {
 // The body is compressed as a whole, then cut. The last piece of a task has a
 // report and no body.
 type piece struct {
-	more   bool // the frame goes on in the next piece
+	number uint64 // not in the bytes: the header has it
+	more   bool   // the frame goes on in the next piece
 	last   bool
 	kind   uint8
 	report report // of the last

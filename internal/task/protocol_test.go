@@ -361,9 +361,12 @@ func TestEnrolledNodeCannotAnswerForAnother(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for range 5 {
-		await(t, "central says no", cancelled)
+	await(t, "central says no", cancelled)
+	data := must(central.Seal(envelope.Header{Kind: kindHello}, []byte("{}")))(t)
+	if err := link.Send(carrier.Message{Kind: carrier.Hello, Data: data}); err != nil {
+		t.Fatal(err)
 	}
+	w.until("all was read", func() bool { return w.central.node(hostile.own.ID()).isOnline() })
 	close(x.until)
 	w.in(id, store.Done)
 	if d := cmp.Diff(wantRows(0, 20), w.rows(id)); d != "" {
@@ -382,7 +385,8 @@ func TestFramesCountOnce(t *testing.T) {
 	whole := piece{kind: 1, body: compress(frameOf(0, 10).Body)}
 	accept := func(attempt uint32, frame uint64, p piece, next uint64, wanted bool) {
 		t.Helper()
-		gotNext, gotWanted, err := w.central.accept(t.Context(), l, node, envelope.Header{Attempt: attempt, Frame: frame}, p)
+		p.number = frame
+		gotNext, gotWanted, err := w.central.accept(t.Context(), l, node, attempt, []piece{p})
 		if err != nil || gotNext != next || gotWanted != wanted {
 			t.Errorf("attempt %d, frame %d: got %d, %v, %v; want %d, %v", attempt, frame, gotNext, gotWanted, err, next, wanted)
 		}
