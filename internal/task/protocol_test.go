@@ -415,12 +415,13 @@ func TestBusyNodeTakesTurnsAndDropsCancelled(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, Options{})
 	order := make(chan string, 100)
-	gate := make(chan struct{})
+	gate, stopped := make(chan struct{}), make(chan struct{}, 10)
 	w.site("a", fake{partial: func(ctx context.Context, t Task, _ func(Frame) error, _ func(Progress)) error {
 		order <- t.Query
 		select {
 		case <-gate:
 		case <-ctx.Done():
+			stopped <- struct{}{}
 		}
 		return ctx.Err()
 	}})
@@ -439,6 +440,7 @@ func TestBusyNodeTakesTurnsAndDropsCancelled(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	await(t, "the node has heard of the second cancel", stopped)
 	close(gate)
 	for _, name := range []string{"e2", "e3", "e5", "u1"} {
 		w.in(ids[name], store.Done)
