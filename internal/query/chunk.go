@@ -78,10 +78,9 @@ func (c *chunk) column(name string) *column.Column {
 
 func (c *chunk) load(f *field) *column.Column {
 	if f.col == nil && f.base != "" && c.err == nil {
-		switch f.base {
-		case llama.NameTime, llama.NameCollection, llama.NameID, llama.NameSeq:
+		if isMade(f.base) {
 			f.col = c.made(f.base)
-		default:
+		} else {
 			f.col, c.err = c.block.Load(f.base)
 		}
 		if f.col == nil {
@@ -101,22 +100,33 @@ func (c *chunk) made(name string) *column.Column {
 		return b.column(name)
 	}
 	b.init(c.rows, len(c.sel))
-	var text []byte
 	for _, r := range c.sel {
-		text = text[:0]
-		kind := llama.String
-		switch name {
-		case llama.NameTime:
-			text = c.times[r].Std().AppendFormat(text, "2006-01-02T15:04:05.999999999Z07:00")
-		case llama.NameSeq:
-			text, kind = strconv.AppendUint(text, c.seqs[r], 10), llama.Number
-		default:
-			text = append(append(text, c.node...), '-')
-			text = strconv.AppendUint(text, c.seqs[r], 10)
-		}
-		b.put(r, string(text), kind)
+		text, kind := c.make(name, r)
+		b.put(r, text, kind)
 	}
 	return b.column(name)
+}
+
+// isMade reports whether a field's text is made of what a block keeps otherwise.
+func isMade(name string) bool {
+	switch name {
+	case llama.NameTime, llama.NameCollection, llama.NameID, llama.NameSeq:
+		return true
+	}
+	return false
+}
+
+func (c *chunk) make(name string, r uint32) (string, llama.Kind) {
+	switch name {
+	case llama.NameTime:
+		return c.times[r].String(), llama.String
+	case llama.NameCollection:
+		return c.block.Collection, llama.String
+	case llama.NameSeq:
+		return strconv.FormatUint(c.seqs[r], 10), llama.Number
+	}
+	text := append(make([]byte, 0, len(c.node)+21), c.node...)
+	return string(strconv.AppendUint(append(text, '-'), c.seqs[r], 10)), llama.String
 }
 
 // clock returns the times of the rows when name is the events' own `_time`.
@@ -153,6 +163,11 @@ func (c *chunk) row(r uint32) Row {
 	for i := range c.fields {
 		f := &c.fields[i]
 		if f.hidden {
+			continue
+		}
+		if f.col == nil && isMade(f.base) { // not worth a column for a row
+			value, kind := c.make(f.base, r)
+			out = append(out, llama.Field{Name: f.name, Value: value, Kind: kind})
 			continue
 		}
 		if col := c.load(f); col != nil {

@@ -92,21 +92,32 @@ func (g *groupGatherer) number(c *chunk) ([]uint32, error) {
 	if len(g.by) == 0 {
 		return ids, nil
 	}
-	// local numbers the combinations of values that the chunk has, by field
-	// after field; texts[i] are the values of combination i so far.
-	texts := [][]string{nil}
+	// Field after field, ids become the numbers of the combinations of values
+	// that the chunk has; a combination is the number of one of the fields before
+	// and the code of its own.
+	levels := make([]level, len(g.by))
 	for i := range g.by {
 		codes, values := g.codes(c, &g.by[i])
-		texts = combine(ids, codes, texts, values)
+		size := 1
+		if i > 0 {
+			size = len(levels[i-1].combos)
+		}
+		levels[i] = level{combine(ids, codes, size, len(values)), values}
 	}
-	global := make([]uint32, len(texts))
+	global := make([]uint32, len(levels[len(levels)-1].combos))
+	texts := make([]string, len(levels))
 	var key wire
-	for i, list := range texts {
+	for i := range global {
+		at := uint32(i)
+		for n := len(levels) - 1; n >= 0; n-- {
+			combo := levels[n].combos[at]
+			at, texts[n] = uint32(combo>>32), levels[n].values[uint32(combo)]
+		}
 		key.b = key.b[:0]
-		for _, t := range list {
+		for _, t := range texts {
 			key.text(t)
 		}
-		id, err := g.id(key.b, list)
+		id, err := g.id(key.b, texts)
 		if err != nil {
 			return nil, err
 		}
@@ -118,38 +129,41 @@ func (g *groupGatherer) number(c *chunk) ([]uint32, error) {
 	return ids, nil
 }
 
-// combine refines ids by codes: rows stay together that were and that have the
-// same code. A table is used where it is small, else a map.
-func combine(ids, codes []uint32, texts [][]string, values []string) [][]string {
-	var out [][]string
-	next := func(id, code uint32) uint32 {
-		list := make([]string, len(texts[id]), len(texts[id])+1)
-		copy(list, texts[id])
-		out = append(out, append(list, values[code]))
-		return uint32(len(out) - 1)
-	}
-	if size := len(texts) * len(values); size <= 1<<20 {
-		table := make([]uint32, size)
+// A level is the combinations up to one of the by fields: in the upper half the
+// combination before, in the lower the code of the field's value.
+type level struct {
+	combos []uint64
+	values []string
+}
+
+// combine refines ids, which are below size, by codes, which are below width:
+// rows stay together that were and that have the same code. A table is used
+// where it is small, else a map.
+func combine(ids, codes []uint32, size, width int) (combos []uint64) {
+	if size*width <= 1<<20 {
+		table := make([]uint32, size*width)
 		for i, code := range codes {
-			at := int(ids[i])*len(values) + int(code)
+			at := int(ids[i])*width + int(code)
 			if table[at] == 0 {
-				table[at] = next(ids[i], code) + 1
+				combos = append(combos, uint64(ids[i])<<32|uint64(code))
+				table[at] = uint32(len(combos))
 			}
 			ids[i] = table[at] - 1
 		}
-		return out
+		return combos
 	}
 	seen := make(map[uint64]uint32)
 	for i, code := range codes {
-		at := uint64(ids[i])<<32 | uint64(code)
-		id, ok := seen[at]
+		combo := uint64(ids[i])<<32 | uint64(code)
+		id, ok := seen[combo]
 		if !ok {
-			id = next(ids[i], code)
-			seen[at] = id
+			id = uint32(len(combos))
+			combos = append(combos, combo)
+			seen[combo] = id
 		}
 		ids[i] = id
 	}
-	return out
+	return combos
 }
 
 // codes returns for each row that is in a number, and the texts the numbers

@@ -92,30 +92,29 @@ func (e *extractPipe) apply(c *chunk) error {
 	return c.err
 }
 
-// extract works once for each value of the dictionary: found holds, value by
-// value, what its targets got.
-func (e *extractPipe) extract(sel, codes []uint32, dictionary []string, targets []*target, at []int, values []string) {
-	type result struct {
-		done  bool
-		texts []string
-		codes []uint32
-	}
-	found := make([]result, len(dictionary)+1)
+// extract works once for each value of the dictionary. at[code] is where its
+// results begin in texts and known, one for each target, and one more.
+func (e *extractPipe) extract(sel, codes []uint32, dictionary []string, targets []*target, steps []int, values []string) {
+	at := make([]uint32, len(dictionary)+1)
+	var texts []string
+	var known []uint32 // the codes that the texts have in their targets
 	for _, r := range sel {
-		f := &found[codes[r]]
-		if !f.done {
+		code := codes[r]
+		if at[code] == 0 {
 			text := ""
-			if code := codes[r]; code != 0 {
+			if code != 0 {
 				text = dictionary[code-1]
 			}
 			e.values(text, values)
-			f.done, f.texts, f.codes = true, make([]string, len(at)), make([]uint32, len(at))
-			for i, n := range at {
-				f.texts[i] = values[n]
+			at[code] = uint32(len(texts)) + 1
+			for _, n := range steps {
+				texts = append(texts, values[n])
+				known = append(known, 0)
 			}
 		}
 		for i, t := range targets {
-			f.codes[i] = t.assign(r, f.texts[i], llama.String, f.codes[i])
+			n := int(at[code]) - 1 + i
+			known[n] = t.assign(r, texts[n], llama.String, known[n])
 		}
 	}
 }

@@ -1,0 +1,252 @@
+package query
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/column"
+)
+
+// manyBlocks is a source of n blocks of 100 events each, of which read is told.
+func manyBlocks(n int, read func(block int, column string)) *Memory {
+	m := &Memory{}
+	for i := range n {
+		var events []llama.Event
+		for j := range 100 {
+			events = append(events, event(i*100+j, "c", fmt.Sprintf("event %d", j), fmt.Sprintf("user=u%d", j)))
+		}
+		ref := Events(events).refs[0]
+		inner := ref.Read
+		ref.Read = func(ctx context.Context) (*column.Block, error) {
+			read(i, "")
+			b, err := inner(ctx)
+			if err != nil {
+				return nil, err
+			}
+			copied := *b
+			copied.Load = func(name string) (*column.Column, error) {
+				read(i, name)
+				return b.Load(name)
+			}
+			return &copied, nil
+		}
+		m.refs = append(m.refs, ref)
+	}
+	return m
+}
+
+func mustParse(t *testing.T, text string) *Query {
+	t.Helper()
+	q, err := Parse(text, testNow)
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return q
+}
+
+func TestLimitReadsTheNewestBlocksOnly(t *testing.T) {
+	t.Parallel()
+	var blocks []int
+	src := manyBlocks(20, func(n int, name string) {
+		if name == "" {
+			blocks = append(blocks, n)
+		}
+	})
+	rows := 0
+	var share float64
+	o := RunOptions{Workers: 1, Progress: func(s float64, _ int64) { share = s }}
+	err := mustParse(t, `event | limit 150`).Execute(context.Background(), src, o, func(Row) error {
+		rows++
+		return nil
+	})
+	if err != nil || rows != 150 || share != 1 {
+		t.Errorf("%d rows, progress %v, error %v", rows, share, err)
+	}
+	if diff := cmp.Diff([]int{19, 18}, blocks); diff != "" {
+		t.Errorf("blocks read: want -, got +\n%s", diff)
+	}
+}
+
+func TestColumnsAreDecodedOnDemand(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string][]string{
+		`* | stats count() n`:                              nil,
+		`_time:2026-11-20 | stats by (_time:1h) count() n`: nil,
+		`_collection:=c user:=u1 | stats count() n`:        {"user"},
+		`user:=u1 nothing`:                                 {"user", "_msg"},
+		`user:=nobody something`:                           {"user"},
+		`user:=u1 | fields _time, user`:                    {"user"},
+	} {
+		var names []string
+		src := manyBlocks(1, func(_ int, name string) {
+			if name != "" && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		})
+		if err := mustParse(t, text).Execute(context.Background(), src, RunOptions{Workers: 1}, func(Row) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, names); diff != "" {
+			t.Errorf("%s: columns: want -, got +\n%s", text, diff)
+		}
+	}
+}
+
+func TestBlocksArePruned(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int{
+		`_time:<2026-11-20T00:50:00Z | stats count() n`:                        1,
+		`(_time:2026-11-20T00:10 or _time:2026-11-20T04:10) | stats count() n`: 3,
+		`_collection:=d | stats count() n`:                                     0,
+		`!_collection:=c | stats count() n`:                                    0,
+		`(_collection:=d or user:=u1) | stats count() n`:                       3,
+	} {
+		read := 0
+		src := manyBlocks(3, func(_ int, name string) {
+			if name == "" {
+				read++
+			}
+		})
+		if err := mustParse(t, text).Execute(context.Background(), src, RunOptions{Workers: 1}, func(Row) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if read != want {
+			t.Errorf("%s: read %d blocks, want %d", text, read, want)
+		}
+	}
+}
+
+func TestRunEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	why := errors.New("no longer wanted")
+	for _, text := range []string{`*`, `* | stats count() n`, `~"e.*v.*x" | sort by (user)`} {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		src := manyBlocks(50, func(n int, _ string) {
+			if n == 10 {
+				cancel(why)
+			}
+		})
+		err := mustParse(t, text).Execute(ctx, src, RunOptions{Workers: 2}, func(Row) error { return nil })
+		if !errors.Is(err, why) {
+			t.Errorf("%s: got %v, want %v", text, err, why)
+		}
+	}
+}
+
+func TestRunTellsErrorsOfItsParts(t *testing.T) {
+	t.Parallel()
+	damaged, full := errors.New("damaged"), errors.New("cannot be sent")
+	for _, text := range []string{`*`, `* | stats count() n`, `* | sort by (user) limit 3`} {
+		src := manyBlocks(5, func(int, string) {})
+		err := mustParse(t, text).Execute(context.Background(), src, RunOptions{}, func(Row) error { return full })
+		if !errors.Is(err, full) {
+			t.Errorf("%s: got %v, want %v", text, err, full)
+		}
+		src.refs[2].Read = func(context.Context) (*column.Block, error) { return nil, damaged }
+		err = mustParse(t, text).Execute(context.Background(), src, RunOptions{}, func(Row) error { return nil })
+		if !errors.Is(err, damaged) {
+			t.Errorf("%s: got %v, want %v", text, err, damaged)
+		}
+	}
+}
+
+func TestBudgets(t *testing.T) {
+	t.Parallel()
+	src := manyBlocks(30, func(int, string) {})
+	for _, text := range []string{
+		`* | stats by (_seq) count() n`, `* | stats count_uniq(_seq) n`, `* | stats values(_msg) n`, `* | stats quantile(0.5, _seq) n`,
+		`* | sort by (user)`, `* | uniq by (_seq)`, `* | stats uniq_values(_id) n`,
+	} {
+		err := mustParse(t, text).Execute(context.Background(), src, RunOptions{MaxMemory: 100 << 10}, func(Row) error { return nil })
+		if llama.CodeOf(err) != llama.TooLarge || !strings.Contains(err.Error(), "memory") {
+			t.Errorf("%s: got %v", text, err)
+		}
+	}
+	for _, text := range []string{`*`, `* | sort by (user)`} {
+		rows := 0
+		err := mustParse(t, text).Execute(context.Background(), src, RunOptions{MaxRows: 7}, func(Row) error {
+			rows++
+			return nil
+		})
+		if llama.CodeOf(err) != llama.TooLarge || rows != 7 {
+			t.Errorf("%s: %d rows, error %v", text, rows, err)
+		}
+	}
+}
+
+func TestMatcher(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string][]uint64{
+		`*`:                                {1, 2, 3, 4, 5, 6},
+		`error`:                            {4, 6},
+		`_collection:sshd !user.name:root`: {2, 5},
+		`status:>=404 or _seq:=1`:          {1, 4, 6},
+		`_time:<2026-11-20T00:03:00Z`:      {1, 2},
+		`_source:test took:""`:             {5},
+	} {
+		match, err := mustParse(t, text).Matcher()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []uint64
+		for i := range someEvents {
+			if match(&someEvents[i]) {
+				got = append(got, someEvents[i].Seq)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: got %v, want %v", text, got, want)
+		}
+	}
+	if _, err := mustParse(t, `* | limit 1`).Matcher(); llama.CodeOf(err) != llama.Invalid {
+		t.Errorf("a query with pipes: %v", err)
+	}
+}
+
+func TestCollections(t *testing.T) {
+	t.Parallel()
+	known := []string{"mail", "sshd", "web"}
+	for text, want := range map[string]string{
+		`error`:                          "mail sshd web",
+		`_collection:sshd error`:         "sshd",
+		`_collection:in(sshd,web) error`: "sshd web",
+		`!_collection:sshd`:              "mail web",
+		`_collection:s*`:                 "sshd",
+		`_collection:ssh`:                `there is no collection "ssh"; there is "sshd"`,
+		`x or _collection:=zzz`:          `there is no collection "zzz"; there is "mail", "sshd", "web"`,
+	} {
+		got, err := mustParse(t, text).Collections(known)
+		shown := strings.Join(got, " ")
+		if err != nil {
+			shown = err.Error()
+		}
+		if shown != want {
+			t.Errorf("%s: got %s, want %s", text, shown, want)
+		}
+	}
+}
+
+func TestMergeRefuses(t *testing.T) {
+	t.Parallel()
+	rows := mustParse(t, `*`).NewMerge(RunOptions{})
+	stats := mustParse(t, `* | stats count() n`).NewMerge(RunOptions{})
+	for name, err := range map[string]error{
+		"a state for rows":  rows.Add("n", Frame{State, []byte{1, 0}}),
+		"rows for a state":  stats.Add("n", Frame{Rows, []byte{1, 0, 0}}),
+		"another version":   stats.Add("n", Frame{State, []byte{2, 0}}),
+		"nothing":           stats.Add("n", Frame{State, nil}),
+		"more than is said": stats.Add("n", Frame{State, []byte{1, 0, 0}}),
+		"less than is said": stats.Add("n", Frame{State, []byte{1, 5, 1}}),
+	} {
+		if !errors.Is(err, errFrame) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
