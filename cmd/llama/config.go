@@ -1,0 +1,137 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/llama-logs/llama/internal/central"
+	"github.com/llama-logs/llama/internal/config"
+	"github.com/llama-logs/llama/internal/node"
+	"github.com/spf13/cobra"
+)
+
+// Config is the configuration file: the options of the roles, and what is the
+// process's own.
+type Config struct {
+	Data      string          `yaml:"data" doc:"The data directory."`
+	MasterKey string          `yaml:"master_key" doc:"File with the key that opens the keyrings. It is made at the first start; keep it apart from the data, and keep a copy."`
+	Log       LogOptions      `yaml:"log" doc:"What the program says of itself, on stderr."`
+	Central   central.Options `yaml:"central" doc:"The page, the API and the database."`
+	Node      node.Options    `yaml:"node" doc:"What receives, keeps and answers at this site."`
+}
+
+// LogOptions say how much is logged, and how.
+type LogOptions struct {
+	Level  slog.Level `yaml:"level" doc:"debug, info, warn or error."`
+	Format string     `yaml:"format" doc:"text or json."`
+}
+
+// Validate says which option is wrong.
+func (l *LogOptions) Validate() error {
+	if l.Format != "text" && l.Format != "json" {
+		return config.Wrong("format", "%q is neither text nor json", l.Format)
+	}
+	return nil
+}
+
+func (l *LogOptions) logger() *slog.Logger {
+	options := &slog.HandlerOptions{Level: l.Level}
+	if l.Format == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, options))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, options))
+}
+
+// defaultConfig is what runs without a file.
+func defaultConfig() Config {
+	return Config{
+		Data: defaultData(), MasterKey: defaultMasterKey(),
+		Log: LogOptions{Level: slog.LevelInfo, Format: "text"}, Central: central.Default(), Node: node.Default(),
+	}
+}
+
+// readConfig overlays the defaults with a file, if one is named.
+func readConfig(file string) (Config, error) {
+	c := defaultConfig()
+	if file == "" {
+		return c, nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return c, err
+	}
+	if err := config.Read(file, text, &c); err != nil {
+		return c, fmt.Errorf("the configuration is not used:\n%w", err)
+	}
+	return c, nil
+}
+
+func newConfig() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "config",
+		Short:   "Check or print the configuration",
+		Example: "  llama config check -c llama.yaml\n  llama config print",
+		Args:    cobra.NoArgs,
+	}
+	var file string
+	cmd.PersistentFlags().StringVarP(&file, "config", "c", "", "configuration file")
+	cmd.AddCommand(
+		&cobra.Command{
+			Use:     "check",
+			Short:   "Read a configuration file as a start would, and name every mistake",
+			Example: "  llama config check -c llama.yaml",
+			Args:    cobra.NoArgs,
+			RunE: func(cmd *cobra.Command, _ []string) error {
+				if file == "" {
+					return usagef("--config is missing: name the file to check")
+				}
+				return checkConfig(file)
+			},
+		},
+		&cobra.Command{
+			Use:     "print",
+			Short:   "Print all values in force as YAML",
+			Example: "  llama config print\n  llama config print -c llama.yaml",
+			Args:    cobra.NoArgs,
+			RunE: func(cmd *cobra.Command, _ []string) error {
+				c, err := readConfig(file)
+				if err != nil {
+					return err
+				}
+				text, err := config.Print(&c)
+				if err != nil {
+					return err
+				}
+				_, err = cmd.OutOrStdout().Write(text)
+				return err
+			},
+		},
+	)
+	return cmd
+}
+
+func checkConfig(file string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	c := defaultConfig()
+	if err := config.Read(file, text, &c); err != nil {
+		words(os.Stderr, "%v", err)
+		return silentError{}
+	}
+	words(os.Stderr, "%s is good", file)
+	return nil
+}
+
+// overlay puts a flag over what the file says, if the flag was given.
+func overlay(cmd *cobra.Command, flag string, into *string) {
+	if f := cmd.Flags().Lookup(flag); f != nil && f.Changed {
+		*into = f.Value.String()
+	}
+}
+
+// errNoKey says that data is there without its key.
+var errNoKey = errors.New("the master key is missing")

@@ -1,0 +1,209 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/llama-logs/llama/internal/door"
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+type importOptions struct {
+	dataDir, url, tokenFile    string
+	collection, parser, format string
+	quiet                      bool
+}
+
+func newImport() *cobra.Command {
+	var o importOptions
+	cmd := &cobra.Command{
+		Use:   "import --collection NAME [FILE...]",
+		Short: "Send files of logs to the node on this machine",
+		Long: `Sends the lines of files, or of standard input for "-", to a node's ingest door
+and returns when they are safe on its disk. Files may be compressed with gzip or
+zstd. A line is an event; lines that are JSON objects give their fields.
+
+A file is known by its content: importing it again adds nothing, and an import
+that was cut off goes on where it stopped. Standard input has no such name.`,
+		Example: `  llama import --collection sshd /var/log/auth.log.*
+  llama import --collection shop --parser json orders.ndjson.zst
+  journalctl -o json | llama import --collection journal -`,
+		RunE: func(cmd *cobra.Command, files []string) error {
+			if o.collection == "" {
+				return usagef("--collection is missing: name the collection that the events go to")
+			}
+			if len(files) == 0 {
+				return usagef("no file is named; \"-\" is standard input")
+			}
+			return runImport(cmd, files, o)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.collection, "collection", "", "collection that the events go to")
+	flags.StringVar(&o.parser, "parser", "", "parser of the lines (default: the node finds one)")
+	flags.StringVar(&o.format, "format", "", "lines or jsonl (default: by the first line)")
+	flags.StringVar(&o.dataDir, "data", defaultData(), "data directory of the node, for its address and token")
+	flags.StringVar(&o.url, "url", "", "address of the ingest door (default: the node's own)")
+	flags.StringVar(&o.tokenFile, "token-file", "", "file with the ingest token (default: DATA/ingest-token)")
+	flags.BoolVarP(&o.quiet, "quiet", "q", false, "no progress bar and no summary")
+	return cmd
+}
+
+// openDoor finds the node's door from its data directory and the flags.
+func openDoor(o importOptions) (*door.Client, error) {
+	if o.url == "" {
+		at, err := readListening(o.dataDir)
+		if err != nil {
+			return nil, err
+		}
+		o.url = "http://" + at.Ingest
+		if at.IngestTLS {
+			o.url = "https://" + at.Ingest
+		}
+	}
+	token, err := readSecret(orDefault(o.tokenFile, ingestTokenFile(o.dataDir)))
+	if err != nil {
+		return nil, err
+	}
+	return &door.Client{URL: o.url, Token: token, HTTP: &http.Client{}}, nil
+}
+
+func runImport(cmd *cobra.Command, files []string, o importOptions) error {
+	client, err := openDoor(o)
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		if err := importFile(cmd.Context(), client, file, o); err != nil {
+			return fmt.Errorf("import %s: %w", file, err)
+		}
+	}
+	return nil
+}
+
+func importFile(ctx context.Context, client *door.Client, file string, o importOptions) error {
+	in, epoch, size, err := openInput(file)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	bar := newBar(file, size, o.quiet)
+	lines, err := decompress(io.TeeReader(in, bar))
+	if err != nil {
+		return err
+	}
+	s := door.Stream{Form: door.Form(o.format), Collection: o.collection, Parser: o.parser,
+		Source: "import " + o.collection, Epoch: epoch}
+	if o.format == "" {
+		s.Form = guessForm(lines, o.parser)
+	} else if s.Form != door.Lines && s.Form != door.JSONL {
+		return usagef("unknown format %q; lines or jsonl", o.format)
+	}
+	began := time.Now()
+	tally, err := client.Copy(ctx, s, lines, door.CopyOptions{
+		Waiting: func(err error) { words(os.Stderr, "%s: waiting for the node: %v", file, err) },
+	})
+	bar.Exit() // best effort: it is only shown
+	report(file, tally, time.Since(began), o.quiet)
+	if err == nil && tally.Rejected > 0 {
+		err = fmt.Errorf("%d lines were refused; the others are kept", tally.Rejected)
+	}
+	return err
+}
+
+// openInput opens a file and finds the name of its content, or opens standard
+// input, which gets a name of its own each time. The size is -1 if unknown.
+func openInput(file string) (in io.ReadCloser, epoch string, size int64, err error) {
+	if file == "-" {
+		return io.NopCloser(os.Stdin), "stdin " + rand.Text(), -1, nil
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, "", 0, err
+	}
+	hash := sha256.New()
+	size, err = io.Copy(hash, f)
+	if err == nil {
+		_, err = f.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		f.Close()
+		return nil, "", 0, err
+	}
+	return f, "sha256 " + hex.EncodeToString(hash.Sum(nil)), size, nil
+}
+
+// decompress undoes gzip and zstd, which it knows by their first bytes.
+func decompress(r io.Reader) (*bufio.Reader, error) {
+	in := bufio.NewReaderSize(r, 256<<10)
+	head, _ := in.Peek(4) // a shorter file is not compressed
+	switch {
+	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
+		z, err := gzip.NewReader(in)
+		if err != nil {
+			return nil, fmt.Errorf("gzip: %w", err)
+		}
+		return bufio.NewReaderSize(z, 256<<10), nil
+	case bytes.Equal(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		z, err := zstd.NewReader(in, zstd.WithDecoderMaxMemory(256<<20))
+		if err != nil {
+			return nil, fmt.Errorf("zstd: %w", err)
+		}
+		return bufio.NewReaderSize(z.IOReadCloser(), 256<<10), nil
+	}
+	return in, nil
+}
+
+// guessForm takes lines that begin with a brace for JSON, unless a parser is
+// named that wants them as they are.
+func guessForm(in *bufio.Reader, parser string) door.Form {
+	head, _ := in.Peek(1024) // fewer are enough
+	if parser == "" && bytes.HasPrefix(bytes.TrimLeft(head, " \t\r\n"), []byte("{")) {
+		return door.JSONL
+	}
+	return door.Lines
+}
+
+func newBar(file string, size int64, quiet bool) *progressbar.ProgressBar {
+	visible := !quiet && term.IsTerminal(int(os.Stderr.Fd()))
+	return progressbar.NewOptions64(size,
+		progressbar.OptionSetDescription(file),
+		progressbar.OptionSetWriter(os.Stderr),
+		progressbar.OptionSetVisibility(visible),
+		progressbar.OptionShowBytes(true),
+		progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionSetPredictTime(true),
+		progressbar.OptionSetWidth(20),
+		progressbar.OptionOnCompletion(func() { words(os.Stderr, "") }),
+	)
+}
+
+func report(file string, t door.Tally, took time.Duration, quiet bool) {
+	for _, e := range t.Errors {
+		words(os.Stderr, "%s:%d: %s", file, e.Line, e.Detail)
+	}
+	if quiet {
+		return
+	}
+	text := fmt.Sprintf("%s: %d events added", file, t.Accepted)
+	if t.Known > 0 {
+		text += fmt.Sprintf(", %d lines were there already", t.Known)
+	}
+	if t.Accepted > 0 && took > 0 {
+		text += fmt.Sprintf(" (%.0f a second)", float64(t.Accepted)/took.Seconds())
+	}
+	words(os.Stderr, "%s", text)
+}

@@ -1,0 +1,92 @@
+// Command llama is all of LLAMA in one binary: central, broker, node and the
+// commands of analysts and operators. One file holds one subcommand; what they
+// do lies in the packages under internal.
+//
+// Data goes to stdout and words to stderr. The exit code is 0 when all is done,
+// 1 when something went wrong and 2 when the command line is.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// version is set by the linker.
+var version = "devel"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// The first signal asks to finish in order; the second kills as usual.
+	context.AfterFunc(ctx, stop)
+	os.Exit(run(ctx, os.Args[1:]))
+}
+
+// run executes one command line and returns the exit code.
+func run(ctx context.Context, args []string) int {
+	root := newRoot()
+	root.SetArgs(args)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return 0
+	}
+	if _, ok := errors.AsType[silentError](err); ok {
+		return 1
+	}
+	fmt.Fprintf(os.Stderr, "llama: %v\n", err)
+	if _, ok := errors.AsType[*usageError](err); ok || isUsage(err) {
+		fmt.Fprintf(os.Stderr, "See '%s --help'.\n", cmd.CommandPath())
+		return 2
+	}
+	return 1
+}
+
+// A usageError is a mistake on the command line.
+type usageError struct{ problem string }
+
+func (e *usageError) Error() string { return e.problem }
+
+func usagef(format string, args ...any) error {
+	return &usageError{fmt.Sprintf(format, args...)}
+}
+
+// A silentError ends a command that has already said what went wrong.
+type silentError struct{}
+
+func (silentError) Error() string { return "" }
+
+// isUsage reports whether cobra itself refused the command line: it has no type
+// for that.
+func isUsage(err error) bool {
+	for _, head := range []string{"unknown command", "unknown flag", "unknown shorthand", "flag needs", "invalid argument", "required flag", "accepts ", "requires at least", "bad flag", "if any flags in the group"} {
+		if strings.HasPrefix(err.Error(), head) {
+			return true
+		}
+	}
+	return false
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "llama",
+		Short: "Logs archive management and analysis for many sites",
+		Long: `LLAMA keeps the logs of many sites where they arise, encrypted, and answers
+questions over all of them from one page.
+
+Start with:  llama up`,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+	}
+	root.AddCommand(
+		newUp(), newImport(), newParse(), newParser(), newQuery(), newTail(), newLogin(), newConfig(), newVersion(),
+	)
+	return root
+}

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+)
+
+// Where things lie when nothing else is said. The key is never inside the data
+// directory: a stolen disk or backup of the data alone stays closed.
+
+// defaultData is $STATE_DIRECTORY under systemd, else the user's own.
+func defaultData() string {
+	if dir := os.Getenv("STATE_DIRECTORY"); dir != "" {
+		return dir
+	}
+	if dir := os.Getenv("XDG_DATA_HOME"); dir != "" {
+		return filepath.Join(dir, "llama")
+	}
+	if home, err := os.UserHomeDir(); err == nil {
+		return filepath.Join(home, ".local", "share", "llama")
+	}
+	return "llama-data"
+}
+
+func defaultMasterKey() string {
+	if dir, err := os.UserConfigDir(); err == nil {
+		return filepath.Join(dir, "llama", "master.key")
+	}
+	return "llama-master.key"
+}
+
+func ingestTokenFile(data string) string { return filepath.Join(data, "ingest-token") }
+
+func socketFile(data string) string { return filepath.Join(data, "node.sock") }
+
+func passwordFile(data string) string { return filepath.Join(data, "initial-admin-password") }
+
+func caFile(data string) string { return filepath.Join(data, "ca.pem") }
+
+// listening is what a running process says of itself to commands on the same
+// machine: the addresses it got, which may differ from those it was told.
+type listening struct {
+	PID       int    `json:"pid"`
+	Page      string `json:"page"`       // a URL
+	Syslog    string `json:"syslog"`     // host:port, TCP and UDP
+	SyslogTLS string `json:"syslog_tls"` // host:port
+	Ingest    string `json:"ingest"`     // host:port
+	IngestTLS bool   `json:"ingest_tls"`
+}
+
+func listeningFile(data string) string { return filepath.Join(data, "listening.json") }
+
+func (l listening) write(data string) error {
+	text, err := json.MarshalIndent(l, "", "  ")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", listeningFile(data), err)
+	}
+	temporary := listeningFile(data) + ".tmp"
+	if err := os.WriteFile(temporary, append(text, '\n'), 0o600); err != nil {
+		return fmt.Errorf("write %s: %w", temporary, err)
+	}
+	return os.Rename(temporary, listeningFile(data))
+}
+
+func readListening(data string) (listening, error) {
+	text, err := os.ReadFile(listeningFile(data))
+	if errors.Is(err, fs.ErrNotExist) {
+		return listening{}, fmt.Errorf("nothing runs on the data directory %s; start it with 'llama up --data %s', or name another with --data", data, data)
+	}
+	var l listening
+	if err == nil {
+		err = json.Unmarshal(text, &l)
+	}
+	if err != nil {
+		return listening{}, fmt.Errorf("read %s: %w", listeningFile(data), err)
+	}
+	return l, nil
+}
+
+// readSecret reads a token or password from a file, without the end of its line.
+func readSecret(file string) (string, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	text = bytes.TrimRight(text, "\r\n")
+	if len(text) == 0 {
+		return "", fmt.Errorf("%s is empty", file)
+	}
+	return string(text), nil
+}
+
+func orDefault(text, def string) string {
+	if text == "" {
+		return def
+	}
+	return text
+}
+
+func host(address string) string {
+	host, _, _ := net.SplitHostPort(address) // it comes from a listener
+	return host
+}
+
+func port(address string) string {
+	_, port, _ := net.SplitHostPort(address) // it comes from a listener
+	return port
+}

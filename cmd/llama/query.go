@@ -1,0 +1,245 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/client"
+	"github.com/llama-logs/llama/internal/query"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+type queryOptions struct {
+	targets           []string
+	from, to          string
+	limit             int64
+	format            string
+	local, formatOnly bool
+	dataDir           string
+	file, parser      string
+}
+
+func newQuery() *cobra.Command {
+	var o queryOptions
+	cmd := &cobra.Command{
+		Use:   "query [flags] LOGSQL",
+		Short: "Ask a query in LogsQL",
+		Long: `Asks central, and so the nodes of one, several or all targets; or the node on
+this machine with --local; or a file with --file, without any server. Rows go to
+stdout: a table on a terminal, one JSON object a line in a pipe.
+
+Times are RFC 3339, dates, or relative to now: -15m, now-7d.`,
+		Example: `  llama query --target local --from -1h 'error | stats by (host.name) count() n'
+  llama query --local '_collection:sshd event.outcome:failure | top 10 by (source.ip)'
+  llama query --file app.log --format csv 'level:error | fields _time, _msg'
+  llama query --format-query 'error|limit 10'`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usagef("one query is wanted and %d words were given; put the query in single quotes", len(args))
+			}
+			return explained(runQuery(cmd, args[0], o), args[0])
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringArrayVar(&o.targets, "target", nil, "target to ask; may be repeated (default: all)")
+	flags.StringVar(&o.from, "from", "", "earliest time asked for (default: the beginning)")
+	flags.StringVar(&o.to, "to", "", "time before which is asked for (default: no end)")
+	flags.Int64Var(&o.limit, "limit", 0, "rows at most")
+	flags.StringVar(&o.format, "format", "", "ndjson, csv or table")
+	flags.BoolVar(&o.local, "local", false, "ask the node on this machine through its socket, without central")
+	flags.StringVar(&o.dataDir, "data", defaultData(), "data directory of that node")
+	flags.StringVar(&o.file, "file", "", "ask a file of JSON or plain lines, \"-\" is standard input, without any server")
+	flags.StringVar(&o.parser, "parser", "", "with --file: parser of its lines (default: one is found)")
+	flags.BoolVar(&o.formatOnly, "format-query", false, "print the query in its normal form, or where it is wrong, and ask nothing")
+	cmd.MarkFlagsMutuallyExclusive("local", "file", "format-query", "target")
+	return cmd
+}
+
+func runQuery(cmd *cobra.Command, text string, o queryOptions) error {
+	ctx := cmd.Context()
+	q, err := query.Parse(text, time.Now())
+	if err != nil {
+		return err // before anybody is asked
+	}
+	if o.formatOnly {
+		_, err := fmt.Fprintln(cmd.OutOrStdout(), q)
+		return err
+	}
+	out, err := newRowWriter(o.format, os.Stdout)
+	if err != nil {
+		return err
+	}
+	switch {
+	case o.file != "":
+		err = queryFile(ctx, q, o, out.Write)
+	case o.local:
+		err = queryLocal(ctx, text, o, out.Write)
+	default:
+		err = queryCentral(ctx, text, o, out.Write)
+	}
+	return errors.Join(out.Close(), err)
+}
+
+// explained shows a person at a terminal where a query is wrong.
+func explained(err error, text string) error {
+	column := 0
+	if e, ok := errors.AsType[*query.Error](err); ok {
+		column = e.Column
+	} else if p, ok := errors.AsType[*client.Problem](err); ok {
+		column = p.Column
+	}
+	if column < 1 || strings.ContainsAny(text, "\n\t") {
+		return err
+	}
+	return fmt.Errorf("%w\n  %s\n  %s^", err, text, strings.Repeat(" ", column-1))
+}
+
+// queryCentral asks through central and says on stderr how each target fares.
+func queryCentral(ctx context.Context, text string, o queryOptions, emit func([]llama.Field) error) error {
+	c, err := openClient()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	watching := client.Watching{}
+	if term.IsTerminal(int(os.Stderr.Fd())) {
+		watching.Progress = func(p client.Progress) {
+			fmt.Fprintf(os.Stderr, "\r\033[K%3.0f %%  %d events read, %d rows", 100*p.Progress, p.EventsRead, p.Rows)
+		}
+		defer fmt.Fprint(os.Stderr, "\r\033[K")
+	}
+	asked, err := c.Ask(ctx, client.Question{Query: text, Targets: o.targets, From: o.from, To: o.to, Limit: o.limit}, watching)
+	if err != nil {
+		return err
+	}
+	var row []llama.Field
+	err = c.Rows(ctx, asked.ID, func(text []byte) error {
+		if row, err = llama.AppendFields(row[:0], string(text)); err != nil {
+			return err
+		}
+		return emit(row)
+	})
+	return errors.Join(err, incomplete(asked))
+}
+
+// incomplete says which targets have not answered wholly.
+func incomplete(q client.Query) error {
+	if q.State == "done" {
+		return nil
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "the answer is not complete: the query is %s", q.State)
+	if q.Error != "" {
+		b.WriteString(": " + q.Error)
+	}
+	for _, t := range q.Tasks {
+		if t.State != "done" {
+			fmt.Fprintf(&b, "\n  target %s, node %s: %s %s", t.Target, t.Node, t.State, t.Error)
+		}
+	}
+	return errors.New(b.String())
+}
+
+// openClient makes a client from the environment, the last sign-in, or, for the
+// address alone, from the process that runs on this machine.
+func openClient() (*client.Client, error) {
+	file, err := client.CredentialsFile()
+	if err != nil {
+		return nil, err
+	}
+	kept, err := client.ReadCredentials(file)
+	if err != nil {
+		return nil, err
+	}
+	credentials, err := kept.Overlay(os.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	if credentials.Token == "" {
+		return nil, llama.Errorf(llama.Unauthorized, "nobody is signed in; run 'llama login', set LLAMA_TOKEN, or ask the node on this machine with --local")
+	}
+	if credentials.URL == "" {
+		at, err := readListening(defaultData())
+		if err != nil {
+			return nil, err
+		}
+		credentials.URL = at.Page
+	}
+	return credentials.Client(func(token string) {
+		if credentials.Token != kept.Token {
+			return // it came from the environment, where nothing can be kept
+		}
+		kept.Token = token
+		if err := kept.Write(file); err != nil {
+			words(os.Stderr, "llama: the renewed sign-in is not kept: %v", err)
+		}
+	})
+}
+
+// queryFile asks the lines of a file, part by part, so that it may be larger
+// than memory.
+func queryFile(ctx context.Context, q *query.Query, o queryOptions, emit func([]llama.Field) error) error {
+	run, err := fileRange(o)
+	if err != nil {
+		return err
+	}
+	if o.limit > 0 {
+		q = q.WithLimit(int(o.limit))
+	}
+	parser, err := openParser(parserOptions{name: o.parser})
+	if err != nil {
+		return err
+	}
+	merge := q.NewMerge(run)
+	part := 0
+	err = eachLines(ctx, o.file, parser, func(events []llama.Event) error {
+		part++
+		return q.Partial(ctx, query.Events(events), run, func(f query.Frame) error {
+			return merge.Add(fmt.Sprint("part ", part), f)
+		})
+	})
+	if err != nil {
+		return err
+	}
+	return merge.Rows(func(row query.Row) error { return emit(row) })
+}
+
+// fileMemory bounds what a query over a file may hold.
+const fileMemory = 2 << 30
+
+func fileRange(o queryOptions) (query.RunOptions, error) {
+	run := query.RunOptions{NodeID: "file", MaxMemory: fileMemory}
+	var err error
+	if run.From, err = query.ParseMoment(o.from, time.Now()); err != nil {
+		return run, usagef("--from: %v", err)
+	}
+	if run.To, err = query.ParseMoment(o.to, time.Now()); err != nil {
+		return run, usagef("--to: %v", err)
+	}
+	if run.To != 0 {
+		run.To-- // the end is not part of what is asked for
+	}
+	return run, nil
+}
+
+// readRows decodes a JSON object a line.
+func readRows(r io.Reader, emit func([]llama.Field) error) error {
+	var row []llama.Field
+	return eachLine(r, maxRow, func(line string) (err error) {
+		if line == "" {
+			return nil
+		}
+		if row, err = llama.AppendFields(row[:0], line); err != nil {
+			return fmt.Errorf("read the answer: %w", err)
+		}
+		return emit(row)
+	})
+}

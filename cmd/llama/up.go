@@ -1,0 +1,275 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
+
+	"github.com/llama-logs/llama/internal/carrier"
+	"github.com/llama-logs/llama/internal/central"
+	"github.com/llama-logs/llama/internal/fsys"
+	"github.com/llama-logs/llama/internal/node"
+	"github.com/llama-logs/llama/internal/receive"
+	"github.com/llama-logs/llama/internal/seal"
+	"github.com/llama-logs/llama/web"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+)
+
+func newUp() *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "Run everything in one process: page, broker, database and one node",
+		Long: `Runs central with its page, the broker, the database and one node, called local,
+in one process and one data directory, until it is interrupted. The next start
+finds everything as it was.
+
+The first start makes the master key, the user admin with a random password, and
+a token for the ingest door, and says where they lie.`,
+		Example: `  llama up
+  llama up --data /srv/llama --master-key /etc/llama/master.key --listen 0.0.0.0:443
+  llama up -c llama.yaml`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := readConfig(file)
+			if err != nil {
+				return err
+			}
+			overlay(cmd, "data", &c.Data)
+			overlay(cmd, "master-key", &c.MasterKey)
+			overlay(cmd, "listen", &c.Central.Listen)
+			overlay(cmd, "syslog", &c.Node.Syslog)
+			overlay(cmd, "ingest", &c.Node.Ingest)
+			return up(cmd.Context(), c, cmd.OutOrStdout())
+		},
+	}
+	d := defaultConfig()
+	flags := cmd.Flags()
+	flags.StringVarP(&file, "config", "c", "", "configuration file; flags win over it")
+	flags.String("data", d.Data, "data directory")
+	flags.String("listen", d.Central.Listen, "address of the page and the API; TLS unless it is loopback")
+	flags.String("syslog", d.Node.Syslog, "address for syslog over UDP and TCP")
+	flags.String("ingest", d.Node.Ingest, "address of the HTTP ingest door")
+	flags.String("master-key", d.MasterKey, "file with the key that opens the keyrings, outside the data directory")
+	return cmd
+}
+
+// localTarget is the target of the node that runs within this process.
+const localTarget = "local"
+
+// process is what `llama up` holds: the parts in the order of their opening.
+type process struct {
+	log     *slog.Logger
+	opened  []io.Closer
+	central *central.Central
+	node    *node.Node
+	link    *carrier.Link
+}
+
+// up opens everything, says where it is, and runs until ctx ends.
+func up(ctx context.Context, c Config, out io.Writer) (err error) {
+	p := &process{log: c.Log.logger()}
+	defer func() { err = errors.Join(err, p.close()) }()
+	if err := p.open(ctx, &c); err != nil {
+		return err
+	}
+	at := p.listening()
+	if err := at.write(c.Data); err != nil {
+		return err
+	}
+	defer os.Remove(listeningFile(c.Data)) // a file left over is written anew by the next start
+	if err := greet(out, c, at); err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return p.central.Run(ctx) })
+	group.Go(func() error {
+		return p.node.Run(ctx, node.Join{Central: p.central.Public(), Target: localTarget, Link: p.link})
+	})
+	err = group.Wait()
+	if err == nil {
+		words(os.Stderr, "llama: stopping; what was taken is being put away")
+	}
+	return err
+}
+
+func (p *process) open(ctx context.Context, c *Config) error {
+	if err := p.takeData(c); err != nil {
+		return err
+	}
+	master, err := openMaster(c)
+	if err != nil {
+		return err
+	}
+	if _, err := receive.CreateTokenFile(ingestTokenFile(c.Data)); err != nil {
+		return fmt.Errorf("make the ingest token: %w", err)
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	c.Central.Env = central.Env{Data: c.Data, Master: master, Page: web.Dist(), Log: p.log, Registry: registry}
+	if p.central, err = central.Open(ctx, c.Central); err != nil {
+		return err
+	}
+	p.opened = append(p.opened, p.central)
+	c.Node.Env = node.Env{
+		Data: c.Data, Master: master, Tokens: ingestTokenFile(c.Data), Socket: socketFile(c.Data),
+		Version: version, Log: p.log, Registry: registry,
+	}
+	if p.node, err = node.Open(c.Node); err != nil {
+		return err
+	}
+	p.opened = append(p.opened, p.node)
+	dial, err := p.central.Enrol(ctx, localTarget, p.node.Public())
+	if err != nil {
+		return err
+	}
+	if p.link, err = carrier.Open(dial, p.log); err != nil {
+		return err
+	}
+	p.opened = append(p.opened, p.link)
+	return nil
+}
+
+// takeData makes the data directory and locks it, so that a second process says
+// so and touches nothing.
+func (p *process) takeData(c *Config) error {
+	data, err := filepath.Abs(c.Data)
+	if err != nil {
+		return err
+	}
+	c.Data = data
+	files, err := fsys.Dir(data)
+	if err != nil {
+		return fmt.Errorf("open the data directory: %w", err)
+	}
+	p.opened = append(p.opened, files)
+	lock, err := files.Lock("lock")
+	if errors.Is(err, fsys.ErrLocked) {
+		return fmt.Errorf("another llama runs on the data directory %s; stop it first, or name another with --data", data)
+	}
+	if err != nil {
+		return fmt.Errorf("lock the data directory: %w", err)
+	}
+	p.opened = append(p.opened, lock)
+	return nil
+}
+
+// openMaster opens the key file. It makes one only for new data: a new key for
+// old data would open nothing and hide that the right one is missing.
+func openMaster(c *Config) (seal.Master, error) {
+	key, err := filepath.Abs(c.MasterKey)
+	if err != nil {
+		return nil, err
+	}
+	c.MasterKey = key
+	_, err = os.Stat(key)
+	if errors.Is(err, fs.ErrNotExist) {
+		old, err := hasKeyring(c.Data)
+		if err != nil {
+			return nil, err
+		}
+		if old {
+			return nil, fmt.Errorf("%w: the data in %s was made with one, and %s is not there; name its file with --master-key", errNoKey, c.Data, key)
+		}
+		if err := os.MkdirAll(filepath.Dir(key), 0o700); err != nil {
+			return nil, fmt.Errorf("make the master key: %w", err)
+		}
+		if _, err := seal.CreateKeyFile(key); err != nil {
+			return nil, fmt.Errorf("make the master key: %w", err)
+		}
+	}
+	return seal.OpenKeyFile(key)
+}
+
+// hasKeyring reports whether there is data that a master key has closed.
+func hasKeyring(data string) (bool, error) {
+	for _, role := range []string{"node", "central"} {
+		_, err := os.Stat(filepath.Join(data, role, "keyring"))
+		if err == nil {
+			return true, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+func (p *process) close() error {
+	var errs []error
+	for i := len(p.opened) - 1; i >= 0; i-- {
+		errs = append(errs, p.opened[i].Close())
+	}
+	return errors.Join(errs...)
+}
+
+func (p *process) listening() listening {
+	at := listening{PID: os.Getpid(), Page: p.central.URL()}
+	if addr := p.node.Addr(node.KindSyslogTCP, false); addr != nil {
+		at.Syslog = addr.String()
+	}
+	if addr := p.node.Addr(node.KindSyslogTCP, true); addr != nil {
+		at.SyslogTLS = addr.String()
+	}
+	if addr := p.node.Addr(node.KindHTTP, false); addr != nil {
+		at.Ingest = addr.String()
+	} else if addr := p.node.Addr(node.KindHTTP, true); addr != nil {
+		at.Ingest, at.IngestTLS = addr.String(), true
+	}
+	return at
+}
+
+// greet says where everything is and what to try first.
+func greet(out io.Writer, c Config, at listening) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(w, "  "+name+"\t"+format+"\n", args...) // Flush tells
+	}
+	fmt.Fprintf(w, "LLAMA %s is up.\n\n", version)
+	line("page", "%s", at.Page)
+	if _, err := os.Stat(passwordFile(c.Data)); err == nil {
+		line("sign in", "as admin, with the password in %s", passwordFile(c.Data))
+	}
+	if _, err := os.Stat(caFile(c.Data)); err == nil {
+		line("certificate", "its authority is %s", caFile(c.Data))
+	}
+	if at.Syslog != "" {
+		line("syslog", "%s, UDP and TCP", at.Syslog)
+	}
+	if at.SyslogTLS != "" {
+		line("syslog", "%s, TLS", at.SyslogTLS)
+	}
+	if at.Ingest != "" {
+		line("ingest", "http%s://%s, with the token in %s", map[bool]string{true: "s"}[at.IngestTLS], at.Ingest, ingestTokenFile(c.Data))
+	}
+	line("data", "%s", c.Data)
+	line("master key", "%s; without it the data cannot be read, so keep a copy elsewhere", c.MasterKey)
+	fmt.Fprintf(w, "\nTry, from another terminal:\n\n")
+	for _, command := range firstSteps(c, at) {
+		fmt.Fprintf(w, "  %s\n", command)
+	}
+	fmt.Fprintln(w)
+	return w.Flush()
+}
+
+func firstSteps(c Config, at listening) []string {
+	data := ""
+	if c.Data != defaultData() {
+		data = " --data " + c.Data
+	}
+	program := os.Args[0]
+	return []string{
+		"logger --server " + host(at.Syslog) + " --port " + port(at.Syslog) + " --tcp 'hello from the first start'",
+		program + " import" + data + " --collection sshd /var/log/auth.log",
+		program + " query --local" + data + " '* | stats by (_collection) count() events'",
+	}
+}
