@@ -6,7 +6,7 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { test as base, expect, type Page } from '@playwright/test'
 
-const binary = fileURLToPath(new URL('../../bin/llama', import.meta.url))
+const binary = process.env.LLAMA_BINARY ?? fileURLToPath(new URL('../../bin/llama', import.meta.url))
 const sharedLog = fileURLToPath(new URL('../../../shared/testdata/auth-logs/security_analytics_auth.log.gz', import.meta.url))
 const patienceMs = 20_000
 
