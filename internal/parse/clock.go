@@ -89,8 +89,7 @@ func (s *stamp) wall(year int) int64 {
 	return days(year, s.month, s.day)*86400 + int64(s.hour*3600+s.minute*60+s.sec)
 }
 
-// time returns when s was. Times that a change of clocks makes twice, or never,
-// are read as time.Date reads them.
+// time returns when s was.
 func (c clock) time(s *stamp, arrival llama.Time) llama.Time {
 	year := s.year
 	if year == 0 {
@@ -103,33 +102,34 @@ func (c clock) time(s *stamp, arrival llama.Time) llama.Time {
 	if s.zoned {
 		seconds -= int64(s.offset)
 	} else {
-		seconds -= c.offset(seconds)
+		seconds -= c.offset(seconds, c.came(arrival))
 	}
 	return llama.Time(seconds*1e9 + int64(s.nano))
+}
+
+// came returns when an event arrived, in seconds.
+func (c clock) came(arrival llama.Time) int64 {
+	if arrival == 0 {
+		return c.now().Unix()
+	}
+	return int64(arrival) / 1e9
 }
 
 // nearestYear returns the year that puts s nearest to arrival. 29 February only
 // exists in some years.
 func (c clock) nearestYear(s *stamp, arrival llama.Time) int {
-	came := int64(arrival) / 1e9
-	if arrival == 0 {
-		came = c.now().Unix()
-	}
+	came := c.came(arrival)
 	around := yearOf(came)
 	best, bestGap := around, int64(1)<<62
-	span := 1
+	back := 1
 	if s.month == 2 && s.day == 29 {
-		span = 8
+		back = 8
 	}
-	for year := around - span; year <= around+span; year++ {
+	for year := around - back; year <= around+1; year++ {
 		if s.day > monthDays(year, s.month) {
 			continue
 		}
-		gap := s.wall(year) - came
-		if gap < 0 {
-			gap = -gap
-		}
-		if gap < bestGap {
+		if gap := distance(s.wall(year), came); gap < bestGap {
 			best, bestGap = year, gap
 		}
 	}
@@ -138,7 +138,7 @@ func (c clock) nearestYear(s *stamp, arrival llama.Time) int {
 
 // yearOf returns the year of seconds from 1970, in UTC.
 func yearOf(seconds int64) int {
-	day := seconds / 86400
+	day := int64(floorDiv(int(seconds), 86400))
 	year := 1970 + int(day*400/146097)
 	for days(year, 1, 1) > day {
 		year--
@@ -149,27 +149,46 @@ func yearOf(seconds int64) int {
 	return year
 }
 
-// offset returns the zone's seconds east of UTC at a time on the wall.
-func (c clock) offset(wall int64) int64 {
+// offset returns the zone's seconds east of UTC at a time on the wall. A time that
+// a change of clocks makes twice, or never, is the one nearest to arrival.
+func (c clock) offset(wall, came int64) int64 {
 	if c.zone == time.UTC {
 		return 0
 	}
 	if s := c.span.Load(); s != nil && wall >= s.from && wall < s.to {
 		return s.offset
 	}
-	// Clocks change on quarters of an hour; a span that begins and ends with the
-	// same offset has it throughout.
-	const quarter = 900
-	from := wall - wall%quarter
-	offset := c.lookup(wall)
-	if c.lookup(from) == offset && c.lookup(from+quarter-1) == offset {
-		c.span.Store(&zoneSpan{from, from + quarter, offset})
+	// An offset that holds from a day before to a day after holds throughout.
+	const day, hour = 86400, 3600
+	before, after := c.at(wall-day), c.at(wall+day)
+	if before == after {
+		from := wall - wall%hour
+		if c.at(from-day) == before && c.at(from+hour+day) == before {
+			c.span.Store(&zoneSpan{from, from + hour, before})
+		}
+		return before
 	}
-	return offset
+	first, second := c.at(wall-before) == before, c.at(wall-after) == after
+	switch {
+	case first && !second:
+		return before
+	case second && !first:
+		return after
+	case distance(wall-before, came) <= distance(wall-after, came):
+		return before
+	}
+	return after
 }
 
-func (c clock) lookup(wall int64) int64 {
-	t := time.Unix(wall, 0).UTC()
-	local := time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), 0, c.zone)
-	return wall - local.Unix()
+// at returns the zone's offset at a moment.
+func (c clock) at(seconds int64) int64 {
+	_, offset := time.Unix(seconds, 0).In(c.zone).Zone()
+	return int64(offset)
+}
+
+func distance(a, b int64) int64 {
+	if a < b {
+		return b - a
+	}
+	return a - b
 }

@@ -69,8 +69,8 @@ func (s *jsonStep) run(w *work) error {
 		return nil
 	}
 	for _, f := range found {
-		if settable(f.Name) == nil {
-			w.set(f.Name, f.Value, f.Kind)
+		if settable(f.Name) == nil && f.Name != llama.NameMessage {
+			w.put(f.Name, f.Value, f.Kind)
 		}
 	}
 	return nil

@@ -194,7 +194,7 @@ func (s *kvStep) set(w *work, key, value string) {
 
 // cleanName makes a name of a sender's key.
 func cleanName(key string) string {
-	if fieldNameLen(key) == len(key) {
+	if fieldNameLen(key) == len(key) && key[0] != '~' {
 		return key
 	}
 	return strings.Map(func(r rune) rune {

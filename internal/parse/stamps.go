@@ -188,7 +188,7 @@ func readBSD(s string, out *stamp) int {
 	}
 	at += n
 	if out.year == 0 && byteAt(s, at) == ' ' {
-		if y := readYear(s[at+1:]); y > 0 && !isWordByte(byteAt(s, at+5)) {
+		if y := readYear(s[at+1:]); y > 0 && endsWord(s, at+5) {
 			out.year, at = y, at+5
 		}
 	}
@@ -204,6 +204,12 @@ func readYear(s string) int {
 		return y
 	}
 	return 0
+}
+
+// endsWord reports whether a word ends at i, a colon behind it aside.
+func endsWord(s string, i int) bool {
+	c := byteAt(s, i)
+	return c == 0 || c == ' ' || c == ']' || c == ':' && (i+1 == len(s) || s[i+1] == ' ')
 }
 
 func isWordByte(c byte) bool {

@@ -14,6 +14,9 @@ func (h *header) read3164(s string) bool {
 	rest := s[sequenceLen(s):]
 	n := h.readTime(rest)
 	if n == 0 {
+		rest, n = h.readOrigin(rest)
+	}
+	if n == 0 {
 		// Without a time only what a device's own tag makes certain is taken.
 		return h.readUntimed(s)
 	}
@@ -23,7 +26,9 @@ func (h *header) read3164(s string) bool {
 		rest = rest[1:]
 	}
 	rest = strings.TrimLeft(rest, " ")
-	rest = h.readHost(rest)
+	if h.host == "" {
+		rest = h.readHost(rest)
+	}
 	if h.readRelayed(rest) {
 		return true
 	}
@@ -52,6 +57,19 @@ func sequenceLen(s string) int {
 		}
 	}
 	return 0
+}
+
+// readOrigin reads a host that Cisco puts before the time, "r1: *Mar  1 18:46:11",
+// and the time. It returns what begins with the time, and the time's length.
+func (h *header) readOrigin(s string) (rest string, n int) {
+	host, rest, ok := strings.Cut(s, ": ")
+	if !ok || !isHost(host) {
+		return s, 0
+	}
+	if n = h.readTime(rest); n > 0 {
+		h.host = host
+	}
+	return rest, n
 }
 
 func digitsLen(s string) int {

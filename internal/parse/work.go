@@ -68,8 +68,7 @@ func (w *work) index(name string) int {
 	return -1
 }
 
-// set gives a field a value. The names _msg and _collection stand for parts of
-// the event.
+// set gives a field a value. The name _msg stands for the message.
 func (w *work) set(name, value string, kind llama.Kind) {
 	switch {
 	case name == llama.NameMessage:
@@ -78,6 +77,12 @@ func (w *work) set(name, value string, kind llama.Kind) {
 	case name[0] == '~':
 		w.scratch = true
 	}
+	w.put(name, value, kind)
+}
+
+// put is set for a name that a sender chose, which is no name of the module's own
+// whatever it begins with.
+func (w *work) put(name, value string, kind llama.Kind) {
 	if i := w.index(name); i >= 0 {
 		if i < len(w.before.Fields) {
 			w.touch()
