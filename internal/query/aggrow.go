@@ -73,7 +73,7 @@ func (a *rowAgg) update(c *chunk, sel, of []uint32) error {
 			if next.key.class == classText {
 				next.key.s = next.text
 			}
-			next.json = jsonObject(a.pick(c.row(r)))
+			next.json = jsonObject(a.pick(c.row(r, nil, false)))
 			if err := a.budget.grow(len(next.json) - len(e.json)); err != nil {
 				return err
 			}

@@ -95,8 +95,8 @@ func (a *uniqAgg) insert(group int, text string) error {
 		set = make(map[string]struct{})
 		a.sets[group] = set
 	}
-	if _, ok := set[text]; ok {
-		return nil
+	if _, ok := set[text]; ok || a.tuples && a.limit > 0 && len(set) >= a.limit {
+		return nil // more would not show
 	}
 	set[strings.Clone(text)] = struct{}{}
 	return a.budget.grow(costEntry + len(text))

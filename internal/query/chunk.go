@@ -157,22 +157,30 @@ func (c *chunk) drop(name string) {
 	}
 }
 
-// row returns the fields of row r that it has.
-func (c *chunk) row(r uint32) Row {
+// hiddenMark begins the names of hidden fields in rows between two pipes.
+const hiddenMark = "\x00"
+
+// row returns the fields of row r that it has: all, or those that patterns mean.
+// Hidden ones are among them, marked, when hidden is true.
+func (c *chunk) row(r uint32, patterns []string, hidden bool) Row {
 	out := make(Row, 0, len(c.fields))
 	for i := range c.fields {
 		f := &c.fields[i]
+		name := f.name
 		if f.hidden {
+			name = hiddenMark + name
+		}
+		if f.hidden && !hidden || patterns != nil && !matchAnyField(patterns, f.name) {
 			continue
 		}
 		if f.col == nil && isMade(f.base) { // not worth a column for a row
 			value, kind := c.make(f.base, r)
-			out = append(out, llama.Field{Name: f.name, Value: value, Kind: kind})
+			out = append(out, llama.Field{Name: name, Value: value, Kind: kind})
 			continue
 		}
 		if col := c.load(f); col != nil {
 			if value, kind, ok := col.Value(int(r)); ok {
-				out = append(out, llama.Field{Name: f.name, Value: value, Kind: kind})
+				out = append(out, llama.Field{Name: name, Value: value, Kind: kind})
 			}
 		}
 	}
@@ -250,7 +258,11 @@ func rowChunk(rows []Row, work *scratch) *chunk {
 		}
 	}
 	for i := range c.fields {
-		c.fields[i].col = builders[c.fields[i].name].column(c.fields[i].name)
+		f := &c.fields[i]
+		f.col = builders[f.name].column(f.name)
+		if f.name == hiddenMark+llama.NameSeq {
+			f.name, f.hidden = llama.NameSeq, true
+		}
 	}
 	return c
 }

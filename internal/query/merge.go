@@ -24,7 +24,7 @@ type Merge struct {
 func (q *Query) NewMerge(o RunOptions) *Merge {
 	m := &Merge{plan: q.plan(&RunOptions{}), o: o, env: newEnv(o.MaxMemory)}
 	if m.plan.gather != nil {
-		m.state = m.plan.gather.gather(m.env)
+		m.state = m.plan.gather.gather(m.env, m.plan.rest)
 	}
 	return m
 }

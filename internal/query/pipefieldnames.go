@@ -27,7 +27,7 @@ func (f *fieldNamesPipe) write(b *strings.Builder) {
 	}
 }
 
-func (f *fieldNamesPipe) gather(e *env) gatherer {
+func (f *fieldNamesPipe) gather(e *env, _ []pipe) gatherer {
 	return &nameGatherer{pipe: f, env: e, hits: map[string]uint64{}}
 }
 

@@ -144,7 +144,7 @@ func rankText(name string) string {
 	return " rank as " + quote(name)
 }
 
-func (s *sortPipe) gather(e *env) gatherer {
+func (s *sortPipe) gather(e *env, rest []pipe) gatherer {
 	by := s.by
 	if by == nil {
 		by = []sortField{{name: wholeRow}}
@@ -153,13 +153,15 @@ func (s *sortPipe) gather(e *env) gatherer {
 	if limit == 0 {
 		limit = -1
 	}
-	return newRowGatherer(e, &rowSpec{by: by, desc: s.desc, partition: s.partition, offset: s.offset, limit: limit, rank: s.rank})
+	return newRowGatherer(e, rest, rowSpec{by: by, desc: s.desc, partition: s.partition, offset: s.offset, limit: limit, rank: s.rank})
 }
 
-func (l *limitPipe) gather(e *env) gatherer { return newRowGatherer(e, &rowSpec{limit: l.n}) }
+func (l *limitPipe) gather(e *env, rest []pipe) gatherer {
+	return newRowGatherer(e, rest, rowSpec{limit: l.n})
+}
 
-func (o *offsetPipe) gather(e *env) gatherer {
-	return newRowGatherer(e, &rowSpec{offset: o.n, limit: -1})
+func (o *offsetPipe) gather(e *env, rest []pipe) gatherer {
+	return newRowGatherer(e, rest, rowSpec{offset: o.n, limit: -1})
 }
 
 // wholeRow stands for the texts of all fields, where a sort names none.
@@ -170,7 +172,7 @@ func (c *chunk) keyColumn(name string) func(r uint32) (orderKey, string) {
 	if name == wholeRow {
 		return func(r uint32) (orderKey, string) {
 			var b strings.Builder
-			for _, f := range c.row(r) {
+			for _, f := range c.row(r, nil, false) {
 				b.WriteString(f.Name + "=" + f.Value + "\x00")
 			}
 			return orderKey{class: classText, s: b.String()}, b.String()

@@ -163,7 +163,7 @@ func (s *statsPipe) write(b *strings.Builder) {
 	}
 }
 
-func (s *statsPipe) gather(e *env) gatherer {
+func (s *statsPipe) gather(e *env, _ []pipe) gatherer {
 	g := newGroupGatherer(e, s.by)
 	for i := range s.funcs {
 		g.add1(&s.funcs[i])
@@ -302,7 +302,7 @@ func (g *groupPipe) write(b *strings.Builder) {
 	}
 }
 
-func (g *groupPipe) gather(e *env) gatherer {
+func (g *groupPipe) gather(e *env, _ []pipe) gatherer {
 	by := make([]byField, len(g.by))
 	for i, name := range g.by {
 		by[i].name = name

@@ -28,8 +28,36 @@ func (q *Query) plan(o *RunOptions) *plan {
 		p.filter = simplify(&andFilter{[]filter{f, q.filter}})
 	}
 	p.filter = ordered(p.filter)
-	p.rows, p.gather, p.rest = split(q.pipes)
+	p.rows, p.gather, p.rest = split(early(q.pipes))
 	return p
+}
+
+// early moves limits and offsets before pipes that neither drop nor add rows, so
+// that these work on fewer and a sort before them keeps fewer.
+func early(pipes []pipe) []pipe {
+	pipes = slices.Clone(pipes)
+	for i := 1; i < len(pipes); i++ {
+		for j := i; j > 0 && isWindow(pipes[j]) && keepsRows(pipes[j-1]); j-- {
+			pipes[j-1], pipes[j] = pipes[j], pipes[j-1]
+		}
+	}
+	return mergePipes(pipes)
+}
+
+func isWindow(p pipe) bool {
+	switch p.(type) {
+	case *limitPipe, *offsetPipe:
+		return true
+	}
+	return false
+}
+
+func keepsRows(p pipe) bool {
+	switch p.(type) {
+	case *fieldsPipe, *deletePipe, *movePipe, *extractPipe, *formatPipe, *lengthPipe, *replacePipe, *mathPipe:
+		return true
+	}
+	return false
 }
 
 // split cuts pipes at the first that gathers.
@@ -55,7 +83,7 @@ type windowPipe struct {
 	spec rowSpec
 }
 
-func (w *windowPipe) gather(e *env) gatherer { return newRowGatherer(e, &w.spec) }
+func (w *windowPipe) gather(e *env, rest []pipe) gatherer { return newRowGatherer(e, rest, w.spec) }
 
 // windowOf returns the window that the first n pipes are.
 func windowOf(pipes []pipe) (w *windowPipe, n int) {

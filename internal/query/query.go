@@ -39,10 +39,11 @@ type rowPipe interface {
 	apply(c *chunk) error
 }
 
-// A gatherPipe needs many rows. Each worker has a gatherer of its own.
+// A gatherPipe needs many rows. Each worker has a gatherer of its own; rest are
+// the pipes that follow.
 type gatherPipe interface {
 	pipe
-	gather(e *env) gatherer
+	gather(e *env, rest []pipe) gatherer
 }
 
 // query reads a whole query.

@@ -78,6 +78,11 @@ func TestExecute(t *testing.T) {
 		{`* | stats by (_time:3m) count() n`, []string{
 			`{"_time":"2026-11-20T00:00:00Z","n":2}`, `{"_time":"2026-11-20T00:03:00Z","n":3}`, `{"_time":"2026-11-20T00:06:00Z","n":1}`}},
 		{`GET | extract "GET <path>" | fields path | sort by (path)`, []string{`{"path":"/index.html"}`, `{"path":"/missing error"}`}},
+		{`* | limit 2 | fields _seq`, []string{`{"_seq":6}`, `{"_seq":5}`}},
+		{`* | sort by (took desc) limit 1 | rename _seq as s | fields s`, []string{`{"s":6}`}},
+		{`* | limit 3 | limit 2 | stats min(_seq) m`, []string{`{"m":5}`}},
+		{`* | sort by (_time) | extract "for <who> from" | limit 2 | fields who, user.name`, []string{`{"who":"root","user.name":"root"}`, `{"who":"ann","user.name":"ann"}`}},
+		{`_seq:=1 | limit 1 | delete event.*, _source, source.*, took, user.*`, []string{`{"_time":"2026-11-20T00:01:00Z","_msg":"Failed password for root from 10.0.0.1","_collection":"sshd","_id":"n1-1"}`}},
 		{`_seq:=1`, []string{`{"_time":"2026-11-20T00:01:00Z","_msg":"Failed password for root from 10.0.0.1","_collection":"sshd","source.ip":"10.0.0.1","took":15,"user.name":"root","event.ingested":"2026-11-20T00:01:00Z","_source":"test","_id":"n1-1"}`}},
 	}
 	for _, tt := range tests {

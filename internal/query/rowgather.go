@@ -21,6 +21,10 @@ type rowSpec struct {
 	offset    int
 	limit     int // -1: all
 	rank      string
+	// What the kept rows have: the fields that the next pipe keeps, or all when
+	// shown is nil; and those that are hidden, where a pipe may ask for them.
+	shown  []string
+	hidden bool
 }
 
 // A rowGatherer keeps rows: those that may be among the first offset+limit, of
@@ -38,8 +42,14 @@ type rowHeap struct {
 	list []*kept
 }
 
-func newRowGatherer(e *env, spec *rowSpec) *rowGatherer {
-	return &rowGatherer{rowSpec: spec, env: e, parts: map[string]*rowHeap{}}
+func newRowGatherer(e *env, rest []pipe, spec rowSpec) *rowGatherer {
+	spec.hidden = len(rest) > 0
+	if len(rest) > 0 {
+		if f, ok := rest[0].(*fieldsPipe); ok && spec.rank == "" {
+			spec.shown = f.patterns
+		}
+	}
+	return &rowGatherer{rowSpec: &spec, env: e, parts: map[string]*rowHeap{}}
 }
 
 func (s *rowSpec) compare(a, b *kept) int {
@@ -194,7 +204,7 @@ func (g *rowGatherer) fill(c *chunk, fresh []*kept) error {
 		if k.from == gone {
 			continue
 		}
-		k.row = cloneRow(c.row(k.from))
+		k.row = cloneRow(c.row(k.from, g.shown, g.hidden))
 		for i := range k.text {
 			k.text[i] = keyText(k.keys[i], k.text[i])
 			if k.keys[i].class == classText {

@@ -168,7 +168,7 @@ func (r *run) gather(ctx context.Context) (gatherer, error) {
 	states := make([]gatherer, workers)
 	var next atomic.Int64
 	for i := range states {
-		states[i] = r.plan.gather.gather(r.env)
+		states[i] = r.plan.gather.gather(r.env, r.rest)
 		group.Go(func() error {
 			work := &scratch{stop: &r.stop}
 			for {
@@ -222,7 +222,7 @@ func runPipes(ctx context.Context, e *env, pipes []pipe, source func(func(Row) e
 	rows, gather, rest := split(pipes)
 	var state gatherer
 	if gather != nil {
-		state = gather.gather(e)
+		state = gather.gather(e, rest)
 	}
 	batch := make([]Row, 0, 1024)
 	work := &scratch{}
@@ -242,7 +242,7 @@ func runPipes(ctx context.Context, e *env, pipes []pipe, source func(func(Row) e
 			return state.add(c)
 		}
 		for _, r := range c.sel {
-			if err := emit(c.row(r)); err != nil {
+			if err := emit(c.row(r, nil, false)); err != nil {
 				return err
 			}
 		}

@@ -64,7 +64,7 @@ func (r *run) search(ctx context.Context, jobs <-chan job) error {
 		}
 		f := found{rows: make([]*kept, 0, len(c.sel))}
 		for i := len(c.sel) - 1; i >= 0; i-- {
-			k := &kept{row: c.row(c.sel[i])}
+			k := &kept{row: c.row(c.sel[i], nil, false)}
 			k.time, k.seq = c.order(c.sel[i])
 			f.size += rowSize(k.row)
 			f.rows = append(f.rows, k)
