@@ -23,6 +23,14 @@ func newPhrase(field, phrase string) filter {
 	}
 }
 
+// newAny keeps rows with a text in the field; of messages, all rows.
+func newAny(field string) filter {
+	if canonical(field) == llama.NameMessage {
+		return allFilter{}
+	}
+	return newPrefix(field, "")
+}
+
 func newPrefix(field, prefix string) filter {
 	if field == llama.NameCollection && prefix != "" {
 		return newExactPrefix(field, prefix)

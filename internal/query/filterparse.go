@@ -88,10 +88,7 @@ func (p *parser) star(field string) filter {
 	if p.is(":") {
 		p.fail("a filter over all fields is not supported; name the field")
 	}
-	if canonical(field) == llama.NameMessage {
-		return allFilter{}
-	}
-	return newPrefix(field, "")
+	return newAny(field)
 }
 
 // words reads a phrase, a prefix, or a field's name and its filter.
@@ -105,6 +102,9 @@ func (p *parser) words(field string) filter {
 		p.next()
 		if p.is(":") {
 			p.fail("a filter over all fields that begin with %q is not supported; name the field", text)
+		}
+		if text == "" {
+			return newAny(field)
 		}
 		return newPrefix(field, text)
 	}

@@ -4,8 +4,6 @@ import (
 	"regexp"
 	"regexp/syntax"
 	"strings"
-
-	"github.com/llama-logs/llama"
 )
 
 // newRegexp keeps values that the expression matches anywhere. Where every
@@ -16,7 +14,7 @@ func (p *parser) newRegexp(field, text string, pos int) filter {
 	case text == "" || text == ".*":
 		return allFilter{}
 	case text == ".+":
-		return p.dotPlus(field)
+		return newAny(field)
 	}
 	re := p.compile(text, pos)
 	if re == nil {
@@ -27,13 +25,6 @@ func (p *parser) newRegexp(field, text string, pos int) filter {
 		f.match = func(s string) bool { return strings.Contains(s, literal) && re.MatchString(s) }
 	}
 	return f
-}
-
-func (p *parser) dotPlus(field string) filter {
-	if field == llama.NameMessage {
-		return allFilter{}
-	}
-	return newPrefix(field, "")
 }
 
 // compile checks the size of the program before it is made.
