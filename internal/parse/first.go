@@ -159,7 +159,7 @@ func (s *firstStep) run(w *work) error {
 	}
 	list := s.others
 	if s.by != "" {
-		if value, ok := w.e.Lookup(s.by); ok && s.byValue[value] != nil {
+		if value, ok := w.text(s.by); ok && s.byValue[value] != nil {
 			list = s.byValue[value]
 		}
 	}

@@ -66,6 +66,7 @@ func (s *jsonStep) run(w *work) error {
 	}
 	if fresh {
 		w.e.Fields = fields[:len(found)]
+		w.learn(found)
 		return nil
 	}
 	for _, f := range found {

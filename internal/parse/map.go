@@ -326,7 +326,7 @@ func (s *mapStep) run(w *work) error {
 }
 
 func convertField(w *work, g *groupName) {
-	text, ok := w.e.Lookup(g.field)
+	text, ok := w.text(g.field)
 	if !ok || !g.soft && !g.typ.accepts(text) {
 		return
 	}

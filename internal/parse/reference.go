@@ -55,6 +55,7 @@ description: The door controllers of our buildings.
 match:
   process: [gatekeeper]
 steps:
+  - syslog: {optional: true}
   - schema: '$event.action by $user.name... at $door \[${event.code:number}\]'
 map:
   set: {event.category: [authentication]}
@@ -62,11 +63,12 @@ map:
     - {field: event.action, is: [opened], set: {event.outcome: success}, else: {event.outcome: failure}}
 examples:
   - raw: 'Mar  7 09:15:02 gate gatekeeper[812]: opened by Jo Doe at north [17]'
-    want: '{"event.action":"opened","user.name":"Jo Doe","door":"north","event.code":17,"event.category":["authentication"],"event.outcome":"success"}'
+    want: |
+      {"host.name":"gate","process.name":"gatekeeper","process.pid":812,"event.action":"opened","user.name":"Jo Doe","door":"north",
+       "event.code":17,"event.category":["authentication"],"event.outcome":"success"}
 ` + "```" + `
 
-Events reach a module with their syslog header taken off. To read lines of a file that still have it, begin the steps with
-` + "`- syslog: {optional: true}`" + `. Names that begin with ` + "`~`" + ` are the module's own and are dropped at its end.
+The first step takes off a syslog header where ` + "`auto`" + ` has not done so already. Names that begin with ` + "`~`" + ` are the module's own and are dropped at its end.
 
 `
 

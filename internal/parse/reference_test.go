@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"os"
+	"strings"
 	"testing"
 )
 
@@ -27,5 +28,18 @@ func TestReferenceIsUpToDate(t *testing.T) {
 	}
 	if !bytes.Equal(have, b.Bytes()) {
 		t.Errorf("%s is stale; go test ./internal/parse -update", page)
+	}
+}
+
+func TestTheExampleOfThePageIsRight(t *testing.T) {
+	t.Parallel()
+	_, text, _ := strings.Cut(referenceHead, "```yaml\n")
+	text, _, _ = strings.Cut(text, "```")
+	m, err := readModule("gatekeeper.yaml", []byte(text), newEnv(Options{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Test(); err != nil {
+		t.Error(err)
 	}
 }

@@ -242,11 +242,9 @@ func TestSyslogNGTimes(t *testing.T) {
 			t.Fatal(err)
 		}
 		now := time.Unix(c.NowUnix, 0)
-		r, err := Load(Options{Zone: zone})
-		if err != nil {
-			t.Fatal(err)
-		}
-		e, err := parseHeader(t, r, "<13>"+strings.TrimSpace(c.Input)+" host prog: m", now)
+		v := newEnv(Options{Zone: zone})
+		e := llama.Event{Message: "<13>" + strings.TrimSpace(c.Input) + " host prog: m", Ingested: llama.At(now)}
+		err = parseWith(v, []step{&syslogStep{clock: v.clock}}, &e)
 		want, _ := time.Parse(time.RFC3339, c.Expected)
 		s.add(c.ID, err == nil && e.Time == llama.At(want), fmt.Sprintf("got %s want %s in %s", e.Time, want.UTC(), c.Input))
 	}

@@ -18,6 +18,30 @@ type work struct {
 	kept    []llama.Field // a copy of the fields as they came, made before the first is changed
 	changed bool
 	scratch bool // there are fields whose name starts with ~
+	names   nameFilter
+}
+
+// A nameFilter remembers roughly which names an event has, so that most searches
+// for one that it has not end at once. It was a third of the time of a firewall's
+// event, which has thirty fields.
+type nameFilter [4]uint64
+
+func (f *nameFilter) place(name string) (word int, bit uint64) {
+	if name == "" {
+		return 0, 1
+	}
+	h := uint(len(name)) + 5*uint(name[len(name)-1]) + 11*uint(name[len(name)/2])
+	return int(h >> 6 & 3), 1 << (h & 63)
+}
+
+func (f *nameFilter) add(name string) {
+	word, bit := f.place(name)
+	f[word] |= bit
+}
+
+func (f *nameFilter) may(name string) bool {
+	word, bit := f.place(name)
+	return f[word]&bit != 0
 }
 
 func (w *work) begin(e *llama.Event) {
@@ -25,6 +49,15 @@ func (w *work) begin(e *llama.Event) {
 	w.changed, w.scratch = false, false
 	if cap(e.Fields)-len(e.Fields) < usualFields {
 		e.Fields = slices.Grow(e.Fields, usualFields)
+	}
+	w.names = nameFilter{}
+	w.learn(e.Fields)
+}
+
+// learn must be told of fields that came into the event without add.
+func (w *work) learn(fields []llama.Field) {
+	for i := range fields {
+		w.names.add(fields[i].Name)
 	}
 }
 
@@ -56,10 +89,17 @@ func (w *work) text(name string) (string, bool) {
 	if name == "" || name == llama.NameMessage {
 		return w.e.Message, true
 	}
-	return w.e.Lookup(name)
+	if i := w.index(name); i >= 0 {
+		return w.e.Fields[i].Value, true
+	}
+	return "", false
 }
 
+// index returns where the field called name is, -1 when there is none.
 func (w *work) index(name string) int {
+	if !w.names.may(name) {
+		return -1
+	}
 	for i := range w.e.Fields {
 		if w.e.Fields[i].Name == name {
 			return i
@@ -95,6 +135,7 @@ func (w *work) put(name, value string, kind llama.Kind) {
 
 // add appends a field that is known not to be there.
 func (w *work) add(name, value string, kind llama.Kind) {
+	w.names.add(name)
 	w.e.Fields = append(w.e.Fields, llama.Field{Name: name, Value: value, Kind: kind})
 }
 
