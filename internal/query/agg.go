@@ -17,8 +17,9 @@ type aggregate interface {
 	update(c *chunk, sel, of []uint32) error
 	// merge adds the group i of another to the group to[i].
 	merge(from aggregate, to []uint32) error
-	// write and read carry the state of one group over the wire.
-	write(w *wire, group int)
+	// write gives the state of a group away, or as much as belongs in one frame,
+	// and reports whether something is left. read takes what write gave away.
+	write(w *wire, group int) (more bool)
 	read(r *reader, group int, node string) error
 	result(group int) (string, llama.Kind)
 }
@@ -129,7 +130,11 @@ func (a *countAgg) merge(from aggregate, to []uint32) error {
 	return nil
 }
 
-func (a *countAgg) write(w *wire, group int) { w.uint(a.n[group]) }
+func (a *countAgg) write(w *wire, group int) bool {
+	w.uint(a.n[group])
+	a.n[group] = 0
+	return false
+}
 
 func (a *countAgg) read(r *reader, group int, _ string) error {
 	a.n[group] += r.uint()

@@ -99,14 +99,16 @@ func (a *extremeAgg) merge(from aggregate, to []uint32) error {
 }
 
 // The wire form: 0, or 1 and the text.
-func (a *extremeAgg) write(w *wire, group int) {
-	e := &a.best[group]
+func (a *extremeAgg) write(w *wire, group int) bool {
+	e := a.best[group]
+	a.best[group] = extreme{}
 	if !e.has {
 		w.b = append(w.b, 0)
-		return
+		return false
 	}
 	w.b = append(w.b, 1)
 	w.text(e.text)
+	return false
 }
 
 func (a *extremeAgg) read(r *reader, group int, _ string) error {

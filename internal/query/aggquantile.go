@@ -99,12 +99,21 @@ func (a *quantileAgg) merge(from aggregate, to []uint32) error {
 }
 
 // The wire form: count, and text and number of each.
-func (a *quantileAgg) write(w *wire, group int) {
-	w.uint(uint64(len(a.counts[group])))
-	for text, n := range a.counts[group] {
-		w.text(text)
-		w.uint(n)
+func (a *quantileAgg) write(w *wire, group int) bool {
+	var part wire
+	n := uint64(0)
+	for text, times := range a.counts[group] {
+		if len(part.b) >= frameBytes {
+			break
+		}
+		part.text(text)
+		part.uint(times)
+		delete(a.counts[group], text)
+		n++
 	}
+	w.uint(n)
+	w.b = append(w.b, part.b...)
+	return len(a.counts[group]) > 0
 }
 
 func (a *quantileAgg) read(r *reader, group int, _ string) error {

@@ -102,17 +102,19 @@ func (a *rowAgg) merge(from aggregate, to []uint32) error {
 }
 
 // The wire form: 0, or 1, time (signed), seq, text of the key, and the JSON.
-func (a *rowAgg) write(w *wire, group int) {
-	e := &a.rows[group]
+func (a *rowAgg) write(w *wire, group int) bool {
+	e := a.rows[group]
+	a.rows[group] = keptRow{}
 	if !e.has {
 		w.b = append(w.b, 0)
-		return
+		return false
 	}
 	w.b = append(w.b, 1)
 	w.int(int64(e.at.time))
 	w.uint(e.at.seq)
 	w.text(e.text)
 	w.text(e.json)
+	return false
 }
 
 func (a *rowAgg) read(r *reader, group int, node string) error {

@@ -133,8 +133,9 @@ func (a *sumAgg) merge(from aggregate, to []uint32) error {
 }
 
 // The wire form: count, whole (signed), wild (float), parts (count and floats).
-func (a *sumAgg) write(w *wire, group int) {
-	s := &a.sums[group]
+func (a *sumAgg) write(w *wire, group int) bool {
+	s := a.sums[group]
+	a.sums[group] = exactSum{}
 	w.uint(s.count)
 	w.int(s.whole)
 	w.float(s.wild)
@@ -142,6 +143,7 @@ func (a *sumAgg) write(w *wire, group int) {
 	for _, p := range s.parts {
 		w.float(p)
 	}
+	return false
 }
 
 func (a *sumAgg) read(r *reader, group int, _ string) error {

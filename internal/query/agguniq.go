@@ -119,11 +119,20 @@ func (a *uniqAgg) merge(from aggregate, to []uint32) error {
 }
 
 // The wire form: count and texts.
-func (a *uniqAgg) write(w *wire, group int) {
-	w.uint(uint64(len(a.sets[group])))
+func (a *uniqAgg) write(w *wire, group int) bool {
+	var part wire
+	n := uint64(0)
 	for text := range a.sets[group] {
-		w.text(text)
+		if len(part.b) >= frameBytes {
+			break
+		}
+		part.text(text)
+		delete(a.sets[group], text)
+		n++
 	}
+	w.uint(n)
+	w.b = append(w.b, part.b...)
+	return len(a.sets[group]) > 0
 }
 
 func (a *uniqAgg) read(r *reader, group int, _ string) error {

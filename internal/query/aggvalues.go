@@ -58,14 +58,21 @@ func (a *valuesAgg) merge(from aggregate, to []uint32) error {
 }
 
 // The wire form: count, and of each time (signed), seq, place and text.
-func (a *valuesAgg) write(w *wire, group int) {
-	w.uint(uint64(len(a.lists[group])))
-	for _, v := range a.lists[group] {
-		w.int(int64(v.at.time))
-		w.uint(v.at.seq)
-		w.uint(uint64(v.n))
-		w.text(v.text)
+func (a *valuesAgg) write(w *wire, group int) bool {
+	var part wire
+	list, n := a.lists[group], 0
+	for n < len(list) && len(part.b) < frameBytes {
+		v := &list[n]
+		part.int(int64(v.at.time))
+		part.uint(v.at.seq)
+		part.uint(uint64(v.n))
+		part.text(v.text)
+		n++
 	}
+	w.uint(uint64(n))
+	w.b = append(w.b, part.b...)
+	a.lists[group] = list[n:]
+	return n < len(list)
 }
 
 func (a *valuesAgg) read(r *reader, group int, node string) error {

@@ -31,7 +31,8 @@ const (
 //	       by, partition (text), count of fields, and for each its number in
 //	       names, kind (1 byte) and text
 //	state  version, count of groups, and for each the texts of its by fields
-//	       and, in the query's order, the state of each function
+//	       and, in the query's order, the state of each function; a group whose
+//	       state is large comes in several parts, which add up
 //
 // The number of by fields and functions is the query's: a frame means something
 // only beside the query it answers. Counts are checked against the bytes that

@@ -14,7 +14,7 @@ type gatherer interface {
 	add(c *chunk) error
 	// merge takes the state of another, which is of no use afterwards.
 	merge(from gatherer) error
-	// frames gives the state away in parts.
+	// frames gives the state away in parts of roughly frameBytes.
 	frames(emit func(Frame) error) error
 	// read takes what frames gave away elsewhere.
 	read(node string, f Frame) error

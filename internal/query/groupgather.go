@@ -20,7 +20,6 @@ type groupGatherer struct {
 	names  []string
 	ids    map[string]uint32
 	keys   []string // the texts of the by fields, group by group
-	size   int      // of what the aggregates hold, as the budget knows
 	finish func(groups []int, row func(group int) Row, emit func(Row) error) error
 }
 
@@ -233,7 +232,7 @@ func (g *groupGatherer) id(key []byte, texts []string) (uint32, error) {
 	for _, t := range texts {
 		g.keys = append(g.keys, strings.Clone(t))
 	}
-	return id, g.env.budget.grow(costEntry + 2*len(key) + 16*len(texts) + 32*len(g.aggs))
+	return id, g.env.budget.grow(costEntry + 2*len(key) + 16*len(texts) + 80*len(g.aggs))
 }
 
 func (g *groupGatherer) texts(id int) []string { return g.keys[id*len(g.by) : (id+1)*len(g.by)] }
@@ -269,17 +268,13 @@ func (g *groupGatherer) frames(emit func(Frame) error) error {
 		return emit(Frame{State, out.b})
 	}
 	for id := range g.groups() {
-		for _, t := range g.texts(id) {
-			groups.text(t)
-		}
-		for _, agg := range g.aggs {
-			agg.grow(g.groups())
-			agg.write(&groups, id)
-		}
-		count++
-		if len(groups.b) >= frameBytes {
-			if err := send(); err != nil {
-				return err
+		for more := true; more; {
+			more = g.write(&groups, id)
+			count++
+			if len(groups.b) >= frameBytes {
+				if err := send(); err != nil {
+					return err
+				}
 			}
 		}
 	}
@@ -287,6 +282,20 @@ func (g *groupGatherer) frames(emit func(Frame) error) error {
 		return nil
 	}
 	return send()
+}
+
+// write gives a group away, or a part of it that is large.
+func (g *groupGatherer) write(w *wire, id int) (more bool) {
+	for _, t := range g.texts(id) {
+		w.text(t)
+	}
+	for _, agg := range g.aggs {
+		agg.grow(g.groups())
+		if agg.write(w, id) {
+			more = true
+		}
+	}
+	return more
 }
 
 func (g *groupGatherer) read(node string, f Frame) error {

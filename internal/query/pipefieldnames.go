@@ -1,6 +1,7 @@
 package query
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -79,13 +80,18 @@ func (g *nameGatherer) merge(from gatherer) error {
 
 // The wire form is that of groups with the name as their text and a count.
 func (g *nameGatherer) frames(emit func(Frame) error) error {
-	w := wire{[]byte{frameVersion}}
-	w.uint(uint64(len(g.hits)))
-	for name, n := range g.hits {
-		w.text(name)
-		w.uint(n)
+	for names := range slices.Chunk(slices.Collect(maps.Keys(g.hits)), 1000) {
+		w := wire{[]byte{frameVersion}}
+		w.uint(uint64(len(names)))
+		for _, name := range names {
+			w.text(name)
+			w.uint(g.hits[name])
+		}
+		if err := emit(Frame{State, w.b}); err != nil {
+			return err
+		}
 	}
-	return emit(Frame{State, w.b})
+	return nil
 }
 
 func (g *nameGatherer) read(_ string, f Frame) error {

@@ -233,6 +233,42 @@ func TestCollections(t *testing.T) {
 	}
 }
 
+// TestLargeStatesTravelInParts: no frame is much larger than frameBytes, and the
+// parts of a group add up.
+func TestLargeStatesTravelInParts(t *testing.T) {
+	t.Parallel()
+	var events []llama.Event
+	for i := range 40_000 {
+		events = append(events, event(i, "c", fmt.Sprintf("some longer message with number %d", i)))
+	}
+	q := mustParse(t, `* | stats count() n, count_uniq(_msg, _seq) u, quantile(0.5, _msg) q, values(_msg) v, min(_msg) m, sum(_seq) s, row_any(_msg) r`)
+	m := q.NewMerge(RunOptions{})
+	frames := 0
+	err := q.Partial(context.Background(), Events(events), RunOptions{}, func(f Frame) error {
+		frames++
+		if len(f.Bytes) > 4*frameBytes {
+			t.Errorf("a frame has %d bytes", len(f.Bytes))
+		}
+		return m.Add("n", f)
+	})
+	if err != nil || frames < 5 {
+		t.Errorf("%d frames, error %v", frames, err)
+	}
+	var want, got []string
+	collect := func(into *[]string) func(Row) error {
+		return func(r Row) error {
+			*into = append(*into, flatRow(r))
+			return nil
+		}
+	}
+	if err := errors.Join(m.Rows(collect(&got)), q.Execute(context.Background(), Events(events), RunOptions{}, collect(&want))); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %.300q\nwant %.300q", got, want)
+	}
+}
+
 func TestMergeRefuses(t *testing.T) {
 	t.Parallel()
 	rows := mustParse(t, `*`).NewMerge(RunOptions{})
