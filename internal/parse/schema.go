@@ -164,6 +164,14 @@ func (t *schemaText) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
+// MarshalText returns the schema as it was written.
+func (t schemaText) MarshalText() ([]byte, error) {
+	if t.schema == nil {
+		return nil, nil
+	}
+	return []byte(t.source), nil
+}
+
 type schemaStep struct {
 	*schema
 	from string

@@ -150,6 +150,9 @@ func readISO(s string, out *stamp) int {
 	}
 	at := 11 + n
 	at += readOffset(s[at:], out)
+	if out.zoned && byteAt(s, at) == 'Z' {
+		at++ // some devices write +00:00Z
+	}
 	if !out.valid() {
 		return 0
 	}

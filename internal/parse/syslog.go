@@ -21,6 +21,7 @@ const (
 	fieldProcID         = "log.syslog.procid" // only where it is no number
 	fieldMsgID          = "log.syslog.msgid"
 	fieldLogger         = "log.logger"
+	fieldLevel          = "log.level"
 	fieldRelay          = "log.syslog.relay" // who passed the event on, if it says so
 	fieldStructuredData = "log.syslog.structured_data."
 )
@@ -106,6 +107,7 @@ type header struct {
 	process    string
 	pid        string
 	logger     string // what a process logs for, behind its tag
+	level      string // a level between host and tag
 	msgID      string
 	structured string // the elements of structured data, checked
 	message    string
@@ -117,6 +119,14 @@ func (h *header) read(s string) bool {
 	rest := s[n:]
 	if n > 0 && h.read5424(rest) {
 		return true
+	}
+	if n > 0 && len(rest) > 2 && isDigit(rest[0]) && rest[1] == ' ' {
+		// A device that means RFC 5424 and leaves parts out: VERSION TIME HOST text.
+		next := *h
+		if next.read3164(rest[2:]) && next.hasTime {
+			*h, h.version = next, rest[:1]
+			return true
+		}
 	}
 	return h.read3164(rest) || n > 0
 }
@@ -176,6 +186,7 @@ func (h *header) apply(w *work, c clock) {
 		w.set(fieldProcID, h.pid, llama.String)
 	}
 	setFound(w, fieldLogger, h.logger)
+	setFound(w, fieldLevel, h.level)
 	setFound(w, fieldMsgID, h.msgID)
 	if h.structured != "" {
 		applyStructured(w, h.structured)

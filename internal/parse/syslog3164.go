@@ -1,6 +1,9 @@
 package parse
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // read3164 reads what stands behind the priority in the older format, as devices
 // really send it. Each part may be missing:
@@ -11,7 +14,8 @@ import "strings"
 // all of s.
 func (h *header) read3164(s string) bool {
 	h.message = s
-	rest := s[sequenceLen(s):]
+	rest := strings.TrimLeft(s, " ")
+	rest = rest[sequenceLen(rest):]
 	n := h.readTime(rest)
 	if n == 0 {
 		rest, n = h.readOrigin(rest)
@@ -22,10 +26,10 @@ func (h *header) read3164(s string) bool {
 	}
 	h.hasTime = true
 	rest = rest[n:]
-	if rest != "" && rest[0] == ':' {
-		rest = rest[1:]
-	}
 	rest = strings.TrimLeft(rest, " ")
+	if rest != "" && rest[0] == ':' {
+		rest = strings.TrimLeft(rest[1:], " ")
+	}
 	if h.host == "" {
 		rest = h.readHost(rest)
 	}
@@ -143,8 +147,9 @@ func (h *header) readHost(s string) string {
 	word := s[:end]
 	after := strings.TrimLeft(s[end:], " ")
 	if last := word[end-1]; last == ':' {
-		// A word with a colon is the tag, except before a Cisco message: "fw1: %ASA-6-302013: ".
-		if !strings.HasPrefix(after, "%") {
+		// A word with a colon is the tag, except before what has a tag of its own:
+		// "fw1: %ASA-6-302013: ", "mail1: CEF:0|".
+		if !startsWithAny(after, ownTags) {
 			return s
 		}
 		h.host = word[:end-1]
@@ -166,6 +171,9 @@ func (h *header) readHost(s string) string {
 	}
 	return after
 }
+
+// ownTags begin messages that say by themselves what they are.
+var ownTags = []string{"%", "CEF:", "LEEF:"}
 
 // isHost reports whether a word can be a host: a name, an address, or what
 // rsyslog makes of a path of relays (a/b).
@@ -236,10 +244,13 @@ func (h *header) readOnce(s string) bool {
 // with a colon, or has a process id in brackets.
 func (h *header) readTag(s string) string {
 	end := tagNameLen(s)
-	if end == 0 {
+	if end == 0 || startsWithAny(s, ownTags) {
 		return s
 	}
-	name, rest := s[:end], s[end:]
+	name, rest, level := s[:end], s[end:], ""
+	if word, after, ok := strings.Cut(name, " "); ok && slices.Contains(levels, word) {
+		level, name = word, after // F5: host notice mcpd[6760]: text
+	}
 	pid, logger := "", ""
 	if rest[0] == '[' {
 		i := strings.IndexByte(rest, ']')
@@ -263,9 +274,12 @@ func (h *header) readTag(s string) string {
 	if rest != "" && rest[0] != ' ' && pid == "" {
 		return s // a:b is no tag
 	}
-	h.process, h.pid, h.logger = name, pid, logger
+	h.process, h.pid, h.logger, h.level = name, pid, logger, level
 	return strings.TrimPrefix(rest, " ")
 }
+
+// levels are severities as syslog.conf calls them.
+var levels = []string{"emerg", "alert", "crit", "err", "error", "warning", "warn", "notice", "info", "debug"}
 
 // tagNameLen returns the length of the name in a tag, up to its colon or
 // bracket; 0 when there is no tag. Names of up to three words are taken before a

@@ -52,6 +52,12 @@ func TestSyslogHeaders(t *testing.T) {
 		{"<13>Dec 31 23:59:59 h p: m", "h", "p", "", "m", "2025-12-31T23:59:59Z"},
 		{"<13>Jun  1 00:00:00 h p: m", "h", "p", "", "m", "2026-06-01T00:00:00Z"},
 		{"<13>Feb 29 00:00:00 h p: m", "h", "p", "", "m", "2024-02-29T00:00:00Z"},
+		{"<13> Mar  7 09:15:02 h p: m", "h", "p", "", "m", at},
+		{"<13>2026-03-07T09:15:02+00:00Z h p: m", "h", "p", "", "m", at},
+		{"<13>Mar  7 09:15:02 h notice p[1]: m", "h", "p", "1", "m", at},
+		{"<13>Mar  7 09:15:02 h: CEF:0|a|b", "h", "", "", "CEF:0|a|b", at},
+		{"<13>Mar  7 09:15:02 h CEF:0|a|b", "h", "", "", "CEF:0|a|b", at},
+		{"<13>1 2026-03-07T09:15:02Z h CEF:0|a|b", "h", "", "", "CEF:0|a|b", at},
 		// Parts that are missing
 		{"<13>Mar  7 09:15:02 p[1]: m", "", "p", "1", "m", at},
 		{"<13>Mar  7 09:15:02 p: m", "", "p", "", "m", at},
@@ -255,9 +261,10 @@ func TestSyslogNGTimes(t *testing.T) {
 }
 
 type goSyslogCase struct {
-	ID, Format, Input    string
-	Valid                bool
-	Expected, BestEffort map[string]any
+	ID, Format, Input string
+	Valid             bool
+	Expected          map[string]any
+	BestEffort        map[string]any `json:"best_effort"`
 }
 
 func TestGoSyslogMessages(t *testing.T) {
@@ -270,14 +277,13 @@ func TestGoSyslogMessages(t *testing.T) {
 		}
 		e, err := parseHeader(t, r, c.Input, arrival)
 		if !c.Valid {
-			s.add("refused", err != nil || strings.HasPrefix(c.Input, "<") && look(&e, fieldVersion) == "", fmt.Sprintf("%q %v", c.Input, e.Fields))
-			continue
+			c.Expected = c.BestEffort // of a broken header what can be read is read
 		}
 		for name, want := range c.Expected {
 			s.add(name, err == nil && sameHeader(&e, name, want), fmt.Sprintf("got %q want %v in %q", e.Message, want, c.Input))
 		}
 	}
-	s.check(t, 99.4)
+	s.check(t, 98)
 }
 
 func sameHeader(e *llama.Event, name string, want any) bool {
@@ -348,6 +354,23 @@ func TestLogHubHeaders(t *testing.T) {
 			s.check(t, tt.floor)
 		})
 	}
+}
+
+// The header of about a hundred products: the host is found. Some lines name it in
+// the message only, which a header's parser does not read.
+func TestSC4SHosts(t *testing.T) {
+	t.Parallel()
+	r := load(t)
+	var s score
+	for _, c := range cases[beatsCase](t, "sc4s/classify.jsonl") {
+		want, ok := c.Expected["host"]
+		if !ok || want == nil {
+			continue
+		}
+		e, _ := parseHeader(t, r, c.Input, arrival)
+		s.add("host", look(&e, fieldHost) == want, fmt.Sprintf("got %q %q want %s in %.120s", look(&e, fieldHost), look(&e, fieldProcess), want, c.Input))
+	}
+	s.check(t, 79.2)
 }
 
 // How much of real logs the packs understand: the share of events that got more
