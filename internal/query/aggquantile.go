@@ -103,7 +103,7 @@ func (a *quantileAgg) write(w *wire, group int) bool {
 	var part wire
 	n := uint64(0)
 	for text, times := range a.counts[group] {
-		if len(part.b) >= frameBytes {
+		if n > 0 && len(w.b)+len(part.b) >= frameBytes {
 			break
 		}
 		part.text(text)

@@ -123,7 +123,7 @@ func (a *uniqAgg) write(w *wire, group int) bool {
 	var part wire
 	n := uint64(0)
 	for text := range a.sets[group] {
-		if len(part.b) >= frameBytes {
+		if n > 0 && len(w.b)+len(part.b) >= frameBytes {
 			break
 		}
 		part.text(text)

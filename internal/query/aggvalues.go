@@ -61,7 +61,7 @@ func (a *valuesAgg) merge(from aggregate, to []uint32) error {
 func (a *valuesAgg) write(w *wire, group int) bool {
 	var part wire
 	list, n := a.lists[group], 0
-	for n < len(list) && len(part.b) < frameBytes {
+	for n < len(list) && (n == 0 || len(w.b)+len(part.b) < frameBytes) {
 		v := &list[n]
 		part.int(int64(v.at.time))
 		part.uint(v.at.seq)

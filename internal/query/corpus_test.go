@@ -25,7 +25,7 @@ import (
 var later = map[string]string{
 	`\b(collapse_nums|decolorize|facets|sample|hash)\b`:       "pipes for looking around, not asked for yet",
 	`\b(pack_json|pack_logfmt|unpack_logfmt|unpack_syslog)\b`: "parsers and printers within a query; events are parsed when they come",
-	`\b(unpack_words|unroll|json_array_len|unpack_json)\b`:    "arrays within a query",
+	`\b(unpack_words|unroll|json_array_len)\b`:                "arrays within a query",
 	`\b(block_stats|blocks_count|value_type)\b`:               "about VictoriaLogs' own storage",
 	`\b(stream_context|_stream_id)\b`:                         "events have no streams",
 	`\b(join|union)\b`:                                        "queries within queries",
@@ -95,9 +95,10 @@ type parseCase struct {
 	Min    *float64 `json:"minTimestampExpected"`
 }
 
-// differs are cases of the parser whose outcome is another here, and why.
+// differs are cases, by text or id, whose outcome is another here, and why.
 var differs = map[string]string{
-	"_time:2023-01-02T04:05:06.789": "a time without a zone is UTC, one with decimals too",
+	"pipe_unpack_json/TestPipeUnpackJSON#15": "an object with NaN is not JSON",
+	"_time:2023-01-02T04:05:06.789":          "a time without a zone is UTC, one with decimals too",
 }
 
 func TestParseCorpus(t *testing.T) {
@@ -427,6 +428,10 @@ func TestPipeCorpus(t *testing.T) {
 		if !regexp.MustCompile(`^(sort|order|first|last|limit|offset|top)`).MatchString(tt.Pipe) {
 			slices.Sort(want)
 			slices.Sort(got)
+		}
+		if why := differs[tt.ID]; why != "" {
+			c.skip(why)
+			continue
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: %s over %v: want -, got +\n%s", tt.ID, tt.Pipe, tt.Rows, diff)

@@ -14,14 +14,14 @@ var pipeNames = []string{
 	"stats", "by", "copy", "cp", "delete", "del", "rm", "drop", "drop_empty_fields", "extract",
 	"extract_regexp", "field_names", "field_values", "fields", "keep", "filter", "where",
 	"first", "format", "last", "len", "limit", "head", "math", "eval", "offset", "skip",
-	"rename", "mv", "replace", "replace_regexp", "sort", "order", "top", "uniq",
+	"rename", "mv", "replace", "replace_regexp", "sort", "order", "top", "uniq", "unpack_json",
 }
 
 // laterNames are words of LogsQL that are kept free for it.
 var laterNames = []string{
 	"block_stats", "blocks_count", "collapse_nums", "decolorize", "facets", "join",
 	"json_array_len", "hash", "pack_json", "pack_logfmt", "sample", "stats_remote", "stream_context",
-	"union", "unpack_json", "unpack_logfmt", "unpack_syslog", "unpack_words", "unroll",
+	"union", "unpack_logfmt", "unpack_syslog", "unpack_words", "unroll",
 	"count_uniq_hash", "histogram", "json_values", "rate", "rate_sum",
 }
 

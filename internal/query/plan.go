@@ -54,7 +54,7 @@ func isWindow(p pipe) bool {
 
 func keepsRows(p pipe) bool {
 	switch p.(type) {
-	case *fieldsPipe, *deletePipe, *movePipe, *extractPipe, *formatPipe, *lengthPipe, *replacePipe, *mathPipe:
+	case *fieldsPipe, *deletePipe, *movePipe, *extractPipe, *formatPipe, *lengthPipe, *replacePipe, *mathPipe, *unpackPipe:
 		return true
 	}
 	return false

@@ -217,6 +217,8 @@ func (p *parser) namedPipe(name string) pipe {
 		return p.length()
 	case "replace", "replace_regexp":
 		return p.replace(name)
+	case "unpack_json":
+		return p.unpack()
 	case "drop_empty_fields":
 		return dropEmptyPipe{}
 	}

@@ -1,0 +1,140 @@
+package query
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/llama-logs/llama"
+)
+
+// unpackPipe takes the fields out of a JSON object that is a field's text.
+// Objects within become dotted names. What is no object is left alone.
+type unpackPipe struct {
+	condition filter
+	from      string
+	fields    []string // patterns; none stands for all
+	prefix    string   // of the names it writes
+	keep      bool
+	skipEmpty bool
+}
+
+// maxUnpacked bounds how many fields the objects of one chunk may have together:
+// each takes a column.
+const maxUnpacked = 2000
+
+func (p *parser) unpack() pipe {
+	u := &unpackPipe{condition: p.condition(), from: llama.NameMessage}
+	if p.accept("from") || !p.atEnd() && !p.is("fields", "result_prefix", "keep_original_fields", "skip_empty_results") {
+		u.from = p.fieldName()
+	}
+	if p.accept("fields") {
+		u.fields = p.names(p.fieldPattern)
+	}
+	if slices.Contains(u.fields, "*") {
+		u.fields = nil
+	}
+	if p.accept("result_prefix") {
+		u.prefix = p.compound("a prefix", stopToken)
+	}
+	u.keep, u.skipEmpty = p.overwrite()
+	return u
+}
+
+func (u *unpackPipe) write(b *strings.Builder) {
+	b.WriteString("unpack_json" + conditionText(u.condition))
+	if u.from != llama.NameMessage {
+		b.WriteString(" from " + quote(u.from))
+	}
+	if len(u.fields) > 0 {
+		b.WriteString(" fields (" + quoteAll(u.fields, quoteField, ", ") + ")")
+	}
+	if u.prefix != "" {
+		b.WriteString(" result_prefix " + quote(u.prefix))
+	}
+	b.WriteString(overwriteText(u.keep, u.skipEmpty))
+}
+
+// An unpacked is an object's fields and the targets they go to, each with the
+// code of its text there.
+type unpacked struct {
+	done    bool
+	fields  []llama.Field
+	targets []*target
+	codes   []uint32
+}
+
+func (u *unpackPipe) apply(c *chunk) error {
+	sel, _ := c.updated(u.condition)
+	source := c.column(u.from)
+	if source == nil || c.err != nil {
+		return c.err
+	}
+	targets := map[string]*target{}
+	objects := make([]unpacked, len(source.Values)+1)
+	for _, r := range sel {
+		code := source.Codes[r]
+		o := &objects[code]
+		if !o.done {
+			o.done = true
+			if code != 0 {
+				u.read(o, source.Values[code-1])
+			}
+			if err := u.aim(c, o, targets); err != nil {
+				return err
+			}
+		}
+		for i, t := range o.targets {
+			o.codes[i] = t.assign(r, o.fields[i].Value, o.fields[i].Kind, o.codes[i])
+		}
+	}
+	for _, name := range sortedNames(targets) {
+		targets[name].close(c)
+	}
+	return c.err
+}
+
+// read decodes an object and keeps the fields that are asked for. One that is
+// named and not there is empty.
+func (u *unpackPipe) read(o *unpacked, text string) {
+	fields, err := llama.AppendFields(nil, text)
+	if err != nil {
+		return
+	}
+	if len(u.fields) > 0 {
+		fields = slices.DeleteFunc(fields, func(f llama.Field) bool { return !matchAnyField(u.fields, f.Name) })
+		for _, name := range u.fields {
+			there := slices.ContainsFunc(fields, func(f llama.Field) bool { return f.Name == name })
+			if !there && !strings.HasSuffix(name, "*") {
+				fields = append(fields, llama.Field{Name: name})
+			}
+		}
+	}
+	o.fields = fields
+}
+
+// aim finds the target of each field, or opens one.
+func (u *unpackPipe) aim(c *chunk, o *unpacked, targets map[string]*target) error {
+	for _, f := range o.fields {
+		t := targets[f.Name]
+		if t == nil {
+			if len(targets) == maxUnpacked {
+				return llama.Errorf(llama.TooLarge, "unpack_json finds more than %d different fields; say which with `fields (a, b*)`", maxUnpacked)
+			}
+			t = &target{name: u.prefix + f.Name, keep: u.keep, skipEmpty: u.skipEmpty}
+			t.open(c, false)
+			targets[f.Name] = t
+		}
+		o.targets = append(o.targets, t)
+	}
+	o.codes = make([]uint32, len(o.fields))
+	return nil
+}
+
+func sortedNames(targets map[string]*target) []string {
+	names := make([]string, 0, len(targets))
+	for name := range targets {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
