@@ -112,12 +112,14 @@ func (a *Archive) aim(t *target, s *wal.Shape) {
 		p.head = append(p.head, &headBlock{builder: column.NewBuilder(s.Collection), since: a.o.Now()})
 	}
 	t.block = p.head[len(p.head)-1]
+	before := t.block.size()
 	b := t.block.builder
 	t.message, t.source = b.Cells(llama.NameMessage), b.Cells(llama.NameSource)
 	t.fields = t.fields[:0]
 	for _, name := range s.Names {
 		t.fields = append(t.fields, b.Cells(fieldName(name)))
 	}
+	a.headSize += t.block.size() - before
 }
 
 // fieldName returns the name under which a field is kept. Reserved names stand for
