@@ -70,7 +70,10 @@ func New(o Options, parsers Parsers, next llama.Sink) (*Pipeline, error) {
 		}
 		p.routes = append(p.routes, c)
 	}
-	return p, errors.Join(errs...)
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	return p, nil
 }
 
 // Put hands on events whose receiver is known by their source only.

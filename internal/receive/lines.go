@@ -5,19 +5,56 @@ import (
 	"io"
 )
 
+// A lineSplitter finds the lines of a text that comes in chunks.
+type lineSplitter struct {
+	max      int  // bytes of a line that are kept
+	skipping bool // the rest of an over-long line is to be passed over
+}
+
+// split appends the lines of chunk to spans, blank ones too, as long as these are
+// fewer than limit, and returns how much of chunk it is done with. The rest is
+// the start of a line and must head the next chunk, unless limit was reached.
+// With last, what has no end is a line as well.
+func (l *lineSplitter) split(spans []span, chunk []byte, last bool, limit int) ([]span, int) {
+	at := 0
+	for at < len(chunk) && len(spans) < limit {
+		rest := chunk[at:]
+		end := bytes.IndexByte(rest, '\n')
+		n := end + 1
+		switch {
+		case end < 0 && l.skipping:
+			return spans, len(chunk)
+		case l.skipping:
+			at, l.skipping = at+n, false
+			continue
+		case end < 0 && len(rest) > l.max+1:
+			end, n, l.skipping = l.max+1, len(rest), true
+		case end < 0 && !last:
+			return spans, at
+		case end < 0:
+			end, n = len(rest), len(rest)
+		}
+		if end > 0 && rest[end-1] == '\r' && !l.skipping {
+			end--
+		}
+		spans = append(spans, span{at, at + min(end, l.max), end > l.max})
+		at += n
+	}
+	return spans, at
+}
+
 // A lineReader reads lines in chunks of at most a batch.
 type lineReader struct {
 	in       io.Reader
-	max      int // bytes of a line that are kept
+	splitter lineSplitter
 	buf      []byte
-	from, to int  // what of buf was read and is not yet split
-	skipping bool // the rest of an over-long line is to be passed over
+	from, to int // what of buf was read and is not yet split
 	spans    []span
 	err      error // why nothing more will come
 }
 
 func newLineReader(in io.Reader, max int) *lineReader {
-	return &lineReader{in: in, max: max, buf: make([]byte, 16<<10)}
+	return &lineReader{in: in, splitter: lineSplitter{max: max}, buf: make([]byte, 16<<10)}
 }
 
 // next returns the next lines, blank ones too, as places in a text that stays
@@ -28,15 +65,17 @@ func (l *lineReader) next() (string, []span, error) {
 		for l.err == nil && l.to-l.from < want {
 			l.read(want)
 		}
-		start := l.from
-		if l.split(); len(l.spans) > 0 {
-			return string(l.buf[start:l.from]), l.spans, nil
-		}
-		if l.err != nil {
+		spans, n := l.splitter.split(l.spans[:0], l.buf[l.from:l.to], l.err == io.EOF, maxBatchEvents)
+		l.spans = spans
+		text := l.buf[l.from : l.from+n]
+		l.from += n
+		switch {
+		case len(spans) > 0:
+			return string(text), spans, nil
+		case l.err != nil:
 			return "", nil, l.err
-		}
-		if l.from == start {
-			want *= 2 // one line fills it; split cuts it once it is too long
+		case n == 0:
+			want *= 2 // one line fills it; it is cut once it is too long
 		}
 	}
 }
@@ -54,34 +93,4 @@ func (l *lineReader) read(want int) {
 	n, err := l.in.Read(l.buf[l.to:])
 	l.to += n
 	l.err = err
-}
-
-// split finds the whole lines of what was read, up to a batch of them.
-func (l *lineReader) split() {
-	l.spans = l.spans[:0]
-	for start := l.from; l.from < l.to && len(l.spans) < maxBatchEvents; {
-		rest := l.buf[l.from:l.to]
-		end := bytes.IndexByte(rest, '\n')
-		n := end + 1
-		switch {
-		case end < 0 && l.skipping:
-			l.from = l.to
-			return
-		case l.skipping:
-			l.from, l.skipping = l.from+n, false
-			continue
-		case end < 0 && len(rest) > l.max+1:
-			end, n, l.skipping = l.max+1, len(rest), true
-		case end < 0 && l.err != io.EOF:
-			return
-		case end < 0:
-			end, n = len(rest), len(rest)
-		}
-		if end > 0 && rest[end-1] == '\r' && !l.skipping {
-			end--
-		}
-		at := l.from - start
-		l.spans = append(l.spans, span{at, at + min(end, l.max), end > l.max})
-		l.from += n
-	}
 }

@@ -342,3 +342,10 @@ func (s *Sink) Want(t *testing.T, want []string) {
 		t.Fatalf("got %d messages, want %d", len(got), len(want))
 	}
 }
+
+// Forget loses all positions, as an archive that was replaced.
+func (s *Sink) Forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.next = nil
+}
