@@ -71,6 +71,6 @@ func BenchmarkSchema(b *testing.B) {
 }
 
 func BenchmarkGrok(b *testing.B) {
-	p, err := NewGrok("^%{HTTPD_COMBINEDLOG}", Options{})
+	p, err := grokParser("^%{HTTPD_COMBINEDLOG}")
 	benchmarkParser(b, p, err, accessLine)
 }

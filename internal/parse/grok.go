@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/config"
 )
 
@@ -259,14 +258,4 @@ func newGrok(o grokOptions, v *env) (step, error) {
 		return nil, fmt.Errorf("grok: an expression belongs here")
 	}
 	return s, nil
-}
-
-// NewGrok returns a parser of one grok expression.
-func NewGrok(expr string, o Options) (Parser, error) {
-	v := newEnv(o)
-	g, err := v.patterns.compile(expr)
-	if err != nil {
-		return nil, llama.Errorf(llama.Invalid, "grok: %w", err)
-	}
-	return &chain{env: v, steps: []step{&groupsStep{any: []*groups{g}}}}, nil
 }
