@@ -16,15 +16,17 @@ import (
 // Of a block it begins with all fields and decodes a column when it is asked
 // for. At the merger it is made of rows and has neither times nor block.
 type chunk struct {
-	rows   int
-	sel    []uint32 // growing
-	times  []llama.Time
-	seqs   []uint64
-	fields []field // those a row shows, in order
-	block  *column.Block
-	node   string
-	work   *scratch
-	err    error // the first error of decoding a column
+	rows  int
+	sel   []uint32 // growing
+	times []llama.Time
+	seqs  []uint64
+	// ingested are the times of arrival, once somebody asked for them.
+	ingested []llama.Time
+	fields   []field // those a row shows, in order
+	block    *column.Block
+	node     string
+	work     *scratch
+	err      error // the first error of decoding a column
 }
 
 // A field is a name and its column. The column is decoded when col is nil and
@@ -78,7 +80,7 @@ func (c *chunk) column(name string) *column.Column {
 
 func (c *chunk) load(f *field) *column.Column {
 	if f.col == nil && f.base != "" && c.err == nil {
-		if isMade(f.base) {
+		if c.isMade(f.base) {
 			f.col = c.made(f.base)
 		} else {
 			f.col, c.err = c.block.Load(f.base)
@@ -108,18 +110,31 @@ func (c *chunk) made(name string) *column.Column {
 }
 
 // isMade reports whether a field's text is made of what a block keeps otherwise.
-func isMade(name string) bool {
+func (c *chunk) isMade(name string) bool {
 	switch name {
 	case llama.NameTime, llama.NameCollection, llama.NameID, llama.NameSeq:
 		return true
+	case llama.NameIngested:
+		return c.arrivals() != nil
 	}
 	return false
+}
+
+// arrivals returns event.ingested as times, or nil when the block has them as
+// text only.
+func (c *chunk) arrivals() []llama.Time {
+	if c.ingested == nil && c.block.Ingested != nil && c.err == nil {
+		c.ingested, c.err = c.block.Ingested()
+	}
+	return c.ingested
 }
 
 func (c *chunk) make(name string, r uint32) (string, llama.Kind) {
 	switch name {
 	case llama.NameTime:
 		return c.times[r].String(), llama.String
+	case llama.NameIngested:
+		return c.ingested[r].String(), llama.String
 	case llama.NameCollection:
 		return c.block.Collection, llama.String
 	case llama.NameSeq:
@@ -129,10 +144,16 @@ func (c *chunk) make(name string, r uint32) (string, llama.Kind) {
 	return string(strconv.AppendUint(append(text, '-'), c.seqs[r], 10)), llama.String
 }
 
-// clock returns the times of the rows when name is the events' own `_time`.
+// clock returns the times of the rows when name is a field whose values the block
+// has as times: `_time` and event.ingested, under whatever name.
 func (c *chunk) clock(name string) []llama.Time {
-	if f := c.find(name); f != nil && f.base == llama.NameTime && c.block != nil {
-		return c.times
+	if f := c.find(name); f != nil && c.block != nil {
+		switch f.base {
+		case llama.NameTime:
+			return c.times
+		case llama.NameIngested:
+			return c.arrivals()
+		}
 	}
 	return nil
 }
@@ -173,7 +194,7 @@ func (c *chunk) row(r uint32, patterns []string, hidden bool) Row {
 		if f.hidden && !hidden || patterns != nil && !matchAnyField(patterns, f.name) {
 			continue
 		}
-		if f.col == nil && isMade(f.base) { // not worth a column for a row
+		if f.col == nil && f.base != "" && c.isMade(f.base) { // not worth a column for a row
 			value, kind := c.make(f.base, r)
 			out = append(out, llama.Field{Name: name, Value: value, Kind: kind})
 			continue
