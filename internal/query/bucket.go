@@ -29,7 +29,7 @@ var unitSizes = map[string]float64{
 func (p *parser) byFields() []byField {
 	var out []byField
 	p.list(func() {
-		f := byField{name: canonical(p.compound("a field's name", "*,()[]|:"))}
+		f := byField{name: canonical(p.compound("a field's name", stopPhrase))}
 		if p.is("*") {
 			p.fail("a field's name is expected; * stands for many")
 		}

@@ -301,7 +301,14 @@ type scratch struct {
 // errStopped ends the work on a chunk; the run answers with the context's error.
 var errStopped = errors.New("query was stopped")
 
-func (s *scratch) stopped() bool { return s.stop != nil && s.stop.Load() }
+// stopped reports, every thousand rows, whether the run is over. It sets err.
+func (c *chunk) stopped(row int) bool {
+	if row&1023 != 0 || c.work.stop == nil || !c.work.stop.Load() {
+		return false
+	}
+	c.err = errStopped
+	return true
+}
 
 // all returns the numbers below n. They must not be changed.
 func (s *scratch) all(n int) []uint32 {

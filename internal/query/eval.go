@@ -102,8 +102,7 @@ func (c *chunk) evalField(f *fieldFilter, sel []uint32) []uint32 {
 	}
 	out := c.work.numbers(len(sel))
 	for i, r := range sel {
-		if i&1023 == 0 && c.work.stopped() {
-			c.err = errStopped
+		if c.stopped(i) {
 			return nil
 		}
 		code := col.Codes[r]

@@ -27,7 +27,7 @@ func newGroupGatherer(e *env, by []byField) *groupGatherer {
 	return &groupGatherer{env: e, by: by, ids: map[string]uint32{}}
 }
 
-func (g *groupGatherer) add1(f *statsFunc) {
+func (g *groupGatherer) addFunc(f *statsFunc) {
 	g.aggs = append(g.aggs, newAggregate(f, g.env.budget))
 	condition := f.condition
 	if condition != nil {

@@ -167,11 +167,10 @@ func (p *parser) stopped(stops string) bool {
 
 // The stops of compounds.
 const (
-	stopPhrase  = "*,()[]|:" // a filter's words, where a field may still come
-	stopValue   = "*,()[]|"  // a filter's words behind a field
-	stopToken   = ",()[]|"   // a name, a number, a pattern
-	stopArg     = "*,()|"    // an argument in parentheses
-	stopPattern = ",()[]|"
+	stopPhrase = "*,()[]|:" // a filter's words, where a field may still come
+	stopValue  = "*,()[]|"  // a filter's words behind a field
+	stopToken  = ",()[]|"   // a name, a number, a pattern
+	stopArg    = "*,()|"    // an argument in parentheses
 )
 
 // fieldName reads the name of one field.

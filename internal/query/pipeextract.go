@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/column"
 )
 
 // extractPipe takes fields out of a field's text, by a pattern or by the named
@@ -27,7 +28,7 @@ func (p *parser) extract(kind string) pipe {
 	if p.is("from", "if", "keep_original_fields", "skip_empty_results") {
 		p.fail("unexpected %s; expected a pattern; if (…) comes before it and from behind it", p.shown())
 	}
-	e.pattern = p.compound("a pattern", stopPattern)
+	e.pattern = p.compound("a pattern", stopToken)
 	if p.accept("from") {
 		e.from = p.fieldName()
 	}
@@ -84,7 +85,7 @@ func (e *extractPipe) apply(c *chunk) error {
 			}
 		}
 	} else {
-		e.extract(sel, source.Codes, source.Values, targets, at, values)
+		e.extract(c, sel, source, targets, at, values)
 	}
 	for _, t := range targets {
 		t.close(c)
@@ -94,16 +95,19 @@ func (e *extractPipe) apply(c *chunk) error {
 
 // extract works once for each value of the dictionary. at[code] is where its
 // results begin in texts and known, one for each target, and one more.
-func (e *extractPipe) extract(sel, codes []uint32, dictionary []string, targets []*target, steps []int, values []string) {
-	at := make([]uint32, len(dictionary)+1)
+func (e *extractPipe) extract(c *chunk, sel []uint32, source *column.Column, targets []*target, steps []int, values []string) {
+	at := make([]uint32, len(source.Values)+1)
 	var texts []string
 	var known []uint32 // the codes that the texts have in their targets
-	for _, r := range sel {
-		code := codes[r]
+	for i, r := range sel {
+		if c.stopped(i) {
+			return
+		}
+		code := source.Codes[r]
 		if at[code] == 0 {
 			text := ""
 			if code != 0 {
-				text = dictionary[code-1]
+				text = source.Values[code-1]
 			}
 			e.values(text, values)
 			at[code] = uint32(len(texts)) + 1

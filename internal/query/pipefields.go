@@ -195,7 +195,7 @@ func (c *chunk) updated(condition filter) (sel []uint32, all bool) {
 	return c.eval(condition, c.sel), false
 }
 
-// options reads what extract and format may end with.
+// overwrite reads what extract and format may end with.
 func (p *parser) overwrite() (keep, skipEmpty bool) {
 	switch {
 	case p.accept("keep_original_fields"):

@@ -24,7 +24,7 @@ type formatPipe struct {
 func (p *parser) format() pipe {
 	f := &formatPipe{condition: p.condition(), to: llama.NameMessage}
 	pos := p.tok().pos
-	f.pattern = p.compound("a pattern", stopPattern)
+	f.pattern = p.compound("a pattern", stopToken)
 	if p.accept("as") {
 		f.to = p.fieldName()
 	}
@@ -56,7 +56,10 @@ func (f *formatPipe) apply(c *chunk) error {
 	t := &target{name: f.to, keep: f.keep, skipEmpty: f.skipEmpty}
 	t.open(c, all)
 	var text []byte
-	for _, r := range sel {
+	for n, r := range sel {
+		if c.stopped(n) {
+			return c.err
+		}
 		text = text[:0]
 		for i, s := range f.steps {
 			text = append(text, s.text...)

@@ -57,7 +57,10 @@ func (r *replacePipe) apply(c *chunk) error {
 	t := &target{name: r.at}
 	t.open(c, all)
 	known := make([]uint32, len(source.Values)+1)
-	for _, row := range sel {
+	for i, row := range sel {
+		if c.stopped(i) {
+			return c.err
+		}
 		code := source.Codes[row]
 		if code == 0 {
 			continue

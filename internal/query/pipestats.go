@@ -166,7 +166,7 @@ func (s *statsPipe) write(b *strings.Builder) {
 func (s *statsPipe) gather(e *env, _ []pipe) gatherer {
 	g := newGroupGatherer(e, s.by)
 	for i := range s.funcs {
-		g.add1(&s.funcs[i])
+		g.addFunc(&s.funcs[i])
 	}
 	g.finish = func(groups []int, row func(group int) Row, emit func(Row) error) error {
 		for _, n := range groups {
@@ -308,7 +308,7 @@ func (g *groupPipe) gather(e *env, _ []pipe) gatherer {
 		by[i].name = name
 	}
 	out := newGroupGatherer(e, by)
-	out.add1(&statsFunc{name: "count", result: g.hits})
+	out.addFunc(&statsFunc{name: "count", result: g.hits})
 	count := out.aggs[0].(*countAgg)
 	out.finish = func(groups []int, row func(int) Row, emit func(Row) error) error {
 		if g.kind == "top" {
