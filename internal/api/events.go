@@ -47,7 +47,7 @@ func sendChange(st *stream, c Change) error {
 }
 
 type tailRequest struct {
-	Query   string   `query:"query" maxLength:"65536" example:"_collection:sshd error" doc:"What to follow: filters only, no pipes. Without it, everything."`
+	Query   string   `query:"query" maxLength:"16384" example:"_collection:sshd error" doc:"What to follow: filters only, no pipes. Without it, everything."`
 	Targets []string `query:"targets" nullable:"false" maxItems:"1000" doc:"Names of the targets to follow, separated by commas; all that one may follow when absent."`
 }
 

@@ -35,11 +35,11 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		for _, h := range headers {
 			w.Header().Set(h[0], h[1])
 		}
-		if r.TLS != nil {
+		if r.TLS != nil && s.named(hostOf(r)) { // localhost may have plain servers beside this one
 			w.Header().Set("Strict-Transport-Security", "max-age=31536000")
 		}
 		http.NewResponseController(w).SetWriteDeadline(time.Now().Add(requestPatience)) // unsupported in tests only
-		if !s.ours(r.Host) {
+		if !s.ours(hostOf(r)) {
 			p := newProblem(http.StatusMisdirectedRequest, string(llama.Invalid), "this server is not known by the name in Host; add it to the configured hosts if it should be")
 			writeProblem(w, p)
 			return
@@ -54,18 +54,26 @@ func (s *Server) guard(next http.Handler) http.Handler {
 	})
 }
 
-// ours reports whether a request's Host is this server. An attacker who makes
-// his own name resolve to us (DNS rebinding) still sends that name, so any IP
-// address will do and names must be known.
+// ours reports whether host is this server. An attacker who makes his own name
+// resolve to us (DNS rebinding) still sends that name, so any IP address will do
+// and names must be known.
 func (s *Server) ours(host string) bool {
+	_, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil || host == "localhost" || s.named(host)
+}
+
+// named reports whether host is one of the configured names.
+func (s *Server) named(host string) bool {
+	return slices.ContainsFunc(s.Hosts, func(known string) bool { return strings.EqualFold(known, host) })
+}
+
+// hostOf returns whom a request is for, without port.
+func hostOf(r *http.Request) string {
+	host := r.Host
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
-	host = strings.TrimSuffix(strings.ToLower(host), ".")
-	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil || host == "localhost" {
-		return true
-	}
-	return slices.ContainsFunc(s.Hosts, func(known string) bool { return strings.EqualFold(known, host) })
+	return strings.TrimSuffix(strings.ToLower(host), ".")
 }
 
 // safe reports whether a method changes nothing.

@@ -73,5 +73,10 @@ func (r *recorder) WriteHeader(status int) {
 	r.ResponseWriter.WriteHeader(status)
 }
 
+// Flush is for those who look for an http.Flusher, as the compression does.
+func (r *recorder) Flush() {
+	http.NewResponseController(r.ResponseWriter).Flush() // best effort: the peer may be gone
+}
+
 // Unwrap is what http.ResponseController looks for.
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }

@@ -1,6 +1,6 @@
 // Package api serves central's REST API and the page that uses it.
 //
-// A request passes, in this order: the guard (is this host ours, does the
+// A request is counted, then passes, in this order: the guard (is this host ours, does the
 // request come from our own page, what headers must every answer have),
 // compression, then either a file of the page or a route. Every route names its
 // permission in routes.go; admit settles who asks before any input is read. The
@@ -45,7 +45,7 @@ type Options struct {
 	Page fs.FS
 	// Healthy says whether the role works; nil is yes.
 	Healthy func(context.Context) error
-	// Metrics is served at /metrics when it is there.
+	// Metrics is served at /metrics, to anyone, when it is there.
 	Metrics http.Handler
 
 	Registry prometheus.Registerer
@@ -89,11 +89,11 @@ func New(o Options) (*Server, error) {
 	if err := s.outside(mux); err != nil {
 		return nil, err
 	}
-	compressed, err := compress(s.metrics.count(mux))
+	compressed, err := compress(mux)
 	if err != nil {
 		return nil, err
 	}
-	s.handler = s.guard(compressed)
+	s.handler = s.metrics.count(s.guard(compressed))
 	return s, nil
 }
 
@@ -115,7 +115,7 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       time.Minute,
 		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    32 << 10,
+		MaxHeaderBytes:    64 << 10, // a query in a path may be 16 KiB, escaped three times that
 		BaseContext:       func(net.Listener) context.Context { return base },
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}

@@ -16,8 +16,9 @@ const (
 )
 
 type signInRequest struct {
-	FetchMode string `header:"Sec-Fetch-Mode" hidden:"true"`
-	Body      Credentials
+	Site   string `header:"Sec-Fetch-Site" hidden:"true"`
+	Origin string `header:"Origin" hidden:"true"`
+	Body   Credentials
 }
 
 type signInResponse struct {
@@ -29,7 +30,7 @@ type signInResponse struct {
 // that no script can read it.
 func (s *Server) signIn(ctx context.Context, in *signInRequest) (*signInResponse, error) {
 	kind := auth.Program
-	if in.FetchMode != "" {
+	if in.Site != "" || in.Origin != "" { // browsers say where a request comes from
 		kind = auth.Page
 	}
 	who, token, err := s.Users.SignIn(ctx, in.Body.User, in.Body.Password, peerOf(ctx).address, kind)

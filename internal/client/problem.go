@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 
 	"github.com/llama-logs/llama"
@@ -85,6 +86,9 @@ func unreachable(ctx context.Context, host string, err error) error {
 // cause is the part of a network error that says something.
 func cause(err error) error {
 	if e, ok := errors.AsType[*net.OpError](err); ok {
+		return e.Err
+	}
+	if e, ok := errors.AsType[*url.Error](err); ok {
 		return e.Err
 	}
 	return err
