@@ -70,11 +70,12 @@ export async function signIn(page: Page, llama: Llama): Promise<void> {
   await page.getByLabel('User').fill('admin')
   await page.getByLabel('Password').fill(llama.password)
   await page.keyboard.press('Enter')
-  if (llama.password === newPassword) return
-  await page.getByLabel('Current password').fill(llama.password)
-  await page.getByLabel('New password', { exact: true }).fill(newPassword)
-  await page.getByLabel('New password again').fill(newPassword)
-  await page.keyboard.press('Enter')
+  if (llama.password !== newPassword) {
+    await page.getByLabel('Current password').fill(llama.password)
+    await page.getByLabel('New password', { exact: true }).fill(newPassword)
+    await page.getByLabel('New password again').fill(newPassword)
+    await page.keyboard.press('Enter')
+  }
   await expect(page.getByRole('link', { name: 'Query' })).toBeVisible()
   llama.password = newPassword
 }

@@ -1,5 +1,5 @@
 import { problemOf } from './problem'
-import { serverEvents } from './stream'
+import { serverEvents, type ServerEvent } from './stream'
 import type { Ask, Collection, Progress, Query, QueryEvent, RowPage, Session, Statistics, TailEvent, Target } from './types'
 import { parseExact, type Row } from './value'
 
@@ -44,9 +44,9 @@ export function createApi(base: string, onSignedOut: () => void): Api {
     const response = await call(method, path, body, signal)
     return (await response.json()) as T
   }
-  async function* events(path: string, signal: AbortSignal) {
+  async function events(path: string, signal: AbortSignal): Promise<AsyncIterable<ServerEvent>> {
     const { body } = await call('GET', path, undefined, signal)
-    if (body) yield* serverEvents(body)
+    return serverEvents(body ?? new ReadableStream())
   }
 
   return {
@@ -68,7 +68,7 @@ export function createApi(base: string, onSignedOut: () => void): Api {
       return { rows: page.rows ?? [], total: Number(page.total), complete: page.complete }
     },
     async *follow(id, signal) {
-      for await (const { event, data } of events(`/query/${id}/events`, signal)) {
+      for await (const { event, data } of await events(`/query/${id}/events`, signal)) {
         if (event === 'rows') yield { kind: 'rows', ...rowsOf(data) }
         else if (event === 'state') yield { kind: 'state', query: JSON.parse(data) as Query }
         else if (event === 'progress') yield { kind: 'progress', progress: JSON.parse(data) as Progress }
@@ -79,7 +79,9 @@ export function createApi(base: string, onSignedOut: () => void): Api {
     exportURL: (id, format) => `${base}/query/${id}/rows${search({ format })}`,
     async *tail(query, targets, signal) {
       const path = `/tail${search({ query, targets: targets.join(',') })}`
-      for await (const { event, data } of events(path, signal)) {
+      const stream = await events(path, signal)
+      yield { kind: 'open' }
+      for await (const { event, data } of stream) {
         if (event === 'rows') yield { kind: 'rows', rows: rowsOf(data).rows }
         else if (event === 'lost') yield { kind: 'lost', count: (JSON.parse(data) as { count: number }).count }
         else if (event === 'end') yield { kind: 'end', ...(JSON.parse(data) as { error?: string }) }

@@ -39,8 +39,9 @@ export type QueryEvent =
   | { readonly kind: 'rows'; readonly offset: number; readonly rows: readonly Row[] }
   | { readonly kind: 'end'; readonly error?: string }
 
-/** What a live tail says. */
+/** What a live tail says, first of all that it is open. */
 export type TailEvent =
+  | { readonly kind: 'open' }
   | { readonly kind: 'rows'; readonly rows: readonly Row[] }
   | { readonly kind: 'lost'; readonly count: number }
   | { readonly kind: 'end'; readonly error?: string }
