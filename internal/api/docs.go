@@ -30,7 +30,7 @@ func (s *Server) rowsDocs(o huma.Operation) huma.Operation {
 }
 
 func (s *Server) queryEventDocs(o huma.Operation) huma.Operation {
-	o.Description = "Begins with a state, then sends what changes, and ends with end. The id of rows counts them, so a peer that comes back with Last-Event-ID need not be sent again what it has."
+	o.Description = "Sends what is known, then what changes, and ends with end. The id of rows counts them, so a peer that comes back with Last-Event-ID need not be sent again what it has."
 	return eventDocs(o,
 		eventSchema("state", "The query, at first and whenever its state or a task's changes.", schemaOf[Query](s)),
 		eventSchema("progress", "How far it is.", schemaOf[Progress](s)),
