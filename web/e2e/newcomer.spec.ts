@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { expect, newPassword, signIn, test } from './llama'
 
 test.describe.configure({ mode: 'serial' })
@@ -132,6 +132,22 @@ test('an unknown collection is said with names near to it', async ({ page, llama
   await signIn(page, llama)
   await page.goto(`${llama.url}/query?mode=logsql&from=&q=_collection%3Asshdd`)
   await expect(page.getByRole('main')).toContainText(/sshdd.*sshd/)
+})
+
+test('cancels what takes long', async ({ page, llama }, info) => {
+  const file = info.outputPath('long.log')
+  const lines = Array.from({ length: 400_000 }, (_, i) => `request ${String(i)} of /${((i * 2654435761) >>> 0).toString(36)} took ${String(i % 977)} ms`)
+  writeFileSync(file, `${lines.join('\n')}\n`)
+  llama.import('long', file)
+  await signIn(page, llama)
+  const slow = Array.from({ length: 12 }, (_, i) => `| extract_regexp "(?P<a${String(i)}>.*)[aeiou](?P<b${String(i)}>.*)[0-9](?P<c${String(i)}>.*)"`)
+  const query = `_collection:long ${slow.join(' ')} | stats by (a1, b7) count() n`
+  await page.goto(`${llama.url}/query?mode=logsql&from=&q=${encodeURIComponent(query)}`)
+  const state = page.getByRole('region', { name: 'State of the query' })
+  await expect(state).toContainText('running')
+  await page.getByRole('button', { name: 'Cancel' }).click()
+  await expect(state).toContainText('cancelled', { timeout: 3000 })
+  await expect(page.getByRole('button', { name: 'Run' })).toBeVisible()
 })
 
 test('shows events live', async ({ page, llama, log }) => {

@@ -83,7 +83,7 @@ export interface paths {
         };
         /**
          * What happens to a query, as it happens
-         * @description Begins with a state, then sends what changes, and ends with end. Rows only ever follow; their id counts them, so a peer that comes back with Last-Event-ID gets the rest.
+         * @description Sends what is known, then what changes, and ends with end. The id of rows counts them, so a peer that comes back with Last-Event-ID need not be sent again what it has.
          */
         readonly get: operations["query-events"];
         readonly put?: never;
@@ -517,7 +517,7 @@ export interface components {
         readonly Rows: {
             /**
              * Format: int64
-             * @description The number of the first of them among all rows; rows only ever follow.
+             * @description The number of the first of them. They stand for all from there on: a reader drops what it has from offset on, since until the end another node's answer may change what was shown.
              */
             readonly offset: number;
             /** @description The rows. */

@@ -12,6 +12,7 @@ it('tells tasks, the worst first', () => {
   expect(detailOf(task('failed', { error: 'the disk is gone' }))).toBe('the disk is gone')
   expect(detailOf(task('running'))).toBe('42 %')
   expect(detailOf(task('done', { started: '2026-01-01T00:00:00Z', ended: '2026-01-01T00:00:01.5Z' }))).toBe('3 rows, 1.5 s')
+  expect(detailOf(task('done', { rows: 0 }))).toBe('')
 })
 
 describe('caveat', () => {

@@ -24,8 +24,9 @@ export function detailOf(task: Task): string {
   if (task.state === 'queued') return 'waits for the site to be online'
   if (task.state === 'running') return `${String(Math.round(task.progress * 100))} %`
   if (task.state === 'delivered') return 'about to run'
-  const span = task.started && task.ended ? `, ${formatSpan(Date.parse(task.ended) - Date.parse(task.started))}` : ''
-  return `${plural(task.rows, 'row')}${span}`
+  const rows = task.rows > 0 ? plural(task.rows, 'row') : ''
+  const span = task.started && task.ended ? formatSpan(Date.parse(task.ended) - Date.parse(task.started)) : ''
+  return [rows, span].filter((part) => part !== '').join(', ')
 }
 
 /** "2 done, 1 queued": how the tasks of a query stand, worst first. */
