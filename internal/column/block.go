@@ -21,6 +21,8 @@ type Block struct {
 	// Ingested decodes event.ingested as times, which Load gives as text. Nil in
 	// a block without them.
 	Ingested func() ([]llama.Time, error)
+
+	views []view // of a Builder's block: its columns before they are spread over all rows
 }
 
 // Rows is the number of events.

@@ -131,17 +131,26 @@ func (b *Builder) Block(rows int) *Block {
 		if name == llama.NameIngested {
 			return TimeColumn(name, ingested), nil
 		}
-		i, ok := slices.BinarySearchFunc(views, name, func(v view, name string) int { return strings.Compare(v.name, name) })
-		if !ok {
+		v := findView(views, name)
+		if v == nil {
 			return nil, nil
 		}
-		return views[i].column(rows), nil
+		return v.column(rows), nil
 	})
+	block.views = views
 	if rows > 0 {
 		at, _ := slices.BinarySearch(block.Names, llama.NameIngested)
 		block.Names = slices.Insert(block.Names, at, llama.NameIngested)
 	}
 	return block
+}
+
+func findView(views []view, name string) *view {
+	i, ok := slices.BinarySearchFunc(views, name, func(v view, name string) int { return strings.Compare(v.name, name) })
+	if !ok {
+		return nil
+	}
+	return &views[i]
 }
 
 // Once returns a Load that decodes each column once and keeps it. Callers that ask

@@ -25,7 +25,10 @@ type Cells struct {
 }
 
 const (
-	minTable = 16
+	// fewValues are looked through without a table, which most columns of events
+	// with ever new names would have for nothing.
+	fewValues = 8
+	minTable  = 32
 	// judgeAt is the number of values after which a column may be found to be
 	// of mostly distinct values, and no longer be looked up.
 	judgeAt = 512
@@ -53,7 +56,7 @@ func (c *Cells) put(row int, code uint32) int {
 		c.codes[n-1] = code // named twice in one event: the last counts
 		return 0
 	case c.rows == nil:
-		c.rows = make([]uint16, n, n+minTable)
+		c.rows = make([]uint16, n, n+4)
 		for i := range c.rows {
 			c.rows[i] = uint16(i)
 		}
@@ -79,6 +82,14 @@ func (c *Cells) code(value string, kind llama.Kind) (code uint32, taken int) {
 	}
 	if n := len(c.values); n > 0 && c.is(n-1, value, kind) {
 		return uint32(n), 0 // the same as the newest: no hash is needed
+	}
+	if len(c.values) < fewValues {
+		for i := range c.values {
+			if c.is(i, value, kind) {
+				return uint32(i + 1), 0
+			}
+		}
+		return c.add(value, kind), 16
 	}
 	if 2*len(c.values) >= len(c.table) {
 		taken = c.grow()
@@ -112,7 +123,7 @@ func (c *Cells) is(i int, value string, kind llama.Kind) bool {
 // add puts a value at the end of the dictionary.
 func (c *Cells) add(value string, kind llama.Kind) uint32 {
 	if c.kinds == nil && kind != llama.String {
-		c.kinds = make([]llama.Kind, len(c.values), len(c.values)+minTable)
+		c.kinds = make([]llama.Kind, len(c.values), len(c.values)+fewValues)
 	}
 	c.values = append(c.values, value)
 	if c.kinds != nil {
@@ -171,25 +182,31 @@ func (c *Cells) view(rows int) view {
 	return v
 }
 
+// trim returns v without the values that only later rows have.
+func (v *view) trim() *view {
+	if !v.cut {
+		return v
+	}
+	t := *v
+	t.cut = false
+	used := slices.Max(t.codes)
+	t.values = t.values[:used]
+	if t.kinds != nil {
+		t.kinds = t.kinds[:used]
+	}
+	return &t
+}
+
 // column returns v as a Column of rows rows.
 func (v *view) column(rows int) *Column {
+	v = v.trim()
 	c := &Column{Name: v.name, Codes: v.codes, Values: v.values, Kinds: v.kinds}
-	if v.cut {
-		used := slices.Max(v.codes)
-		c.Values = c.Values[:used]
-		if c.Kinds != nil {
-			c.Kinds = c.Kinds[:used]
-		}
-	}
 	if v.rows == nil && len(v.codes) == rows {
 		return c
 	}
 	c.Codes = make([]uint32, rows)
-	if v.rows == nil {
-		copy(c.Codes, v.codes)
-	}
-	for i, row := range v.rows {
-		c.Codes[row] = v.codes[i]
+	for i, code := range v.codes {
+		c.Codes[v.row(i)] = code
 	}
 	return c
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"unsafe"
 
 	"github.com/llama-logs/llama"
@@ -22,59 +23,90 @@ const (
 	codeShift    = 2
 )
 
+// AppendColumn encodes the column called name of a block and appends it to dst. It
+// returns the number of values in its dictionary too, which is 0 when no row has the
+// column and nothing was appended.
+func (b *Block) AppendColumn(dst []byte, name string) (_ []byte, values int, err error) {
+	if v := findView(b.views, name); v != nil {
+		dst, values = v.append(dst, b.Rows())
+		return dst, values, nil
+	}
+	c, err := b.Load(name)
+	if c == nil || err != nil {
+		return dst, 0, err
+	}
+	dst, values = viewOf(c).append(dst, len(c.Codes))
+	return dst, values, nil
+}
+
 // Append encodes c and appends it to dst. At least one row has a value.
 func Append(dst []byte, c *Column) []byte {
-	present := 0
-	inOrder := true
-	for _, code := range c.Codes {
-		if code == 0 {
-			continue
-		}
-		present++
-		inOrder = inOrder && code == uint32(present)
-	}
-	inOrder = inOrder && present == len(c.Values)
-	if !inOrder && 4*len(c.Values) > 3*present {
-		c, inOrder = spread(c, present), true // codes would cost more than they save
-	}
-	flags := presence(present, len(c.Codes)) | codeWidth(len(c.Values), inOrder)<<codeShift
-	if len(c.Values) == 1 {
-		flags |= flagOneValue
-	}
-	if c.Kinds != nil {
-		flags |= flagKinds
-	}
-	dst = append(dst, byte(flags))
-	dst = appendPresence(dst, c.Codes, flags&3, present)
-	dst = binary.AppendUvarint(dst, uint64(len(c.Values)))
-	if flags&flagOneValue == 0 {
-		dst = appendCodes(dst, c.Codes, flags>>codeShift&3)
-	}
-	for _, kind := range c.Kinds {
-		dst = append(dst, byte(kind))
-	}
-	for _, value := range c.Values {
-		dst = binary.AppendUvarint(dst, uint64(len(value)))
-	}
-	for _, value := range c.Values {
-		dst = append(dst, value...)
-	}
+	dst, _ = viewOf(c).append(dst, len(c.Codes))
 	return dst
 }
 
-// spread returns c with a value of its own for each of the rows that have one.
-func spread(c *Column, present int) *Column {
-	s := &Column{Name: c.Name, Codes: make([]uint32, len(c.Codes)), Values: make([]string, 0, present)}
-	for row := range c.Codes {
-		value, kind, ok := c.Value(row)
-		if !ok {
-			continue
+// viewOf returns c without the rows that do not have it.
+func viewOf(c *Column) *view {
+	v := &view{name: c.Name, codes: c.Codes, values: c.Values, kinds: c.Kinds}
+	if !slices.Contains(c.Codes, 0) {
+		return v
+	}
+	v.codes, v.rows = nil, []uint16{}
+	for row, code := range c.Codes {
+		if code != 0 {
+			v.rows = append(v.rows, uint16(row))
+			v.codes = append(v.codes, code)
 		}
-		s.Values = append(s.Values, value)
-		if c.Kinds != nil {
-			s.Kinds = append(s.Kinds, kind)
+	}
+	return v
+}
+
+// append encodes v as a column of rows rows.
+func (v *view) append(dst []byte, rows int) (_ []byte, values int) {
+	v = v.trim()
+	inOrder := len(v.codes) == len(v.values)
+	for i, code := range v.codes {
+		inOrder = inOrder && code == uint32(i+1)
+	}
+	if !inOrder && 4*len(v.values) > 3*len(v.codes) {
+		v, inOrder = v.spread(), true // codes would cost more than they save
+	}
+	flags := presence(len(v.codes), rows) | codeWidth(len(v.values), inOrder)<<codeShift
+	if len(v.values) == 1 {
+		flags |= flagOneValue
+	}
+	if v.kinds != nil {
+		flags |= flagKinds
+	}
+	dst = v.appendPresence(append(dst, byte(flags)), flags&3, rows)
+	dst = binary.AppendUvarint(dst, uint64(len(v.values)))
+	if flags&flagOneValue == 0 {
+		dst = appendCodes(dst, v.codes, flags>>codeShift&3)
+	}
+	for _, kind := range v.kinds {
+		dst = append(dst, byte(kind))
+	}
+	for _, value := range v.values {
+		dst = binary.AppendUvarint(dst, uint64(len(value)))
+	}
+	for _, value := range v.values {
+		dst = append(dst, value...)
+	}
+	return dst, len(v.values)
+}
+
+// spread returns v with a value of its own for each row that has one.
+func (v *view) spread() *view {
+	s := &view{name: v.name, rows: v.rows, codes: make([]uint32, len(v.codes)), values: make([]string, len(v.codes))}
+	if v.kinds != nil {
+		s.kinds = make([]llama.Kind, len(v.codes))
+	}
+	for i, code := range v.codes {
+		s.codes[i] = uint32(i + 1)
+		s.values[i] = v.values[code-1]
+		if v.kinds != nil {
+			s.kinds[i] = v.kinds[code-1]
 		}
-		s.Codes[row] = uint32(len(s.Values))
 	}
 	return s
 }
@@ -103,41 +135,43 @@ func codeWidth(values int, inOrder bool) int {
 	return 3
 }
 
-func appendPresence(dst []byte, codes []uint32, form, present int) []byte {
+// row returns the row that has the i-th code.
+func (v *view) row(i int) int {
+	if v.rows == nil {
+		return i
+	}
+	return int(v.rows[i])
+}
+
+func (v *view) appendPresence(dst []byte, form, rows int) []byte {
 	switch form {
 	case presentBitmap:
 		start := len(dst)
-		dst = append(dst, make([]byte, (len(codes)+7)/8)...)
-		for row, code := range codes {
-			if code != 0 {
-				dst[start+row/8] |= 1 << (row % 8)
-			}
+		dst = append(dst, make([]byte, (rows+7)/8)...)
+		for i := range v.codes {
+			row := v.row(i)
+			dst[start+row/8] |= 1 << (row % 8)
 		}
 	case presentList:
-		dst = binary.AppendUvarint(dst, uint64(present))
+		dst = binary.AppendUvarint(dst, uint64(len(v.codes)))
 		last := 0
-		for row, code := range codes {
-			if code != 0 {
-				dst = binary.AppendUvarint(dst, uint64(row-last))
-				last = row
-			}
+		for i := range v.codes {
+			row := v.row(i)
+			dst = binary.AppendUvarint(dst, uint64(row-last))
+			last = row
 		}
 	}
 	return dst
 }
 
 func appendCodes(dst []byte, codes []uint32, width int) []byte {
-	if width == 0 {
-		return dst
-	}
 	for _, code := range codes {
-		switch {
-		case code == 0:
-		case width == 1:
+		switch width {
+		case 1:
 			dst = append(dst, byte(code-1))
-		case width == 2:
+		case 2:
 			dst = binary.BigEndian.AppendUint16(dst, uint16(code-1))
-		default:
+		case 3:
 			dst = binary.BigEndian.AppendUint32(dst, code-1)
 		}
 	}

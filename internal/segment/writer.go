@@ -95,13 +95,12 @@ func (w *Writer) Append(b *column.Block) error {
 		if name == llama.NameIngested {
 			continue
 		}
-		c, err := b.Load(name)
+		plain, values, err := b.AppendColumn(w.plain[:0], name)
 		if err != nil {
 			return err
 		}
-		if c != nil {
-			values := uint32(min(len(c.Values), column.MaxRows))
-			w.chunk(place, columnPlace{name: w.name(name), values: values}, column.Append(w.plain[:0], c))
+		if values > 0 {
+			w.chunk(place, columnPlace{name: w.name(name), values: uint32(values)}, plain)
 		}
 	}
 	return w.end(place, ingested)
@@ -160,6 +159,7 @@ func (w *Writer) chunk(place *blockPlace, c columnPlace, plain []byte) {
 func (w *Writer) sealChunk(place *blockPlace, c columnPlace, packed []byte) {
 	start := len(w.out)
 	w.ad = ad(w.ad[:0], 'c', w.offset+int64(start), w.salt[:])
+	w.out = slices.Grow(w.out, len(packed)+seal.Overhead) // Seal alone grows to what it needs, and copies each time
 	w.out = w.sealer.Seal(w.out, packed, w.ad, w.piece)
 	w.piece++
 	c.length = uint32(len(w.out) - start)
