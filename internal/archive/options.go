@@ -15,7 +15,7 @@ type Options struct {
 	FreeFloor   config.Size          `yaml:"free_floor" doc:"With less free disk than this, senders are told to wait. Default: 1GiB or 2 % of the disk, the larger, but no more than 10 %."`
 	SealAfter   time.Duration        `yaml:"seal_after" doc:"Events go from the log into a segment after this time at the latest. Default: 1h."`
 	SegmentRows int                  `yaml:"segment_rows" doc:"Events after which a segment is written. Default: 131072."`
-	HeadSize    config.Size          `yaml:"head_size" doc:"Memory for events that are not in segments yet; senders wait when it is used up. Default: 256MiB."`
+	HeadSize    config.Size          `yaml:"head_size" doc:"Memory for events that are not in segments yet; senders wait when it is used up. Default: 128MiB."`
 	LogSize     config.Size          `yaml:"log_size" doc:"Size of the write-ahead log from which on segments are written earlier; a start reads all of it. Default: 256MiB."`
 
 	Logger  *slog.Logger          // nil: nobody is told
@@ -79,7 +79,7 @@ func (o Options) withDefaults() Options {
 	set(&o.Retention.Age, defaultAge)
 	set(&o.SealAfter, time.Hour)
 	set(&o.SegmentRows, 1<<17)
-	set(&o.HeadSize, 256*config.MiB)
+	set(&o.HeadSize, 128*config.MiB)
 	set(&o.LogSize, 256*config.MiB)
 	set(&o.Logger, slog.New(slog.DiscardHandler))
 	set(&o.BlockRows, 1<<15)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"slices"
 
 	"github.com/klauspost/compress/s2"
 	"github.com/llama-logs/llama/internal/seal"
@@ -56,6 +57,7 @@ func (f *Frame) append(dst []byte, s *seal.Sealer, salt []byte, number, durable 
 	binary.BigEndian.PutUint64(f.packed, f.First)
 	binary.BigEndian.PutUint32(f.packed[8:], uint32(f.Events))
 	binary.BigEndian.PutUint32(f.packed[12:], uint32(len(f.Body)))
+	dst = slices.Grow(dst, f.Size()) // Seal alone grows to what it needs, and copies each time
 	start := len(dst)
 	dst = append(dst, frameMagic...)
 	dst = binary.BigEndian.AppendUint32(dst, uint32(len(f.packed)+seal.Overhead))
