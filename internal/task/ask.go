@@ -270,14 +270,17 @@ func (c *Central) lines(n *node, h envelope.Header, body []byte) error {
 	} else if out.Rows, err = decodeRows(l.text); err != nil {
 		return err
 	}
-	if next := t.take(out, h.Frame); next%renewAfter == 0 && !l.ended {
+	if !t.take(out, h.Frame) {
+		c.metrics.lost.Add(int64(len(out.Rows)))
+	}
+	if next := h.Frame + 1; next%renewAfter == 0 && !l.ended {
 		c.renew(t, n, next)
 	}
 	return nil
 }
 
-// take hands on a batch and returns the number of the one that should follow.
-func (t *listener) take(l Lines, number uint64) uint64 {
+// take hands on a batch, and reports whether there was room for it.
+func (t *listener) take(l Lines, number uint64) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if next := t.next[l.Node]; number > next {
@@ -288,8 +291,9 @@ func (t *listener) take(l Lines, number uint64) uint64 {
 	t.lost[l.Node] = 0
 	select {
 	case t.lines <- l:
+		return true
 	default:
 		t.lost[l.Node] = l.Lost + uint64(len(l.Rows))
+		return false
 	}
-	return number + 1
 }

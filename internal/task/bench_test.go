@@ -27,7 +27,7 @@ func ask(b *testing.B, w *world) {
 // the broker, one node and back.
 func BenchmarkRoundTrip(b *testing.B) {
 	w := newWorld(b, Options{})
-	w.site("a", emits(0, 1))
+	w.site("a", emits(0, 1, 10))
 	var times []time.Duration
 	for b.Loop() {
 		start := time.Now()
@@ -42,7 +42,7 @@ func BenchmarkRoundTrip(b *testing.B) {
 // BenchmarkThroughput asks 32 trivial queries at once.
 func BenchmarkThroughput(b *testing.B) {
 	w := newWorld(b, Options{PerUser: 100})
-	w.site("a", emits(0, 1))
+	w.site("a", emits(0, 1, 10))
 	var left atomic.Int64
 	left.Store(int64(b.N))
 	b.ResetTimer()
@@ -63,7 +63,7 @@ func BenchmarkThroughput(b *testing.B) {
 func BenchmarkFrames(b *testing.B) {
 	w := newWorld(b, Options{})
 	const frames = 500
-	w.site("a", emits(0, 10*frames))
+	w.site("a", emits(0, 10*frames, 10))
 	for b.Loop() {
 		ask(b, w)
 	}

@@ -8,10 +8,10 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/llama-logs/llama"
@@ -27,6 +27,7 @@ type Options struct {
 	Link     Link
 	Planner  Planner
 	Log      *slog.Logger
+	Metrics  prometheus.Registerer // may be nil
 
 	Deadline time.Duration // how long nodes may take to answer; 24h
 	Lifetime time.Duration // how long results are kept; 7 days
@@ -47,8 +48,7 @@ const maxInbox = 512
 // many at once.
 type Central struct {
 	o       Options
-	refused atomic.Int64 // messages that were no envelopes of a node, or repeats
-	dropped atomic.Int64 // messages for whom there was no room
+	metrics *centralMetrics
 
 	mu      sync.Mutex
 	nodes   map[string]*node
@@ -68,6 +68,7 @@ func Open(ctx context.Context, o Options) (*Central, error) {
 	o.Tick = cmp.Or(o.Tick, 500*time.Millisecond)
 	o.Lease = cmp.Or(o.Lease, 5*time.Second)
 	c := &Central{o: o, nodes: map[string]*node{}, live: map[uuid.UUID]*live{}, answers: map[uuid.UUID]chan<- answer{}, tails: map[uuid.UUID]*listener{}}
+	c.metrics = newCentralMetrics(o.Metrics, c)
 	nodes, err := o.Store.Nodes(ctx)
 	if err != nil {
 		return nil, err
@@ -136,7 +137,7 @@ func (c *Central) Run(ctx context.Context) error {
 func (c *Central) dispatch(ctx context.Context, serving *sync.WaitGroup, m carrier.Message) {
 	n := c.node(m.Node)
 	if n == nil {
-		c.refused.Add(1)
+		c.metrics.refused.Add(1)
 		c.o.Log.Debug("message of an unknown node", "node", m.Node)
 		return
 	}
@@ -147,7 +148,7 @@ func (c *Central) dispatch(ctx context.Context, serving *sync.WaitGroup, m carri
 	select {
 	case n.inbox <- m:
 	default:
-		c.dropped.Add(1)
+		c.metrics.dropped.Add(1)
 	}
 }
 
@@ -203,7 +204,7 @@ type batch struct {
 func (c *Central) receive(ctx context.Context, n *node, m carrier.Message, frames *batch) {
 	h, body, err := n.peer.Load().Open(m.Data)
 	if err != nil {
-		c.refused.Add(1)
+		c.metrics.refused.Add(1)
 		c.o.Log.Warn("message refused", "node", m.Node, "kind", string(m.Kind), "error", err)
 		return
 	}

@@ -103,7 +103,7 @@ func TestOutboxKeepsAWindow(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var sent []uint64
-		o := newOutbox(2, func(n uint64, _ []byte) { sent = append(sent, n) })
+		o := newOutbox(2, time.Second, func(n uint64, _ []byte) { sent = append(sent, n) })
 		put := func(p piece) error {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
@@ -127,15 +127,31 @@ func TestOutboxKeepsAWindow(t *testing.T) {
 		if err := put(piece{last: true, report: report{State: store.Done}}); err != nil {
 			t.Errorf("the last does not wait: %v", err)
 		}
-		o.again(time.Now().Add(-time.Second))
-		if d := cmp.Diff([]uint64{0, 1, 2, 3}, sent); d != "" {
-			t.Errorf("-want +got\n%s", d)
+		want := func(numbers ...uint64) {
+			t.Helper()
+			if d := cmp.Diff(numbers, sent); d != "" {
+				t.Errorf("-want +got\n%s", d)
+			}
+			sent = nil
 		}
+		want(0, 1, 2, 3)
+		o.due(false)
+		want()
 		time.Sleep(time.Second)
-		o.again(time.Now().Add(-time.Second))
-		if d := cmp.Diff([]uint64{0, 1, 2, 3, 1, 2, 3}, sent); d != "" {
-			t.Errorf("-want +got\n%s", d)
-		}
+		o.due(false)
+		want(1, 2, 3)
+		time.Sleep(time.Second)
+		o.due(false)
+		want()
+		time.Sleep(time.Second)
+		o.due(false)
+		want(1, 2, 3)
+		o.due(true)
+		want(1, 2, 3)
+		o.ack(2)
+		time.Sleep(time.Second)
+		o.due(false)
+		want(2, 3)
 		if o.ack(3) || !o.ack(4) {
 			t.Error("it is over when all is acknowledged, and no sooner")
 		}

@@ -102,13 +102,13 @@ func (r *Runner) emitLines(t *tail, rows []Row, lost uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.lost += lost
-	if t.sent-t.acked >= tailWindow {
-		t.lost += uint64(len(rows))
-		return
+	var text []byte
+	if t.sent-t.acked < tailWindow {
+		text = encodeRows(rows)
 	}
-	text := encodeRows(rows)
-	if len(text) > maxPiece {
+	if text == nil || len(text) > maxPiece {
 		t.lost += uint64(len(rows))
+		r.metrics.lost.Add(int64(len(rows)))
 		return
 	}
 	l := lines{lost: t.lost, text: text}

@@ -275,6 +275,7 @@ func (c *Central) finish(ctx context.Context, l *live, q *store.Query) error {
 		return err
 	}
 	l.q, l.dirty, l.over = q, false, true
+	end(c.metrics.ended, q.State)
 	c.mu.Lock()
 	delete(c.live, l.id)
 	c.mu.Unlock()

@@ -14,17 +14,22 @@ import (
 type outbox struct {
 	send   func(number uint64, data []byte)
 	window int
+	resend time.Duration // until what is not acknowledged is sent again, at first
 
 	mu    sync.Mutex
-	first uint64   // the number of the first piece that is held
-	held  [][]byte // encoded
-	ended bool     // the last piece is among those put
-	sent  time.Time
+	first uint64        // the number of the first piece that is held
+	held  [][]byte      // encoded
+	ended bool          // the last piece is among those put
+	again time.Time     // when to send again
+	pause time.Duration // between sending again and sending again
 	room  chan struct{} // holds one when there may be room
 }
 
-func newOutbox(window int, send func(uint64, []byte)) *outbox {
-	return &outbox{send: send, window: window, room: make(chan struct{}, 1)}
+// slowest is the longest pause before what is not acknowledged is sent again.
+const slowest = 30 * time.Second
+
+func newOutbox(window int, resend time.Duration, send func(uint64, []byte)) *outbox {
+	return &outbox{send: send, window: window, resend: resend, pause: resend, room: make(chan struct{}, 1)}
 }
 
 // put sends a piece once there is room for it. One caller at a time.
@@ -49,9 +54,11 @@ func (o *outbox) tryPut(data []byte, last bool) bool {
 	if len(o.held) >= o.window && !last { // the last is small, and ends the task's turn
 		return false
 	}
+	if len(o.held) == 0 {
+		o.again = time.Now().Add(o.pause)
+	}
 	o.held = append(o.held, data)
 	o.ended = o.ended || last
-	o.sent = time.Now()
 	o.send(o.first+uint64(len(o.held))-1, data)
 	return true
 }
@@ -64,7 +71,7 @@ func (o *outbox) ack(next uint64) (over bool) {
 		clear(o.held[:n])
 		o.held = o.held[n:]
 		o.first = next
-		o.sent = time.Now()
+		o.pause, o.again = o.resend, time.Now().Add(o.resend)
 		select {
 		case o.room <- struct{}{}:
 		default:
@@ -73,14 +80,19 @@ func (o *outbox) ack(next uint64) (over bool) {
 	return o.ended && len(o.held) == 0
 }
 
-// again sends what is held and was last sent, or acknowledged, before.
-func (o *outbox) again(before time.Time) {
+// due sends what is held again, if central had its time to acknowledge it, or
+// now when the connection is new. Central may only be slow, so each time it gets
+// twice the time.
+func (o *outbox) due(now bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if len(o.held) == 0 || o.sent.After(before) {
+	if now {
+		o.pause = o.resend
+	} else if len(o.held) == 0 || time.Now().Before(o.again) {
 		return
 	}
-	o.sent = time.Now()
+	o.pause = min(2*o.pause, max(slowest, o.resend))
+	o.again = time.Now().Add(o.pause)
 	for i, data := range o.held {
 		o.send(o.first+uint64(i), data)
 	}

@@ -20,9 +20,9 @@ import (
 func TestResultIsMergedAndKept(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, Options{})
-	w.site("a", emits(0, 25))
-	w.site("a", emits(25, 5000))
-	w.site("b", emits(5000, 9000))
+	w.site("a", emits(0, 25, 10))
+	w.site("a", emits(25, 5000, 100))
+	w.site("b", emits(5000, 9000, 100))
 	id := w.submit(Request{Query: "planted question", Name: "planted name", From: 3, To: 4})
 	q := w.in(id, store.Done)
 	if d := cmp.Diff(wantRows(0, 9000), w.rows(id)); d != "" {
@@ -61,8 +61,8 @@ func TestResultIsMergedAndKept(t *testing.T) {
 func TestTargetsAndLimits(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, Options{MaxRows: 40})
-	w.site("a", emits(0, 50))
-	w.site("b", emits(100, 120))
+	w.site("a", emits(0, 50, 10))
+	w.site("b", emits(100, 120, 10))
 	tests := []struct {
 		name    string
 		request Request
@@ -328,7 +328,7 @@ func TestWatch(t *testing.T) {
 func TestListAndStatistics(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, Options{})
-	does := emits(0, 1)
+	does := emits(0, 1, 10)
 	does.status = Status{EventsPerSecond: 2, Collections: []Collection{{Name: "sshd", Events: 5, Bytes: 7, First: 1, Last: 2}, {Name: "x", Events: 1}}}
 	w.site("a", does)
 	w.site("b", does)

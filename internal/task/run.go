@@ -59,16 +59,17 @@ func (r *Runner) run(ctx context.Context, one *run) {
 		return // central has forgotten it, or asks again
 	}
 	one.reportMu.Lock()
-	end := one.report
+	last := one.report
 	one.untold = false // the end says it all
 	one.reportMu.Unlock()
-	end.State = store.Done
+	last.State = store.Done
 	if err != nil {
-		end.State, end.Error, end.Code = r.outcome(limited, one, err)
+		last.State, last.Error, last.Code = r.outcome(limited, one, err)
 	} else {
-		end.Progress = 1
+		last.Progress = 1
 	}
-	if err := one.out.put(ctx, piece{last: true, report: end}); err != nil {
+	end(r.metrics.ended, last.State)
+	if err := one.out.put(ctx, piece{last: true, report: last}); err != nil {
 		r.o.Log.Error("end of task not sent", "query", one.Query, "error", err)
 	}
 }

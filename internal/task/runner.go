@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/llama-logs/llama"
@@ -29,12 +30,13 @@ type RunnerOptions struct {
 	Link      Link
 	Executor  Executor
 	Log       *slog.Logger
-	Workers   int           // tasks that run at once; 2
-	Held      int           // tasks that are held at once; 256
-	Window    int           // pieces of a task under way at once; 16
-	Heartbeat time.Duration // between hellos; 5s
-	Resend    time.Duration // until what is not acknowledged is sent again; 2s
-	Lease     time.Duration // a live tail ends when central was silent for so long; 15s
+	Metrics   prometheus.Registerer // may be nil
+	Workers   int                   // tasks that run at once; 2
+	Held      int                   // tasks that are held at once; 256
+	Window    int                   // pieces of a task under way at once; 16
+	Heartbeat time.Duration         // between hellos; 5s
+	Resend    time.Duration         // until what is not acknowledged is sent again, at first; 2s
+	Lease     time.Duration         // a live tail ends when central was silent for so long; 15s
 }
 
 const (
@@ -48,6 +50,7 @@ const (
 type Runner struct {
 	o       RunnerOptions
 	central *envelope.Peer
+	metrics *nodeMetrics
 	boot    string
 	wake    chan struct{} // holds one when there may be work
 
@@ -83,10 +86,12 @@ func NewRunner(o RunnerOptions) *Runner {
 	o.Heartbeat = cmp.Or(o.Heartbeat, 5*time.Second)
 	o.Resend = cmp.Or(o.Resend, 2*time.Second)
 	o.Lease = cmp.Or(o.Lease, 15*time.Second)
-	return &Runner{
+	r := &Runner{
 		o: o, central: o.Identity.Peer(o.Central), boot: rand.Text(), wake: make(chan struct{}, 1),
 		runs: map[held]*run{}, tails: map[uuid.UUID]*tail{},
 	}
+	r.metrics = newNodeMetrics(o.Metrics, r)
+	return r
 }
 
 // Run answers until ctx ends. What is unfinished then, central asks for again.
@@ -97,7 +102,7 @@ func (r *Runner) Run(ctx context.Context) error {
 		defer asks.Wait()
 		return r.o.Link.Run(ctx, carrier.Handler{
 			Message:   func(m carrier.Message) { r.receive(ctx, &asks, m) },
-			Connected: func() { r.hello(); r.resend(time.Now()) },
+			Connected: func() { r.hello(); r.resend(true) },
 		})
 	})
 	for range r.o.Workers {
@@ -124,7 +129,7 @@ func (r *Runner) beat(ctx context.Context) error {
 		case <-progress.C:
 			r.tellLate()
 		case <-resend.C:
-			r.resend(time.Now().Add(-r.o.Resend))
+			r.resend(false)
 		}
 	}
 }
@@ -141,11 +146,11 @@ func (r *Runner) hello() {
 	r.sendJSON(envelope.Header{Kind: kindHello}, h)
 }
 
-func (r *Runner) resend(before time.Time) {
+func (r *Runner) resend(now bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, run := range r.runs {
-		run.out.again(before)
+		run.out.due(now)
 	}
 }
 
@@ -174,13 +179,14 @@ func (r *Runner) sendJSON(h envelope.Header, v any) {
 func (r *Runner) receive(ctx context.Context, asks *sync.WaitGroup, m carrier.Message) {
 	h, body, err := r.central.Open(m.Data)
 	if err != nil {
+		r.metrics.refused.Add(1)
 		r.o.Log.Warn("message refused", "kind", string(m.Kind), "error", err)
 		return
 	}
 	key := held{h.Query, h.Attempt}
 	switch h.Kind {
 	case kindTask:
-		r.take(key, body)
+		r.take(key, body, time.Since(h.Made))
 	case kindCancel:
 		r.cancel(key)
 	case kindAck:
@@ -194,7 +200,7 @@ func (r *Runner) receive(ctx context.Context, asks *sync.WaitGroup, m carrier.Me
 
 // take accepts a task, unless it is held already or there are too many: then it
 // is as if it had not arrived, and central sends it again.
-func (r *Runner) take(key held, body []byte) {
+func (r *Runner) take(key held, body []byte, age time.Duration) {
 	var t Task
 	if err := json.Unmarshal(body, &t); err != nil {
 		r.refuse(key, "the node does not understand the task; its program may be older than central's")
@@ -204,6 +210,7 @@ func (r *Runner) take(key held, body []byte) {
 		r.refuse(key, "the task is for target "+t.Target+", and this node belongs to "+r.o.Target)
 		return
 	}
+	t.Deadline += llama.Time(age) // by our clock, which may differ from central's
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.runs[key] != nil || len(r.runs) >= r.o.Held {
@@ -211,7 +218,7 @@ func (r *Runner) take(key held, body []byte) {
 	}
 	r.drop(held{key.Query, key.Attempt - 1})
 	one := &run{held: key, task: t}
-	one.out = newOutbox(r.o.Window, func(number uint64, data []byte) {
+	one.out = newOutbox(r.o.Window, r.o.Resend, func(number uint64, data []byte) {
 		r.send(envelope.Header{Kind: kindFrame, Query: key.Query, Attempt: key.Attempt, Frame: number}, data)
 	})
 	one.report.State = store.Delivered
@@ -226,6 +233,7 @@ func (r *Runner) take(key held, body []byte) {
 // refuse answers a task that is not run. Central hears it again when it asks
 // again.
 func (r *Runner) refuse(key held, reason string) {
+	end(r.metrics.ended, store.Refused)
 	r.o.Log.Warn("task refused", "query", key.Query, "reason", reason)
 	last := piece{last: true, report: report{State: store.Refused, Error: cut(reason), Code: llama.Forbidden}}
 	data, err := last.encode()

@@ -22,7 +22,7 @@ import (
 )
 
 // patience is how long a test waits for what must happen.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // A world is a central, its broker and its nodes, all real but the query engine.
 type world struct {
@@ -33,6 +33,8 @@ type world struct {
 	own     *envelope.Identity
 	options Options         // what a test wants other than usual
 	wrap    func(Link) Link // what a test puts between a party and the broker
+	planner Planner
+	workers int // of a node; 0 for the default
 	log     *slog.Logger
 
 	central *Central
@@ -42,7 +44,7 @@ type world struct {
 
 func newWorld(t testing.TB, o Options) *world {
 	t.Helper()
-	w := &world{t: t, file: filepath.Join(t.TempDir(), "central.db"), options: o, wrap: func(l Link) Link { return l }, log: slog.New(slog.DiscardHandler)}
+	w := &world{t: t, file: filepath.Join(t.TempDir(), "central.db"), options: o, wrap: func(l Link) Link { return l }, log: slog.New(slog.DiscardHandler), planner: planner{}}
 	w.own = must(envelope.NewIdentity())(t)
 	w.broker = must(carrier.OpenBroker(carrier.BrokerOptions{}, w.log))(t)
 	t.Cleanup(func() { w.broker.Close() })
@@ -71,8 +73,8 @@ func (w *world) start() {
 	w.store = must(store.Open(context.Background(), w.file, w.ring))(w.t)
 	link := must(carrier.Open(w.broker.Central(), w.log))(w.t)
 	o := w.options
-	o.Identity, o.Store, o.Link, o.Planner, o.Log = w.own, w.store, w.wrap(link), planner{}, w.log
-	o.Tick = cmp.Or(o.Tick, 20*time.Millisecond)
+	o.Identity, o.Store, o.Link, o.Planner, o.Log = w.own, w.store, w.wrap(link), w.planner, w.log
+	o.Tick = cmp.Or(o.Tick, 50*time.Millisecond)
 	w.central = must(Open(context.Background(), o))(w.t)
 	stop := running(w.t, w.central.Run)
 	w.halt = sync.OnceFunc(func() {
@@ -132,7 +134,7 @@ func (s *site) start() {
 	link := must(carrier.Open(must(s.w.broker.Node(s.own.ID()))(s.w.t), s.w.log))(s.w.t)
 	r := NewRunner(RunnerOptions{
 		Identity: s.own, Central: s.w.own.Public(), Target: s.target, Version: "v1", Link: s.w.wrap(link), Executor: s.does, Log: s.w.log,
-		Heartbeat: 100 * time.Millisecond, Resend: 100 * time.Millisecond, Lease: time.Second,
+		Heartbeat: 100 * time.Millisecond, Resend: 100 * time.Millisecond, Lease: time.Second, Workers: s.w.workers,
 	})
 	stop := running(s.w.t, r.Run)
 	s.halt = sync.OnceFunc(func() { stop(); link.Close() })
@@ -274,11 +276,11 @@ func (f fake) Follow(ctx context.Context, t Task, emit func([]Row, uint64)) erro
 
 func (f fake) Status(context.Context) (Status, error) { return f.status, nil }
 
-// emits answers with frames of ten rows each, from..to-1 in all.
-func emits(from, to int) fake {
+// emits answers with rows from..to-1, in frames of at most size rows.
+func emits(from, to, size int) fake {
 	return fake{partial: func(_ context.Context, _ Task, emit func(Frame) error, _ func(Progress)) error {
-		for n := from; n < to; n += 10 {
-			if err := emit(frameOf(n, min(n+10, to))); err != nil {
+		for n := from; n < to; n += size {
+			if err := emit(frameOf(n, min(n+size, to))); err != nil {
 				return err
 			}
 		}
