@@ -22,6 +22,11 @@ type Block struct {
 	// a block without them.
 	Ingested func() ([]llama.Time, error)
 
+	// Each calls do with one event after the other, as it was given to the block:
+	// values that were found in the message share its memory. The row is good until
+	// do returns. Nil in a block that has columns only.
+	Each func(do func(*Row) error) error
+
 	views []view // of a Builder's block: its columns before they are spread over all rows
 }
 

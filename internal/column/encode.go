@@ -250,6 +250,8 @@ func (r *reader) uvarint() uint64 {
 	return v
 }
 
+func (r *reader) varint() int64 { return unzigzag(r.uvarint()) }
+
 // count reads a number of things that have at least a byte each.
 func (r *reader) count() int {
 	n := r.uvarint()
@@ -261,7 +263,7 @@ func (r *reader) count() int {
 }
 
 func (r *reader) bytes(n int) []byte {
-	if n > len(r.data) {
+	if n < 0 || n > len(r.data) {
 		r.fail()
 		return nil
 	}

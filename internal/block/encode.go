@@ -1,0 +1,388 @@
+package block
+
+import (
+	"encoding/binary"
+	"maps"
+	"slices"
+
+	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/column"
+)
+
+// A Kind says what a chunk holds. Its numbers are on disk.
+type Kind uint8
+
+// The kinds of chunks of a block.
+const (
+	Field     Kind = iota // slots of fields with one name
+	Times                 // which event has which template, and `_time`
+	Seqs                  // `_seq`
+	Ingested              // event.ingested
+	Templates             // the templates
+	Variables             // slots of messages that are in no field
+)
+
+// A Chunk is an encoded piece of a block. A field of which all events have the
+// template's value has a chunk without data.
+type Chunk struct {
+	Kind   Kind
+	Name   string // of a field; `_msg` and `_source` are fields here
+	Values int    // at most so many distinct ones
+	Data   []byte
+}
+
+// Ways a field of a template gets its value.
+const (
+	formConstant = iota
+	formSlot
+	formSpan
+)
+
+// Ways a part of a template's message gets its text.
+const (
+	partText = iota
+	partVariable
+	partField
+)
+
+// An Encoder encodes blocks one after the other.
+type Encoder struct {
+	values *column.Encoder
+	data   []byte
+	pieces []byte
+	texts  []string
+	ints   []int64
+}
+
+// NewEncoder returns an Encoder.
+func NewEncoder() *Encoder { return &Encoder{values: column.NewEncoder()} }
+
+// Info is what is known of a block without its chunks.
+func (b *Builder) Info() column.Stat {
+	return column.Stat{
+		Collection: b.collection, Rows: len(b.times), MinTime: slices.Min(b.times), MaxTime: slices.Max(b.times),
+		FirstSeq: b.seqs[0], LastSeq: b.seqs[len(b.seqs)-1],
+	}
+}
+
+// IngestedTimes returns when the events arrived.
+func (b *Builder) IngestedTimes() []llama.Time { return b.ingested }
+
+// Encode hands the chunks of a block to put: those of the kinds from Times to
+// Variables in this order, and then those of fields by name. The data is good until
+// put returns. The builder is used up.
+func (e *Encoder) Encode(b *Builder, put func(Chunk) error) error {
+	templates, rest := b.settle()
+	p := newPlan(templates, rest)
+	if err := put(Chunk{Kind: Times, Data: e.times(b, templates)}); err != nil {
+		return err
+	}
+	if err := put(Chunk{Kind: Seqs, Data: column.AppendInts(e.data[:0], b.seqs)}); err != nil {
+		return err
+	}
+	if err := put(Chunk{Kind: Ingested, Data: column.AppendInts(e.data[:0], b.ingested)}); err != nil {
+		return err
+	}
+	e.data = p.append(e.data[:0])
+	if err := put(Chunk{Kind: Templates, Data: e.data}); err != nil {
+		return err
+	}
+	values := e.slots(p.variables, nil)
+	if err := put(Chunk{Kind: Variables, Data: e.data, Values: values}); err != nil {
+		return err
+	}
+	names := p.names
+	if b.message {
+		names = insert(names, llama.NameMessage)
+	}
+	if rest != nil {
+		for _, name := range rest.Names {
+			if name != llama.NameIngested {
+				names = insert(names, name)
+			}
+		}
+	}
+	for _, name := range names {
+		values, err := e.field(p, rest, name)
+		if err != nil {
+			return err
+		}
+		if err := put(Chunk{Kind: Field, Name: name, Data: e.data, Values: values}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func insert(names []string, name string) []string {
+	at, found := slices.BinarySearch(names, name)
+	if found {
+		return names
+	}
+	return slices.Insert(names, at, name)
+}
+
+// settle numbers the templates that are worthy, and puts the other events into a
+// block of their own, nil if there are none.
+func (b *Builder) settle() ([]*template, *column.Block) {
+	var templates []*template
+	all := b.loose
+	for _, t := range b.templates {
+		if t.rows >= worthy {
+			templates = append(templates, t)
+			t.number = len(templates)
+		} else {
+			all = append(all, t.early...)
+		}
+	}
+	if len(all) == 0 {
+		return templates, nil
+	}
+	slices.SortFunc(all, func(x, y loose) int { return x.row - y.row })
+	rest := column.NewBuilder(b.collection)
+	for _, l := range all {
+		rest.Row(b.times[l.row], b.ingested[l.row], b.seqs[l.row])
+		if l.message != "" {
+			rest.Set(rest.Cells(llama.NameMessage), l.message, llama.String)
+		}
+		if l.shape.Source != "" {
+			rest.Set(rest.Cells(llama.NameSource), l.shape.Source, llama.String)
+		}
+		for i, value := range l.values {
+			rest.Set(rest.Cells(l.shape.Names[i]), value, l.shape.Kinds[i])
+		}
+	}
+	return templates, rest.Block(rest.Rows())
+}
+
+// times writes which template each event has, and their times: those of each unit
+// together, as those of one second differ from those of one microsecond.
+func (e *Encoder) times(b *Builder, templates []*template) []byte {
+	looseUnit := len(units) - 1
+	for row, t := range b.of {
+		if t == nil || t.number == 0 {
+			looseUnit = unitOf(b.times[row], looseUnit)
+		}
+	}
+	dst := binary.AppendUvarint(e.data[:0], uint64(len(templates)))
+	dst = append(dst, byte(looseUnit))
+	for _, t := range templates {
+		dst = append(dst, byte(t.unit))
+	}
+	e.ints = e.ints[:0]
+	var times [len(units)][]llama.Time
+	for row, t := range b.of {
+		number, unit := 0, looseUnit
+		if t != nil && t.number > 0 {
+			number, unit = t.number, t.unit
+		}
+		e.ints = append(e.ints, int64(number))
+		times[unit] = append(times[unit], b.times[row]/units[unit])
+	}
+	dst = column.AppendInts(dst, e.ints)
+	for _, ts := range times {
+		if len(ts) > 0 {
+			dst = column.AppendInts(dst, ts)
+		}
+	}
+	e.data = dst
+	return dst
+}
+
+// A plan says what goes where.
+type plan struct {
+	names     []string // of fields that templates have, sorted
+	templates []*template
+	homes     [][]int // for each template, the field each slot of its message is kept with; -1: none
+	variables []*slot // those with values that are kept with no field
+	fields    map[string][]*slot
+	strings   map[string]int
+	texts     []string
+}
+
+func newPlan(templates []*template, rest *column.Block) *plan {
+	p := &plan{templates: templates, fields: map[string][]*slot{}, strings: map[string]int{}}
+	names := map[string]bool{}
+	for _, t := range templates {
+		for _, name := range t.shape.Names {
+			names[name] = true
+		}
+		if t.shape.Source != "" {
+			names[llama.NameSource] = true
+		}
+	}
+	p.names = slices.Sorted(maps.Keys(names))
+	for _, t := range templates {
+		p.place(t)
+	}
+	return p
+}
+
+// place decides with which field each slot of a template is kept: the first that it
+// alone is the text of, else the first that it is part of.
+func (p *plan) place(t *template) {
+	homes := make([]int, len(t.parts))
+	for i := range homes {
+		homes[i] = -1
+	}
+	for exact := 1; exact >= 0; exact-- {
+		for field, s := range t.spans {
+			if s.inside() && (exact == 0 || s.end-s.first == 1) {
+				for i := s.first; i < s.end; i++ {
+					if homes[i] < 0 {
+						homes[i] = field
+					}
+				}
+			}
+		}
+	}
+	p.homes = append(p.homes, homes)
+	k := 0
+	for i := range t.parts {
+		if !t.parts[i].slot {
+			continue
+		}
+		if s := &t.slots[k]; s.values == nil {
+		} else if homes[i] < 0 {
+			p.variables = append(p.variables, s)
+		} else {
+			name := t.shape.Names[homes[i]]
+			p.fields[name] = append(p.fields[name], s)
+		}
+		k++
+	}
+	for field, s := range t.spans {
+		if s.inside() {
+			continue
+		}
+		if own := &t.slots[k]; own.values != nil {
+			name := t.shape.Names[field]
+			p.fields[name] = append(p.fields[name], own)
+		}
+		k++
+	}
+}
+
+// text returns the number of a text in the table of texts.
+func (p *plan) text(s string) uint64 {
+	n, ok := p.strings[s]
+	if !ok {
+		n = len(p.texts)
+		p.strings[s] = n
+		p.texts = append(p.texts, s)
+	}
+	return uint64(n)
+}
+
+func (p *plan) name(name string) uint64 {
+	n, _ := slices.BinarySearch(p.names, name)
+	return uint64(n)
+}
+
+// append writes the templates.
+func (p *plan) append(dst []byte) []byte {
+	var body []byte
+	for i, t := range p.templates {
+		body = p.appendTemplate(body, t, p.homes[i])
+	}
+	dst = appendTexts(dst, p.names)
+	dst = appendTexts(dst, p.texts)
+	dst = binary.AppendUvarint(dst, uint64(len(p.templates)))
+	return append(dst, body...)
+}
+
+func appendTexts(dst []byte, texts []string) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(texts)))
+	for _, s := range texts {
+		dst = appendText(dst, s)
+	}
+	return dst
+}
+
+func appendText(dst []byte, s string) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
+}
+
+// appendTemplate writes one template. A slot that has always been the same is fixed
+// text.
+func (p *plan) appendTemplate(dst []byte, t *template, homes []int) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(t.parts)))
+	k := 0
+	for i := range t.parts {
+		s := &slot{first: t.parts[i].text}
+		if t.parts[i].slot {
+			s = &t.slots[k]
+			k++
+		}
+		switch {
+		case s.values == nil:
+			dst = binary.AppendUvarint(dst, p.text(s.first)<<2|partText)
+		case homes[i] < 0:
+			dst = binary.AppendUvarint(dst, partVariable)
+		default:
+			dst = binary.AppendUvarint(dst, p.name(t.shape.Names[homes[i]])<<2|partField)
+		}
+	}
+	fields := len(t.spans)
+	if t.shape.Source != "" {
+		fields++
+	}
+	dst = binary.AppendUvarint(dst, uint64(fields))
+	if t.shape.Source != "" {
+		dst = binary.AppendUvarint(dst, p.name(llama.NameSource))
+		dst = append(dst, byte(llama.String)<<2|formConstant)
+		dst = binary.AppendUvarint(dst, p.text(t.shape.Source))
+	}
+	for field, s := range t.spans {
+		dst = binary.AppendUvarint(dst, p.name(t.shape.Names[field]))
+		kind := byte(t.shape.Kinds[field]) << 2
+		if s.inside() {
+			dst = append(dst, kind|formSpan)
+			dst = binary.AppendUvarint(dst, uint64(s.first))
+			dst = binary.AppendUvarint(dst, uint64(s.end-s.first))
+			continue
+		}
+		if own := &t.slots[k]; own.values != nil {
+			dst = append(dst, kind|formSlot)
+		} else {
+			dst = append(dst, kind|formConstant)
+			dst = binary.AppendUvarint(dst, p.text(own.first))
+		}
+		k++
+	}
+	return dst
+}
+
+// field fills data with the chunk of a field.
+func (e *Encoder) field(p *plan, rest *column.Block, name string) (values int, err error) {
+	var generic []byte
+	if rest != nil {
+		if generic, values, err = rest.AppendColumn(nil, name); err != nil {
+			return 0, err
+		}
+	}
+	slots := p.fields[name]
+	if len(generic) == 0 && len(slots) == 0 {
+		e.data = e.data[:0]
+		return 1, nil
+	}
+	return values + e.slots(slots, generic), nil
+}
+
+// slots fills data with a chunk: the column of the loose events, and then the slots.
+func (e *Encoder) slots(slots []*slot, generic []byte) (values int) {
+	e.data, e.pieces = e.data[:0], e.pieces[:0]
+	if len(slots) == 0 && len(generic) == 0 {
+		return 0
+	}
+	e.data = binary.AppendUvarint(e.data, uint64(len(generic)))
+	for _, s := range slots {
+		start := len(e.pieces)
+		e.pieces = e.values.Append(e.pieces, s.values)
+		e.data = binary.AppendUvarint(e.data, uint64(len(e.pieces)-start))
+		values += s.n
+	}
+	e.data = append(e.data, generic...)
+	e.data = append(e.data, e.pieces...)
+	return min(values, column.MaxRows)
+}

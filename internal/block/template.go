@@ -1,0 +1,121 @@
+package block
+
+import (
+	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/column"
+)
+
+// A slot holds the values of one place of a template, one for each of its events.
+type slot struct {
+	first  string
+	values []string // nil while all are first
+	n      int
+}
+
+func (s *slot) add(value string) {
+	switch {
+	case s.values != nil:
+		s.values = append(s.values, value)
+	case s.n == 0:
+		s.first = value
+	case value != s.first:
+		s.values = make([]string, s.n, 4*s.n)
+		for i := range s.values {
+			s.values[i] = s.first
+		}
+		s.values = append(s.values, value)
+	}
+	s.n++
+}
+
+// A template is what events have in common.
+type template struct {
+	shape  *shape
+	parts  []part // those that are slots have the text of one event
+	spans  []span
+	slots  []slot // those of the message, then the fields that are not in it
+	early  []loose
+	rows   int
+	unit   int // see units
+	hash   uint64
+	next   *template // with the same hash
+	number int       // in the block, from 1; 0 when its events are loose
+}
+
+// fits reports whether the message that w took apart has the template.
+func (t *template) fits(w *walk, s *shape) bool {
+	if t.shape != s || len(t.parts) != len(w.parts) {
+		return false
+	}
+	for i := range t.parts {
+		x, y := &t.parts[i], &w.parts[i]
+		if x.slot != y.slot || !x.slot && x.text != y.text {
+			return false
+		}
+	}
+	for i, s := range t.spans {
+		if s != w.spans[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// add adds an event's values.
+func (t *template) add(w *walk, values []string) {
+	k := 0
+	for i := range w.parts {
+		if w.parts[i].slot {
+			t.slots[k].add(w.parts[i].text)
+			k++
+		}
+	}
+	for i, s := range t.spans {
+		if !s.inside() {
+			t.slots[k].add(values[i])
+			k++
+		}
+	}
+}
+
+// makeSlots makes room for values.
+func (t *template) makeSlots() {
+	n := 0
+	for _, p := range t.parts {
+		if p.slot {
+			n++
+		}
+	}
+	for _, s := range t.spans {
+		if !s.inside() {
+			n++
+		}
+	}
+	t.slots = make([]slot, n)
+}
+
+// units are how exact times are, in nanoseconds.
+var units = [...]llama.Time{1, 1e3, 1e6, 1e9}
+
+// unitOf returns the largest unit up to a given one that t is a multiple of.
+func unitOf(t llama.Time, most int) int {
+	for most > 0 && t%units[most] != 0 {
+		most--
+	}
+	return most
+}
+
+// A shape is a column.Shape as this block knows it.
+type shape struct {
+	*column.Shape
+	templates int // that have this shape
+	worthy    int // of them, those with enough events
+}
+
+// A loose event has no template, or one that may turn out to be rare.
+type loose struct {
+	row     int
+	shape   *shape
+	message string
+	values  []string
+}

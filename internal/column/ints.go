@@ -1,0 +1,110 @@
+package column
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+)
+
+// Integers are written as the difference to the smallest of them, or to the one
+// before, in planes: the lowest bytes of all, then the next bytes, and so on. What
+// is random in them stays in planes of its own, and the others compress well.
+const (
+	intsWidth = 0x0f
+	intsDelta = 0x10
+)
+
+// AppendInts encodes numbers, of which there is at least one.
+func AppendInts[N ~int64 | ~uint64](dst []byte, numbers []N) []byte {
+	base, last := int64(numbers[0]), int64(numbers[0])
+	for _, n := range numbers {
+		base = min(base, int64(n))
+	}
+	var plain, step uint64 // all bits that are set in one of the differences
+	var plainBits, stepBits int
+	for _, n := range numbers {
+		d, s := uint64(n)-uint64(base), zigzag(int64(n)-last)
+		plain |= d
+		step |= s
+		plainBits += bits.Len64(d)
+		stepBits += bits.Len64(s)
+		last = int64(n)
+	}
+	if stepBits >= plainBits-plainBits/16 {
+		dst = append(dst, byte(width(plain)))
+		dst = binary.AppendVarint(dst, base)
+		return appendPlanes(dst, width(plain), len(numbers), func(i int) uint64 { return uint64(numbers[i]) - uint64(base) })
+	}
+	dst = append(dst, byte(intsDelta|width(step)))
+	last = int64(numbers[0])
+	dst = binary.AppendVarint(dst, last)
+	return appendPlanes(dst, width(step), len(numbers), func(i int) uint64 {
+		s := zigzag(int64(numbers[i]) - last)
+		last = int64(numbers[i])
+		return s
+	})
+}
+
+// appendPlanes writes the lowest w bytes of n numbers. It asks for them in order.
+func appendPlanes(dst []byte, w, n int, number func(i int) uint64) []byte {
+	start := len(dst)
+	dst = append(dst, make([]byte, w*n)...)
+	planes := dst[start:]
+	for i := range n {
+		v := number(i)
+		for at := i; at < len(planes); at += n {
+			planes[at] = byte(v)
+			v >>= 8
+		}
+	}
+	return dst
+}
+
+// width returns how many bytes v has without leading zeros.
+func width(v uint64) int { return (bits.Len64(v) + 7) / 8 }
+
+func zigzag(n int64) uint64   { return uint64(n)<<1 ^ uint64(n>>63) }
+func unzigzag(u uint64) int64 { return int64(u>>1) ^ -int64(u&1) }
+
+// ints reads n numbers that AppendInts wrote.
+func (r *reader) ints(n int) []int64 {
+	form := r.byte()
+	base := r.varint()
+	w := int(form & intsWidth)
+	if w > 8 || form&^(intsWidth|intsDelta) != 0 {
+		r.fail()
+	}
+	if r.failed || w > 0 && n > len(r.data)/w {
+		r.fail()
+		return nil
+	}
+	numbers := make([]int64, n)
+	planes := r.bytes(w * n)
+	for p := range w {
+		for i, b := range planes[p*n : (p+1)*n] {
+			numbers[i] |= int64(b) << (8 * p)
+		}
+	}
+	if form&intsDelta == 0 {
+		for i := range numbers {
+			numbers[i] += base
+		}
+		return numbers
+	}
+	for i, s := range numbers {
+		base += unzigzag(uint64(s))
+		numbers[i] = base
+	}
+	return numbers
+}
+
+// DecodeInts returns the n numbers that AppendInts encoded, and what lies behind
+// them. The error wraps ErrDamaged.
+func DecodeInts(n int, data []byte) (numbers []int64, rest []byte, err error) {
+	r := reader{data: data}
+	numbers = r.ints(n)
+	if r.failed {
+		return nil, nil, fmt.Errorf("%w: %d numbers in %d bytes", ErrDamaged, n, len(data))
+	}
+	return numbers, r.data, nil
+}

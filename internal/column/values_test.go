@@ -1,0 +1,112 @@
+package column
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func texts(t testing.TB, n int, data []byte) []string {
+	t.Helper()
+	v, err := DecodeValues(n, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := make([]string, n)
+	for i := range all {
+		all[i] = v.At(i)
+	}
+	return all
+}
+
+func TestValuesComeBackInTheirForm(t *testing.T) {
+	t.Parallel()
+	many := func(value func(i int) string) []string {
+		values := make([]string, 1000)
+		for i := range values {
+			values[i] = value(i)
+		}
+		return values
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	tests := []struct {
+		name   string
+		values []string
+		want   form
+	}{
+		{"one", []string{"a"}, same},
+		{"equal", []string{"x y", "x y", "x y"}, same},
+		{"empty", []string{"", ""}, same},
+		{"text", []string{"", "b", "\x00\xff"}, text},
+		{"dict", many(func(i int) string { return fmt.Sprint("user", i%7) }), dict},
+		{"integers", []string{"0", "-1", "65535", "999999999999999999", "-999999999999999999"}, integer},
+		{"not quite integers", []string{"1", "-0"}, text},
+		{"too long integers", []string{"1", "1000000000000000000"}, text},
+		{"plus", []string{"1", "+1"}, text},
+		{"padded", []string{"17", "05", "33"}, padded},
+		{"padded first", []string{"007", "100"}, padded},
+		{"not padded", []string{"07", "100"}, text},
+		{"decimals", []string{"12.50", "0.07", "-3.00", "-0.01"}, decimal},
+		{"minus zero", []string{"1.0", "-0.0"}, text},
+		{"zeros before", []string{"1.0", "01.0"}, text},
+		{"other scale", []string{"1.0", "1.00"}, text},
+		{"addresses", []string{"192.0.2.7", "0.0.0.0", "255.255.255.255"}, ipv4},
+		{"not addresses", []string{"192.0.2.7", "192.0.02.7"}, text},
+		{"beyond addresses", []string{"192.0.2.7", "192.0.2.256"}, text},
+		{"hex", []string{"deadbeef", "0a0b0c0d"}, hex},
+		{"upper hex", []string{"deadbeef", "DEADBEEF"}, text},
+		{"uuid", []string{"0145c68c-c414-43b0-a52d-530c541f02e4", "00000000-0000-0000-0000-000000000000"}, uuid},
+		{"few integers", many(func(i int) string { return fmt.Sprint(i % 3 * 100000) }), dict},
+		{"small integers", many(func(i int) string { return fmt.Sprint(i % 200) }), integer},
+		{"random integers", many(func(int) string { return fmt.Sprint(rng.IntN(1e9)) }), integer},
+		{"few addresses", many(func(i int) string { return fmt.Sprintf("10.%d.0.1", i%50) }), dict},
+	}
+	e := NewEncoder()
+	for _, test := range tests {
+		data := e.Append(nil, test.values)
+		if form(data[0]) != test.want {
+			t.Errorf("%s: form %d, want %d", test.name, data[0], test.want)
+		}
+		if d := cmp.Diff(test.values, texts(t, len(test.values), data)); d != "" {
+			t.Errorf("%s: -want +got\n%s", test.name, d)
+		}
+	}
+}
+
+func TestIntsComeBack(t *testing.T) {
+	t.Parallel()
+	for _, numbers := range [][]int64{
+		{0}, {5}, {-5, 5}, {math.MinInt64, math.MaxInt64, 0}, {1, 2, 3, 4}, {1e18, 1e18 + 1}, {math.MaxInt64, math.MinInt64},
+	} {
+		data := AppendInts([]byte("x"), numbers)[1:]
+		got, rest, err := DecodeInts(len(numbers), append(data, "rest"...))
+		if err != nil || string(rest) != "rest" || !slices.Equal(got, numbers) {
+			t.Errorf("%v: got %v, %q, %v", numbers, got, rest, err)
+		}
+	}
+}
+
+func FuzzValues(f *testing.F) {
+	e := NewEncoder()
+	for _, values := range [][]string{{"a", "a"}, {"1", "22"}, {"10.0.0.1", "10.0.0.2"}, {"x", "yy", "x", "x", "x", "x"}, {"1.5", "2.5"}, {"deadbeef", "deadbee0"}} {
+		f.Add(len(values), e.Append(nil, values))
+	}
+	f.Fuzz(func(t *testing.T, n int, data []byte) {
+		n = 1 + (n&0xffff)%1000
+		v, err := DecodeValues(n, data)
+		if err != nil {
+			return
+		}
+		all := make([]string, n)
+		for i := range all {
+			all[i] = v.At(i)
+		}
+		if got := texts(t, n, NewEncoder().Append(nil, all)); !slices.Equal(all, got) {
+			t.Errorf("%q became %q", all, got)
+		}
+	})
+}
