@@ -36,6 +36,7 @@ const (
 	formConstant = iota
 	formSlot
 	formSpan
+	formAgain // what a slot before has
 )
 
 // Ways a part of a template's message gets its text.
@@ -43,6 +44,7 @@ const (
 	partText = iota
 	partVariable
 	partField
+	partAgain // what a slot before has
 )
 
 // An Encoder encodes blocks one after the other.
@@ -52,6 +54,8 @@ type Encoder struct {
 	pieces []byte
 	texts  []string
 	ints   []int64
+	groups []group
+	member []int
 }
 
 // NewEncoder returns an Encoder.
@@ -87,7 +91,7 @@ func (e *Encoder) Encode(b *Builder, put func(Chunk) error) error {
 	if err := put(Chunk{Kind: Templates, Data: e.data}); err != nil {
 		return err
 	}
-	values := e.slots(p.variables, nil)
+	values := e.slots(p.variables, nil, false)
 	if err := put(Chunk{Kind: Variables, Data: e.data, Values: values}); err != nil {
 		return err
 	}
@@ -237,12 +241,13 @@ func (p *plan) place(t *template) {
 		}
 	}
 	p.homes = append(p.homes, homes)
+	t.findAgain()
 	k := 0
 	for i := range t.parts {
 		if !t.parts[i].slot {
 			continue
 		}
-		if s := &t.slots[k]; s.values == nil {
+		if s := &t.slots[k]; s.values == nil || s.again > 0 {
 		} else if homes[i] < 0 {
 			p.variables = append(p.variables, s)
 		} else {
@@ -255,7 +260,7 @@ func (p *plan) place(t *template) {
 		if s.inside() {
 			continue
 		}
-		if own := &t.slots[k]; own.values != nil {
+		if own := &t.slots[k]; own.values != nil && own.again == 0 {
 			name := t.shape.Names[field]
 			p.fields[name] = append(p.fields[name], own)
 		}
@@ -317,6 +322,8 @@ func (p *plan) appendTemplate(dst []byte, t *template, homes []int) []byte {
 		switch {
 		case s.values == nil:
 			dst = binary.AppendUvarint(dst, p.text(s.first)<<2|partText)
+		case s.again > 0:
+			dst = binary.AppendUvarint(dst, uint64(t.stored(s.again-1))<<2|partAgain)
 		case homes[i] < 0:
 			dst = binary.AppendUvarint(dst, partVariable)
 		default:
@@ -342,11 +349,15 @@ func (p *plan) appendTemplate(dst []byte, t *template, homes []int) []byte {
 			dst = binary.AppendUvarint(dst, uint64(s.end-s.first))
 			continue
 		}
-		if own := &t.slots[k]; own.values != nil {
-			dst = append(dst, kind|formSlot)
-		} else {
+		switch own := &t.slots[k]; {
+		case own.values == nil:
 			dst = append(dst, kind|formConstant)
 			dst = binary.AppendUvarint(dst, p.text(own.first))
+		case own.again > 0:
+			dst = append(dst, kind|formAgain)
+			dst = binary.AppendUvarint(dst, uint64(t.stored(own.again-1)))
+		default:
+			dst = append(dst, kind|formSlot)
 		}
 		k++
 	}
@@ -366,23 +377,68 @@ func (e *Encoder) field(p *plan, rest *column.Block, name string) (values int, e
 		e.data = e.data[:0]
 		return 1, nil
 	}
-	return values + e.slots(slots, generic), nil
+	return values + e.slots(slots, generic, true), nil
 }
 
-// slots fills data with a chunk: the column of the loose events, and then the slots.
-func (e *Encoder) slots(slots []*slot, generic []byte) (values int) {
+// A group is slots that are written as one column, and share its dictionary.
+type group struct {
+	kind   column.Typing
+	slots  []*slot
+	length int
+}
+
+// slots fills data with a chunk: the column of the loose events, and then the
+// slots. Those of a field are joined when they look alike.
+func (e *Encoder) slots(slots []*slot, generic []byte, join bool) (values int) {
 	e.data, e.pieces = e.data[:0], e.pieces[:0]
 	if len(slots) == 0 && len(generic) == 0 {
 		return 0
 	}
-	e.data = binary.AppendUvarint(e.data, uint64(len(generic)))
-	for _, s := range slots {
+	e.group(slots, join)
+	for i := range e.groups {
+		g := &e.groups[i]
 		start := len(e.pieces)
-		e.pieces = e.values.Append(e.pieces, s.values)
-		e.data = binary.AppendUvarint(e.data, uint64(len(e.pieces)-start))
-		values += s.n
+		column := g.slots[0].values
+		if len(g.slots) > 1 {
+			e.texts = e.texts[:0]
+			for _, s := range g.slots {
+				e.texts = append(e.texts, s.values...)
+			}
+			column = e.texts
+		}
+		e.pieces = e.values.Append(e.pieces, column)
+		g.length = len(e.pieces) - start
+		values += len(column)
+	}
+	e.data = binary.AppendUvarint(e.data, uint64(len(generic)))
+	e.data = binary.AppendUvarint(e.data, uint64(len(e.groups)))
+	if len(e.groups) > 1 {
+		for _, g := range e.member {
+			e.data = binary.AppendUvarint(e.data, uint64(g))
+		}
+	}
+	for i := range e.groups {
+		e.data = binary.AppendUvarint(e.data, uint64(e.groups[i].length))
 	}
 	e.data = append(e.data, generic...)
 	e.data = append(e.data, e.pieces...)
 	return min(values, column.MaxRows)
+}
+
+// group puts each slot into a group, or all that look alike into one.
+func (e *Encoder) group(slots []*slot, join bool) {
+	e.groups, e.member = e.groups[:0], e.member[:0]
+	for _, s := range slots {
+		kind := column.Guess(s.first)
+		g := -1
+		if join {
+			g = slices.IndexFunc(e.groups, func(g group) bool { return g.kind == kind })
+		}
+		if g < 0 {
+			g = len(e.groups)
+			e.groups = append(e.groups, group{kind: kind})
+		}
+		e.groups[g].slots = append(e.groups[g].slots, s)
+		e.member = append(e.member, g)
+	}
 }

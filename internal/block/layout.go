@@ -143,6 +143,8 @@ func (l *layout) form(r *reader, texts []string) (f form, ok bool) {
 			p.text = texts[n]
 		case v == partVariable:
 			p.slot = slot(&l.variables, -1)
+		case v&3 == partAgain && n < uint64(len(f.homes)):
+			p.slot = int32(n)
 		case v&3 == partField && n < uint64(len(l.names)):
 			p.slot = slot(&l.fields[n], int32(n))
 		default:
@@ -165,6 +167,12 @@ func (l *layout) form(r *reader, texts []string) (f form, ok bool) {
 			d.text = texts[n]
 		case formSlot:
 			d.slot = slot(&l.fields[name], int32(name))
+		case formAgain:
+			n := r.uvarint()
+			if n >= uint64(len(f.homes)) {
+				return f, false
+			}
+			d.slot = int32(n)
 		case formSpan:
 			first, length := r.uvarint(), r.uvarint()
 			if length == 0 || length > uint64(parts) || first > uint64(parts)-length {

@@ -92,10 +92,29 @@ type chunk struct {
 	once    sync.Once
 	err     error
 	generic []byte
-	pieces  map[place][]byte
-	mu      sync.Mutex
-	values  map[place]*column.Values
+	groups  []groupOf
+	slots   map[place]slotOf
 }
+
+// A groupOf is slots that were written as one column.
+type groupOf struct {
+	data   []byte
+	rows   int
+	once   sync.Once
+	values *column.Values
+	err    error
+}
+
+// A slotOf says where a slot is in its group.
+type slotOf struct{ group, first int }
+
+// values are those of a slot: of its group, from a row on.
+type values struct {
+	*column.Values
+	first int
+}
+
+func (v values) at(i int) string { return v.At(v.first + i) }
 
 // layout returns the templates, which are read once.
 func (d *decoder) layout() (*layout, error) {
@@ -117,33 +136,45 @@ func (d *decoder) chunk(name string, kind Kind, places []place) (*chunk, error) 
 	d.mu.Lock()
 	c := d.chunks[name]
 	if c == nil {
-		c = &chunk{pieces: map[place][]byte{}, values: map[place]*column.Values{}}
+		c = &chunk{slots: map[place]slotOf{}}
 		d.chunks[name] = c
 	}
 	d.mu.Unlock()
 	c.once.Do(func() {
 		var data []byte
 		if data, c.err = d.read(kind, name); c.err == nil {
-			c.err = c.split(data, places)
+			c.err = d.split(c, data, places)
 		}
 	})
 	return c, c.err
 }
 
 // split finds the pieces of a chunk.
-func (c *chunk) split(data []byte, places []place) error {
+func (d *decoder) split(c *chunk, data []byte, places []place) error {
 	if len(data) == 0 && len(places) == 0 {
 		return nil
 	}
 	r := reader{data: data}
 	generic := r.count()
-	lengths := make([]int, len(places))
+	c.groups = make([]groupOf, r.count())
+	for _, p := range places {
+		g := uint64(0)
+		if len(c.groups) > 1 {
+			g = r.uvarint()
+		}
+		if g >= uint64(len(c.groups)) {
+			return fmt.Errorf("%w: group %d of %d", ErrDamaged, g, len(c.groups))
+		}
+		c.slots[p] = slotOf{int(g), c.groups[g].rows}
+		c.groups[g].rows += len(d.rows.rows[p.template+1])
+	}
+	lengths := make([]int, len(c.groups))
 	for i := range lengths {
 		lengths[i] = r.count()
 	}
 	c.generic = r.bytes(generic)
-	for i, p := range places {
-		c.pieces[p] = r.bytes(lengths[i])
+	for i, length := range lengths {
+		c.groups[i].data = r.bytes(length)
 	}
 	if r.failed || len(r.data) != 0 {
 		return fmt.Errorf("%w: a chunk's pieces", ErrDamaged)
@@ -152,31 +183,27 @@ func (c *chunk) split(data []byte, places []place) error {
 }
 
 // slot returns the values of a slot, for the rows of its template.
-func (d *decoder) slot(c *chunk, p place) (*column.Values, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if v := c.values[p]; v != nil {
-		return v, nil
+func (c *chunk) slot(p place) (values, error) {
+	s, ok := c.slots[p]
+	if !ok {
+		return values{}, fmt.Errorf("%w: a slot is missing", ErrDamaged)
 	}
-	v, err := column.DecodeValues(len(d.rows.rows[p.template+1]), c.pieces[p])
-	if err != nil {
-		return nil, err
-	}
-	c.values[p] = v
-	return v, nil
+	g := &c.groups[s.group]
+	g.once.Do(func() { g.values, g.err = column.DecodeValues(g.rows, g.data) })
+	return values{g.values, s.first}, g.err
 }
 
 // part returns the values of a slot of a template's message.
-func (d *decoder) part(l *layout, p place) (*column.Values, error) {
+func (d *decoder) part(l *layout, p place) (values, error) {
 	kind, name, places := Variables, "", l.variables
 	if home := l.home(p); home >= 0 {
 		kind, name, places = Field, l.names[home], l.fields[home]
 	}
 	c, err := d.chunk(name, kind, places)
 	if err != nil {
-		return nil, err
+		return values{}, err
 	}
-	return d.slot(c, p)
+	return c.slot(p)
 }
 
 // home returns the number of the name a slot is kept with, or -1.
@@ -206,7 +233,7 @@ func (d *decoder) column(name string) (*column.Column, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &gather{column: &column.Column{Name: name, Codes: make([]uint32, len(d.rows.numbers))}}
+	g := &gather{column: &column.Column{Name: name, Codes: make([]uint32, len(d.rows.numbers))}, bases: map[base]uint32{}}
 	number, known := slices.BinarySearch(l.names, name)
 	c, err := d.field(l, name)
 	if err != nil {
@@ -232,8 +259,8 @@ func (d *decoder) column(name string) (*column.Column, error) {
 			case x.span.inside():
 				err = d.span(g, l, t, x.span, x.kind)
 			case x.slot >= 0:
-				var v *column.Values
-				if v, err = d.slot(c, place{int32(t), x.slot}); err == nil {
+				var v values
+				if v, err = d.part(l, place{int32(t), x.slot}); err == nil {
 					g.values(rows, v, x.kind)
 				}
 			default:
@@ -253,70 +280,52 @@ func (d *decoder) column(name string) (*column.Column, error) {
 // span adds the text of some parts of a template's messages.
 func (d *decoder) span(g *gather, l *layout, t int, s span, kind llama.Kind) error {
 	rows := d.rows.rows[t+1]
-	parts, values, err := d.parts(l, t, s)
+	parts, texts, err := d.parts(l, t, s)
 	if err != nil {
 		return err
 	}
-	if len(parts) == 1 {
-		if values[0] == nil {
-			g.constant(rows, parts[0].text, kind)
-		} else {
-			g.values(rows, values[0], kind)
-		}
+	if len(parts) == 1 && texts[0].Values != nil {
+		g.values(rows, texts[0], kind)
 		return nil
 	}
-	fixed := true
-	for _, v := range values {
-		fixed = fixed && v == nil
-	}
-	n := len(rows)
-	if fixed {
-		n = 1
+	n := 1 // one for all, if no part is a slot
+	if slices.ContainsFunc(texts, func(v values) bool { return v.Values != nil }) {
+		n = len(rows)
 	}
 	ends := make([]int, n)
 	var buffer []byte
 	for i := range n {
-		buffer = appendParts(buffer, parts, values, i)
+		buffer = appendParts(buffer, parts, texts, i)
 		ends[i] = len(buffer)
 	}
-	all := unsafe.String(unsafe.SliceData(buffer), len(buffer))
-	if fixed {
-		g.constant(rows, all, kind)
-		return nil
-	}
-	texts := make([]string, n)
-	start := 0
-	for i, end := range ends {
-		texts[i] = all[start:end]
-		start = end
-	}
-	g.values(rows, &column.Values{Texts: texts}, kind)
+	v := &column.Values{Texts: column.Split(buffer, ends), Same: n == 1}
+	g.values(rows, values{v, 0}, kind)
 	return nil
 }
 
-// parts returns the parts of a span, and their values: nil for fixed text.
-func (d *decoder) parts(l *layout, t int, s span) ([]formPart, []*column.Values, error) {
+// parts returns the parts of a span, and their values, none for fixed text.
+func (d *decoder) parts(l *layout, t int, s span) ([]formPart, []values, error) {
 	parts := l.templates[t].parts[s.first:s.end]
-	values := make([]*column.Values, len(parts))
+	texts := make([]values, len(parts))
 	for i, p := range parts {
 		if p.slot < 0 {
 			continue
 		}
 		var err error
-		if values[i], err = d.part(l, place{int32(t), p.slot}); err != nil {
+		if texts[i], err = d.part(l, place{int32(t), p.slot}); err != nil {
 			return nil, nil, err
 		}
 	}
-	return parts, values, nil
+	return parts, texts, nil
 }
 
 // appendParts writes the text of the i-th event of a template.
-func appendParts(dst []byte, parts []formPart, values []*column.Values, i int) []byte {
-	for p, v := range values {
-		if v == nil {
+func appendParts(dst []byte, parts []formPart, texts []values, i int) []byte {
+	for p, v := range texts {
+		if v.Values == nil {
 			dst = append(dst, parts[p].text...)
 		} else {
-			dst = append(dst, v.At(i)...)
+			dst = append(dst, v.at(i)...)
 		}
 	}
 	return dst
@@ -325,6 +334,13 @@ func appendParts(dst []byte, parts []formPart, values []*column.Values, i int) [
 // A gather puts a column together.
 type gather struct {
 	column *column.Column
+	bases  map[base]uint32
+}
+
+// A base is values whose codes are known already.
+type base struct {
+	values *column.Values
+	kind   llama.Kind
 }
 
 // add adds a value to the dictionary, and returns its code.
@@ -356,21 +372,26 @@ func (g *gather) constant(rows []int32, value string, kind llama.Kind) {
 	}
 }
 
-func (g *gather) values(rows []int32, v *column.Values, kind llama.Kind) {
+// values gives rows the values of a slot. A group's dictionary is added once.
+func (g *gather) values(rows []int32, v values, kind llama.Kind) {
 	if v.Same {
 		g.constant(rows, v.Texts[0], kind)
 		return
 	}
-	base := uint32(len(g.column.Values)) + 1
-	for _, text := range v.Texts {
-		g.add(text, kind)
+	first, known := g.bases[base{v.Values, kind}]
+	if !known {
+		first = uint32(len(g.column.Values)) + 1
+		g.bases[base{v.Values, kind}] = first
+		for _, text := range v.Texts {
+			g.add(text, kind)
+		}
 	}
 	for i, row := range rows {
-		code := uint32(i)
+		code := uint32(v.first + i)
 		if v.Codes != nil {
-			code = v.Codes[i]
+			code = v.Codes[code]
 		}
-		g.column.Codes[row] = base + code
+		g.column.Codes[row] = first + code
 	}
 }
 

@@ -13,8 +13,8 @@ type rowForm struct {
 	text   []formPart
 	own    []formField // without who handed the events in, which the shape has
 	shape  *column.Shape
-	parts  []*column.Values // of text; nil: fixed
-	fields []*column.Values // of own; nil: fixed, or a span
+	parts  []values // of text; none: fixed
+	fields []values // of own; none: fixed, or a span
 	next   int
 }
 
@@ -68,7 +68,7 @@ func (d *decoder) rowForm(l *layout, t int) (rowForm, error) {
 		r.shape.Source, r.own = r.own[0].text, r.own[1:]
 	}
 	for _, x := range r.own {
-		var v *column.Values
+		var v values
 		if x.slot >= 0 {
 			if v, err = d.part(l, place{int32(t), x.slot}); err != nil {
 				return r, err
@@ -88,10 +88,10 @@ func (r *rowForm) fill(row *column.Row, texts *arena) {
 	var ends [maxParts + 1]int32
 	buffer := texts.buffer()
 	for p, v := range r.parts {
-		if v == nil {
+		if v.Values == nil {
 			buffer = append(buffer, r.text[p].text...)
 		} else {
-			buffer = append(buffer, v.At(i)...)
+			buffer = append(buffer, v.at(i)...)
 		}
 		ends[p+1] = int32(len(buffer))
 	}
@@ -102,8 +102,8 @@ func (r *rowForm) fill(row *column.Row, texts *arena) {
 		switch x := &r.own[k]; {
 		case x.span.inside():
 			row.Values = append(row.Values, row.Message[ends[x.span.first]:ends[x.span.end]])
-		case r.fields[k] != nil:
-			row.Values = append(row.Values, r.fields[k].At(i))
+		case r.fields[k].Values != nil:
+			row.Values = append(row.Values, r.fields[k].at(i))
 		default:
 			row.Values = append(row.Values, x.text)
 		}

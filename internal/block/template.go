@@ -1,6 +1,8 @@
 package block
 
 import (
+	"slices"
+
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/column"
 )
@@ -10,6 +12,7 @@ type slot struct {
 	first  string
 	values []string // nil while all are first
 	n      int
+	again  int // 1 + the number of a slot before that has the same values; 0: none
 }
 
 func (s *slot) add(value string) {
@@ -92,6 +95,30 @@ func (t *template) makeSlots() {
 		}
 	}
 	t.slots = make([]slot, n)
+}
+
+// findAgain finds slots that have the values of a slot before them.
+func (t *template) findAgain() {
+	for k := range t.slots {
+		s := &t.slots[k]
+		for j := 0; j < k && s.values != nil; j++ {
+			x := &t.slots[j]
+			if x.again == 0 && x.values != nil && x.first == s.first && slices.Equal(x.values, s.values) {
+				s.again = j + 1
+				break
+			}
+		}
+	}
+}
+
+// stored returns the number of slot k among those that are written.
+func (t *template) stored(k int) (n int) {
+	for _, s := range t.slots[:k] {
+		if s.values != nil && s.again == 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // units are how exact times are, in nanoseconds.

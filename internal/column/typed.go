@@ -19,49 +19,49 @@ const (
 	hex                 // lower case, as long in each value
 	uuid                // 8-4-4-4-12, lower case
 
-	maxDigits = 18 // what fits into an int64 whatever the digits
+	maxDigits = 19 // what an int64 may have
 	maxHex    = 128
 )
 
-// A typing is a form that short values of some field may all have: then they are
+// A Typing is a form that short values of some field may all have: then they are
 // numbers. Forms are exact: what is read is byte for byte what was written.
-type typing struct {
+type Typing struct {
 	form   form
 	digits int // of padded: all; of decimal: behind the point
 }
 
-// guess returns the typing that value has.
-func guess(value string) typing {
+// Guess returns the Typing that value has.
+func Guess(value string) Typing {
 	if len(value) == 0 || len(value) > maxHex {
-		return typing{form: text}
+		return Typing{form: text}
 	}
 	if _, ok := parseInteger(value); ok {
-		return typing{form: integer}
+		return Typing{form: integer}
 	}
 	if _, ok := parseDigits(value); ok {
-		return typing{padded, len(value)}
+		return Typing{padded, len(value)}
 	}
 	if point := strings.IndexByte(value, '.'); point > 0 {
 		if _, ok := parseIPv4(value); ok {
-			return typing{form: ipv4}
+			return Typing{form: ipv4}
 		}
-		t := typing{decimal, len(value) - point - 1}
+		t := Typing{decimal, len(value) - point - 1}
 		if _, ok := t.parse(value); ok {
 			return t
 		}
-		return typing{form: text}
+		return Typing{form: text}
 	}
 	if isUUID(value) {
-		return typing{form: uuid}
+		return Typing{form: uuid}
 	}
 	if len(value)%2 == 0 && len(value) >= 8 && isHex(value) {
-		return typing{hex, len(value)}
+		return Typing{hex, len(value)}
 	}
-	return typing{form: text}
+	return Typing{form: text}
 }
 
-// parse returns the number that stands for value, if it is of the typing.
-func (t typing) parse(value string) (int64, bool) {
+// parse returns the number that stands for value, if it is of the Typing.
+func (t Typing) parse(value string) (int64, bool) {
 	switch t.form {
 	case integer:
 		return parseInteger(value)
@@ -77,7 +77,7 @@ func (t typing) parse(value string) (int64, bool) {
 }
 
 // append writes the value that n stands for.
-func (t typing) append(dst []byte, n int64) []byte {
+func (t Typing) append(dst []byte, n int64) []byte {
 	switch t.form {
 	case padded:
 		return appendPadded(dst, uint64(n), t.digits)
@@ -132,7 +132,7 @@ func parseDigits(s string) (n int64, ok bool) {
 		}
 		n = 10*n + int64(d)
 	}
-	return n, true
+	return n, n >= 0 // 19 digits may be too many
 }
 
 // parseInteger reads an integer as it is usually written: no zeros before it, no
@@ -149,7 +149,7 @@ func parseInteger(s string) (int64, bool) {
 // parseDecimal reads a number with digits behind its point.
 func parseDecimal(s string, digits int) (int64, bool) {
 	point := len(s) - digits - 1
-	if point < 1 || digits == 0 || s[point] != '.' || len(s) > maxDigits {
+	if point < 1 || digits == 0 || s[point] != '.' || len(s) >= maxDigits {
 		return 0, false
 	}
 	whole, ok := parseDigits(s[point+1:])

@@ -56,12 +56,12 @@ func (e *Encoder) Append(dst []byte, values []string) []byte {
 		dst = binary.AppendUvarint(append(dst, byte(dict)), uint64(len(e.texts)))
 		t, ok := e.typed(e.texts)
 		if !ok {
-			t = typing{form: text}
+			t = Typing{form: text}
 		}
 		dst = e.appendPlain(dst, e.texts, t)
 		return appendCodePlanes(dst, e.codes, len(e.texts))
 	}
-	return e.appendPlain(dst, values, typing{form: text})
+	return e.appendPlain(dst, values, Typing{form: text})
 }
 
 func allSame(values []string) bool {
@@ -77,9 +77,9 @@ func appendText(dst []byte, s string) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
 }
 
-// typed finds a typing of all values, and fills e.ints if they are numbers.
-func (e *Encoder) typed(values []string) (typing, bool) {
-	t := guess(values[0])
+// typed finds a Typing of all values, and fills e.ints if they are numbers.
+func (e *Encoder) typed(values []string) (Typing, bool) {
+	t := Guess(values[0])
 	switch t.form {
 	case text:
 		return t, false
@@ -101,7 +101,7 @@ func (e *Encoder) typed(values []string) (typing, bool) {
 	ints, ok := e.numbers(values, t)
 	if !ok && t.form == integer && len(values[0]) > 1 {
 		// 17 may be one of 17, 05, 33
-		if p := (typing{padded, len(values[0])}); values[0][0] != '-' {
+		if p := (Typing{padded, len(values[0])}); values[0][0] != '-' {
 			t = p
 			ints, ok = e.numbers(values, t)
 		}
@@ -110,7 +110,7 @@ func (e *Encoder) typed(values []string) (typing, bool) {
 	return t, ok
 }
 
-func (e *Encoder) numbers(values []string, t typing) ([]int64, bool) {
+func (e *Encoder) numbers(values []string, t Typing) ([]int64, bool) {
 	ints := e.ints[:0]
 	for _, v := range values {
 		n, ok := t.parse(v)
@@ -122,8 +122,8 @@ func (e *Encoder) numbers(values []string, t typing) ([]int64, bool) {
 	return ints, true
 }
 
-// appendTyped encodes values that have a typing, directly or by a dictionary.
-func (e *Encoder) appendTyped(dst []byte, values []string, t typing) []byte {
+// appendTyped encodes values that have a Typing, directly or by a dictionary.
+func (e *Encoder) appendTyped(dst []byte, values []string, t Typing) []byte {
 	if t.form == hex || t.form == uuid {
 		return e.appendPlain(dst, values, t)
 	}
@@ -143,7 +143,7 @@ func (e *Encoder) appendTyped(dst []byte, values []string, t typing) []byte {
 
 // appendPlain encodes values without a dictionary. Those that are numbers are in
 // e.ints.
-func (e *Encoder) appendPlain(dst []byte, values []string, t typing) []byte {
+func (e *Encoder) appendPlain(dst []byte, values []string, t Typing) []byte {
 	dst = append(dst, byte(t.form))
 	switch t.form {
 	case text:
@@ -279,7 +279,7 @@ func (r *reader) text(n int) string {
 
 // plain reads n values without a dictionary.
 func (r *reader) plain(f form, n int) []string {
-	t := typing{form: f}
+	t := Typing{form: f}
 	switch f {
 	case text:
 		return r.texts(n)
@@ -321,7 +321,7 @@ func (r *reader) texts(n int) []string {
 }
 
 // numbers reads n numbers and writes them as text.
-func (r *reader) numbers(n int, t typing) []string {
+func (r *reader) numbers(n int, t Typing) []string {
 	ints := r.ints(n)
 	buffer := make([]byte, 0, 8*len(ints))
 	ends := make([]int, len(ints))
@@ -333,7 +333,7 @@ func (r *reader) numbers(n int, t typing) []string {
 		buffer = t.append(buffer, v)
 		ends[i] = len(buffer)
 	}
-	return split(buffer, ends)
+	return Split(buffer, ends)
 }
 
 // nibbles reads n values of so many bytes each, which as text have length.
@@ -348,11 +348,11 @@ func (r *reader) nibbles(n, bytes, length int, write func(dst, data []byte) []by
 		buffer = write(buffer, r.bytes(bytes))
 		ends[i] = len(buffer)
 	}
-	return split(buffer, ends)
+	return Split(buffer, ends)
 }
 
-// split returns the strings that end at ends. They share buffer.
-func split(buffer []byte, ends []int) []string {
+// Split returns the strings that end at ends. They share buffer.
+func Split(buffer []byte, ends []int) []string {
 	all := unsafe.String(unsafe.SliceData(buffer), len(buffer))
 	texts := make([]string, len(ends))
 	start := 0
