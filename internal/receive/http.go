@@ -21,7 +21,7 @@ type HTTPOptions struct {
 	Listen    string      `yaml:"listen" doc:"Address and port; an address left out means all."`
 	TLS       *TLSOptions `yaml:"tls" doc:"Serve HTTPS, and nothing else."`
 	Tokens    string      `yaml:"tokens" doc:"File with write-only tokens, one a line, readable by its owner only."`
-	MaxLine   config.Size `yaml:"max_line" doc:"Longer JSON lines are refused, longer plain lines cut and marked in log.flags. Default: 1MiB."`
+	MaxLine   config.Size `yaml:"max_line" doc:"Longer lines are cut here and marked in log.flags; a JSON line that was cut is kept as a plain message. Default: 1MiB."`
 	MaxBody   config.Size `yaml:"max_body" doc:"How large one body may be once unpacked. Default: 1GiB."`
 	MaxBodies int         `yaml:"max_bodies" doc:"Bodies read at once; more are asked to come later. Default: 64."`
 
