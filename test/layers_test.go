@@ -22,12 +22,12 @@ var rows = map[string]int{
 
 	"internal/fsys": 2, "internal/seal": 2, "internal/column": 2, "web": 2,
 
-	"internal/config": 3, "internal/segment": 3, "internal/archive/wal": 3, "internal/envelope": 3, "internal/carrier": 3,
+	"internal/config": 3, "internal/block": 3, "internal/envelope": 3, "internal/carrier": 3,
 
-	"internal/archive": 4, "internal/query": 4, "internal/receive": 4, "internal/parse": 4,
+	"internal/segment": 4, "internal/archive/wal": 4, "internal/query": 4, "internal/receive": 4, "internal/parse": 4,
 	"internal/parse/packs": 3, "internal/door": 4,
 
-	"internal/pipeline": 5, "internal/store": 5, "internal/auth": 5,
+	"internal/archive": 5, "internal/pipeline": 5, "internal/store": 5, "internal/auth": 5,
 
 	"internal/task": 6, "internal/api": 6, "internal/client": 6,
 

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/llama-logs/llama"
@@ -28,15 +29,15 @@ type Results interface {
 	// The fields are emit's to read until it returns.
 	Rows(ctx context.Context, id string, offset, limit int64, emit func([]llama.Field) error) error
 	// Watch calls emit with the query as it is, then with all that changes, and
-	// returns nil after the final state. Rows before from may be left out as
-	// long as they are still what they were.
+	// returns nil after the final state. Rows of the final result before from are
+	// left out; NoRows leaves out all rows, also those that are known before.
 	Watch(ctx context.Context, id string, from int64, emit func(Change) error) error
 }
 
 // Tail follows what arrives on nodes.
 type Tail interface {
 	// Tail calls emit with events that match as they arrive, until ctx ends. The
-	// first Arrival may be empty: it says that following has begun.
+	// first Arrival is empty: it says that the nodes have been asked.
 	Tail(ctx context.Context, f Following, emit func(Arrival) error) error
 }
 
@@ -72,7 +73,11 @@ type Change struct {
 	Progress *Progress       // it came further
 	Rows     [][]llama.Field // what is known from Offset on, instead of what was
 	Offset   int64
+	Final    bool // Rows are of the result, and will not change
 }
+
+// NoRows as the first row wanted asks for none.
+const NoRows = math.MaxInt64
 
 // Following says what to follow.
 type Following struct {

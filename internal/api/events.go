@@ -40,8 +40,11 @@ func sendChange(st *stream, c Change) error {
 		return st.send("progress", "", c.Progress)
 	case c.Rows != nil:
 		text := append(strconv.AppendInt([]byte(`{"offset":`), c.Offset, 10), ',')
-		end := c.Offset + int64(len(c.Rows))
-		return st.sendText("rows", strconv.FormatInt(end, 10), appendRows(text, c.Rows))
+		id := "" // a peer that comes back must not keep rows that may have changed
+		if c.Final {
+			id = strconv.FormatInt(c.Offset+int64(len(c.Rows)), 10)
+		}
+		return st.sendText("rows", id, appendRows(text, c.Rows))
 	}
 	return nil
 }

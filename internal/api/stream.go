@@ -102,8 +102,9 @@ func (s *Server) keepAlive(ctx context.Context, cancel context.CancelCauseFunc, 
 	}
 }
 
-// begin sends the headers, so that the peer knows that it is heard.
-func (st *stream) begin() error { return st.write(nil) }
+// begin sends the headers, so that the peer knows that it is heard. The comment
+// is for the compression in between, which holds headers until bytes come.
+func (st *stream) begin() error { return st.write([]byte(": begun\n\n")) }
 
 // send sends one event. The id is what a peer that lost its connection says it
 // has; an empty one is left out.

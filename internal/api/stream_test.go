@@ -65,7 +65,7 @@ func TestQueryEvents(t *testing.T) {
 		{Query: &running},
 		{Progress: &Progress{Progress: 0.5, EventsRead: 10}},
 		{Rows: s.world.rows[:1]},
-		{Rows: s.world.rows[1:], Offset: 1},
+		{Rows: s.world.rows[1:], Offset: 1, Final: true},
 		{Query: s.queries[knownID]},
 	}
 	resp := s.stream("/query/"+knownID+"/events", viewer)
@@ -78,7 +78,7 @@ func TestQueryEvents(t *testing.T) {
 	}
 	want := []string{
 		"event: progress\ndata: {\"progress\":0.5,\"events_read\":10,\"bytes_read\":0,\"rows\":0}",
-		"event: rows\nid: 1\ndata: {\"offset\":0,\"rows\":[{\"_time\":\"2026-01-02T03:04:05Z\",\"_msg\":\"say \\\"hi\\\", twice\",\"n\":-1.0}]}",
+		"event: rows\ndata: {\"offset\":0,\"rows\":[{\"_time\":\"2026-01-02T03:04:05Z\",\"_msg\":\"say \\\"hi\\\", twice\",\"n\":-1.0}]}",
 		"event: rows\nid: 2\ndata: {\"offset\":1,\"rows\":[{\"_time\":\"2026-01-02T03:04:06Z\",\"_msg\":\"=cmd()\",\"other\":true}]}",
 	}
 	if d := cmp.Diff(want, got[1:4]); d != "" {
@@ -131,8 +131,8 @@ func TestQuietStreamIsKeptAliveAndEndsWithTheServer(t *testing.T) {
 	s.tailErr, s.arrivals = errHang, []Arrival{{}}
 	resp := s.stream("/tail", s.as("analyst"))
 	lines := bufio.NewReader(resp.Body)
-	for range 2 {
-		if line, err := lines.ReadString('\n'); line != ": alive\n" || err != nil {
+	for _, want := range []string{": begun\n", ": alive\n", ": alive\n"} {
+		if line, err := lines.ReadString('\n'); line != want || err != nil {
 			t.Fatalf("got %q, %v", line, err)
 		}
 		lines.ReadString('\n')
@@ -321,9 +321,36 @@ func TestPage(t *testing.T) {
 	}
 }
 
+func TestMetricsAreForThisMachineAndForWhoMaySeeAll(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, false)
+	proxied := "X-Forwarded-For: 192.0.2.1"
+	tests := []struct {
+		headers []string
+		want    int
+	}{
+		{nil, http.StatusOK},
+		{[]string{proxied}, http.StatusUnauthorized},
+		{[]string{proxied, s.as("viewer")}, http.StatusOK},
+		{[]string{proxied, s.as("local")}, http.StatusForbidden},
+		{[]string{"Host: attacker.example.com"}, http.StatusMisdirectedRequest},
+	}
+	for _, tt := range tests {
+		resp, text := s.ask("GET", "//metrics", "", tt.headers...)
+		if resp.StatusCode != tt.want || (tt.want == http.StatusOK) != strings.Contains(text, "llama_up 1") {
+			t.Errorf("%v: %s %q; want %d", tt.headers, resp.Status, text, tt.want)
+		}
+	}
+}
+
 func TestHealth(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, false)
+	s.sick = errors.New("planted secret")
+	if resp, text := s.ask("GET", "//healthz", ""); resp.StatusCode != http.StatusServiceUnavailable || strings.Contains(text, "secret") {
+		t.Errorf("sick: %s %q", resp.Status, text)
+	}
+	s.sick = nil
 	if resp, text := s.ask("GET", "//healthz", ""); resp.StatusCode != http.StatusOK || text != "ok\n" {
 		t.Errorf("%s %q", resp.Status, text)
 	}

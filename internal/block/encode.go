@@ -61,16 +61,16 @@ type Encoder struct {
 // NewEncoder returns an Encoder.
 func NewEncoder() *Encoder { return &Encoder{values: column.NewEncoder()} }
 
-// Info is what is known of a block without its chunks.
-func (b *Builder) Info() column.Stat {
+// Stat is what is known of a block without its chunks.
+func (b *Builder) Stat() column.Stat {
 	return column.Stat{
 		Collection: b.collection, Rows: len(b.times), MinTime: slices.Min(b.times), MaxTime: slices.Max(b.times),
 		FirstSeq: b.seqs[0], LastSeq: b.seqs[len(b.seqs)-1],
 	}
 }
 
-// IngestedTimes returns when the events arrived.
-func (b *Builder) IngestedTimes() []llama.Time { return b.ingested }
+// Ingested returns when the events arrived.
+func (b *Builder) Ingested() []llama.Time { return b.ingested }
 
 // Encode hands the chunks of a block to put: those of the kinds from Times to
 // Variables in this order, and then those of fields by name. The data is good until

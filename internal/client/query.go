@@ -92,7 +92,7 @@ func (c *Client) Ask(ctx context.Context, q Question, w Watching) (Query, error)
 const watchTries = 20
 
 // noRows as the last event seen asks for no rows: whoever waits has no use for
-// those that may still change.
+// them before the end, and reads them as a file then.
 const noRows = "9223372036854775807"
 
 // await follows a query until its end, over broken connections.

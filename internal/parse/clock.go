@@ -9,7 +9,7 @@ import (
 
 // A clock turns what a log says about time into a llama.Time: times without a
 // zone are in its zone, times without a year in the year that puts them nearest
-// to arrival.
+// to arrival and at most maxAhead after it.
 type clock struct {
 	zone *time.Location
 	now  func() time.Time
@@ -115,25 +115,21 @@ func (c clock) came(arrival llama.Time) int64 {
 	return int64(arrival) / 1e9
 }
 
-// nearestYear returns the year that puts s nearest to arrival. 29 February only
-// exists in some years.
+// maxAhead is how far a time without a year may lie in the future: more than
+// clocks that are set wrongly by hand are ahead, and less than what a line of last
+// year needs to be taken for one of this. See docs/decisions/0003.
+const maxAhead = 7 * 86400 // seconds
+
+// nearestYear returns the year that puts s nearest to arrival, of those that put
+// it no more than maxAhead after it: the last of them. 29 February only exists in
+// some years.
 func (c clock) nearestYear(s *stamp, arrival llama.Time) int {
-	came := c.came(arrival)
-	around := yearOf(came)
-	best, bestGap := around, int64(1)<<62
-	back := 1
-	if s.month == 2 && s.day == 29 {
-		back = 8
+	latest := c.came(arrival) + maxAhead
+	year := yearOf(latest)
+	for s.day > monthDays(year, s.month) || s.wall(year) > latest {
+		year--
 	}
-	for year := around - back; year <= around+1; year++ {
-		if s.day > monthDays(year, s.month) {
-			continue
-		}
-		if gap := distance(s.wall(year), came); gap < bestGap {
-			best, bestGap = year, gap
-		}
-	}
-	return best
+	return year
 }
 
 // yearOf returns the year of seconds from 1970, in UTC.

@@ -15,7 +15,7 @@ var StepDate = Step{
 	Name: "date",
 	Doc: "Reads the event's time out of a field. Layouts are tried in turn: `iso` (RFC 3339 and its relatives), `syslog` " +
 		"(`Jan _2 15:04:05`, year and fraction optional), `clf` (access logs), `unix`, `unix_ms`, `unix_us`, `unix_ns`, or a pattern of strftime: " +
-		"%Y %y %m %d %e %H %I %M %S %f (fraction) %p %b %B %a %A %j %z %Z %%. A time without a year is in the year nearest to arrival, one " +
+		"%Y %y %m %d %e %H %I %M %S %f (fraction) %p %b %B %a %A %j %z %Z %%. A time without a year is in the year nearest to arrival, at most a week ahead of it, one " +
 		"without a zone in the step's or the configured one.",
 	Options: dateOptions{},
 	make:    build(dateOptions{}, newDate),

@@ -27,6 +27,8 @@ type Route struct {
 	Override   bool              `yaml:"override" doc:"Keep them in this collection even if their sender named another."`
 	Parser     string            `yaml:"parser" doc:"The parser of their messages; auto finds one, none leaves them. Default: auto, and none for events that came as JSON."`
 	Fields     map[string]string `yaml:"fields" doc:"Fields that each gets, over those it has."`
+
+	KeepOriginal bool `yaml:"keep_original" doc:"Keep the line as it came, its syslog header included, in event.original. What a sender of JSON has put there stays."`
 }
 
 // When says which events a route fits: those that fit all that is given here,

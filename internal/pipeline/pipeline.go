@@ -158,6 +158,7 @@ func (e *Entry) prepare(events []llama.Event, t *tally) {
 // event routes and parses one event. The error is its parser's.
 func (e *Entry) event(event *llama.Event, o *origin) error {
 	var err error
+	original := event.Message
 	if o.syslog {
 		err = e.p.header.Parse(event)
 	}
@@ -171,12 +172,7 @@ func (e *Entry) event(event *llama.Event, o *origin) error {
 		known, err = e.p.parse(event, o, h)
 	}
 	if r != nil {
-		for i := range r.fields {
-			event.Set(r.fields[i].Name, r.fields[i].Value, llama.String)
-		}
-		if r.Collection != "" && (event.Collection == "" || r.Override) {
-			event.Collection = r.Collection
-		}
+		r.apply(event, original)
 	}
 	fillDefaults(event, o, known)
 	return err

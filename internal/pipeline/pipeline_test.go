@@ -134,6 +134,32 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
+func TestKeepOriginal(t *testing.T) {
+	t.Parallel()
+	const line = `app: {"msg":"low","event":{"original":"theirs"}}`
+	tests := []struct{ name, routes, source, message, want string }{
+		{"with its header", "{keep_original: true}", "syslog-tcp ::1", sshd, sshd},
+		{"no header", "{keep_original: true}", "syslog-tcp ::1", "what", "what"},
+		{"one that its parser trips over", "{keep_original: true, parser: json}", "syslog-tcp ::1", other, other},
+		{"of a file", "{keep_original: true}", "file /var/log/auth.log", sshd[4:], sshd[4:]},
+		{"JSON whose message is lifted", "{keep_original: true}", "http-lines ::1", `{"msg":"low"}`, `{"msg":"low"}`},
+		{"the sender's own stays", "{keep_original: true}", "syslog-tcp ::1", "<13>Nov 20 10:00:00 gate " + line, "theirs"},
+		{"not unless it is said", "{collection: a}", "syslog-tcp ::1", sshd, ""},
+		{"not where another route fits", "{when: {program: sshd}}, {keep_original: true}", "syslog-tcp ::1", sshd, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			k := &keep{}
+			put(t, open(t, "routes: ["+tt.routes+"]", k), tt.source, "", tt.message)
+			got, ok := k.events[0].Lookup("event.original")
+			if got != tt.want || ok != (tt.want != "") {
+				t.Errorf("got  %q\nwant %q", got, tt.want)
+			}
+		})
+	}
+}
+
 // shown shows the fields of e that want names, a * for any value.
 func shown(e *llama.Event, want string) string {
 	if name, text, _ := strings.Cut(want, "="); strings.Contains(text, " ") && !strings.Contains(text, "=") {
@@ -232,26 +258,5 @@ func TestLargeBatches(t *testing.T) {
 		if want := fmt.Sprintf("event %d", i); e.Message != want || pid != fmt.Sprint(i) {
 			t.Fatalf("event %d: %q, pid %s", i, e.Message, pid)
 		}
-	}
-}
-
-func BenchmarkPut(b *testing.B) {
-	for _, bench := range []struct{ name, message string }{{"sshd", sshd}, {"other", other}} {
-		b.Run(bench.name, func(b *testing.B) {
-			p := open(b, "routes: [{when: {program: su}, collection: su}]", llama.SinkFunc(func(context.Context, *llama.Batch) error { return nil }))
-			entry := p.From(pipeline.Origin{})
-			const n = 1024
-			events := make([]llama.Event, n)
-			b.ReportAllocs()
-			for b.Loop() {
-				for i := range events {
-					events[i] = llama.Event{Time: 1, Ingested: 1, Source: "syslog-udp 10.0.0.7", Message: bench.message, Fields: events[i].Fields[:0]}
-				}
-				if err := entry.Put(context.Background(), &llama.Batch{Events: events}); err != nil {
-					b.Fatal(err)
-				}
-			}
-			b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "events/s")
-		})
 	}
 }

@@ -102,6 +102,25 @@ func (r *route) fits(e *llama.Event, o *origin) bool {
 	return r.match == nil || r.match.MatchString(e.Message)
 }
 
+// fieldOriginal holds the line as it came, where a route keeps it.
+const fieldOriginal = "event.original"
+
+// apply gives a parsed event what the route says. Its message was original before
+// its header was taken off.
+func (r *route) apply(e *llama.Event, original string) {
+	if r.KeepOriginal {
+		if _, ok := e.Lookup(fieldOriginal); !ok {
+			e.Fields = append(e.Fields, llama.Field{Name: fieldOriginal, Value: original})
+		}
+	}
+	for i := range r.fields {
+		e.Set(r.fields[i].Name, r.fields[i].Value, llama.String)
+	}
+	if r.Collection != "" && (e.Collection == "" || r.Override) {
+		e.Collection = r.Collection
+	}
+}
+
 func contains(networks []netip.Prefix, addr netip.Addr) bool {
 	return slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(addr) })
 }

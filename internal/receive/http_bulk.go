@@ -114,7 +114,7 @@ func (b *bulk) take(text string, spans []span) error {
 
 func (b *bulk) decode(e *llama.Event, line string, cut bool) error {
 	if cut {
-		return llama.Errorf(llama.TooLarge, "the event is longer than %s", b.d.o.MaxLine)
+		return b.d.keepCut(e, line)
 	}
 	return decodeEvent(e, line)
 }

@@ -24,7 +24,6 @@ type intake struct {
 	lines    int    // lines seen
 	accepted int
 	rejected int
-	tooLong  bool // a line was refused for its length
 	bad      []badLine
 	events   []llama.Event
 }
@@ -91,7 +90,7 @@ func validName(what, name string) error {
 func (d *door) insertJSON(w http.ResponseWriter, r *http.Request, lines *lineReader) {
 	d.insert(w, r, lines, "http-jsonl", func(e *llama.Event, line string, cut bool) error {
 		if cut {
-			return llama.Errorf(llama.TooLarge, "the line is longer than %s", d.o.MaxLine)
+			return d.keepCut(e, line)
 		}
 		return decodeEvent(e, line)
 	})
@@ -102,11 +101,19 @@ func (d *door) insertLines(w http.ResponseWriter, r *http.Request, lines *lineRe
 	d.insert(w, r, lines, "http-lines", func(e *llama.Event, line string, cut bool) error {
 		e.Message = line
 		if cut {
-			d.metrics.truncated.Inc()
-			e.Fields = append(e.Fields, llama.Field{Name: flagsName, Value: flagsTruncated, Kind: llama.Array})
+			d.metrics.markCut(e)
 		}
 		return nil
 	})
+}
+
+// keepCut keeps a JSON line that is too long to be read as the message that it
+// is, cut: its sender would drop it if it were refused.
+func (d *door) keepCut(e *llama.Event, line string) error {
+	e.Message = line
+	d.metrics.markCut(e)
+	e.Set("error.message", fmt.Sprintf("the line was longer than %s and is no JSON where it was cut", d.o.MaxLine), llama.String)
+	return nil
 }
 
 // A lineDecoder fills e with a line. An error refuses the line.
@@ -176,7 +183,6 @@ func (in *intake) covered(events []llama.Event, n int) *llama.Batch {
 
 func (in *intake) reject(line int, err error) {
 	in.rejected++
-	in.tooLong = in.tooLong || llama.CodeOf(err) == llama.TooLarge
 	in.d.metrics.rejected.Inc()
 	if len(in.bad) < maxBadLines {
 		in.bad = append(in.bad, badLine{line, err.Error()})
@@ -206,9 +212,6 @@ func (in *intake) answer(w http.ResponseWriter, err error) {
 		writeJSON(w, http.StatusOK, "application/json", map[string]int{"accepted": in.accepted, "rejected": 0})
 	default:
 		p.Code, p.Status = llama.Invalid, http.StatusBadRequest
-		if in.tooLong {
-			p.Code, p.Status = llama.TooLarge, http.StatusRequestEntityTooLarge
-		}
 		p.Detail = fmt.Sprintf("line %d: %s", in.bad[0].Line, in.bad[0].Detail)
 		if in.rejected > 1 {
 			p.Detail += fmt.Sprintf("; and %d more", in.rejected-1)

@@ -187,7 +187,6 @@ func TestInsertJSONKeepsWhatIsSaid(t *testing.T) {
 func TestInsertRefuses(t *testing.T) {
 	t.Parallel()
 	url := serveHTTP(t, receive.HTTPOptions{MaxLine: 50, MaxBody: 300}, &receivetest.Sink{})
-	long := strings.Repeat("x", 60)
 	tests := []struct {
 		name, path, body string
 		header           []string
@@ -199,7 +198,6 @@ func TestInsertRefuses(t *testing.T) {
 			status: 400, detail: "line 2: offset 0: ", accepted: 2},
 		{name: "an array", path: "jsonl?collection=a", body: `[1]`, status: 400, detail: "line 1: offset 0: "},
 		{name: "two bad lines", path: "jsonl?collection=a", body: "{\n{}\n}", status: 400, detail: "; and 1 more", accepted: 1},
-		{name: "long line", path: "jsonl?collection=a", body: `{"m":"` + long + "\"}\n{}", status: 413, detail: "line 1: the line is longer than 50B", accepted: 1},
 		{name: "long body", path: "jsonl?collection=a", body: strings.Repeat("{}\n", 101), status: 413, detail: "longer than 300 bytes", accepted: 100},
 		{name: "no collection", path: "jsonl", body: "{}", status: 400, detail: `collection "" is not a name`},
 		{name: "odd collection", path: "lines?collection=A/b", body: "x", status: 400, detail: `collection "A/b" is not a name`},
@@ -235,20 +233,41 @@ func TestInsertRefuses(t *testing.T) {
 	}
 }
 
-func TestLongPlainLinesAreCut(t *testing.T) {
+func TestLongLinesAreCut(t *testing.T) {
 	t.Parallel()
-	sink := &receivetest.Sink{}
-	url := serveHTTP(t, receive.HTTPOptions{MaxLine: 10}, sink)
 	long := strings.Repeat("x", 3<<20)
-	got := post(t, url+"/insert/lines?collection=a", "0123456789\r\n01234567890\n"+long+"\nlast")
-	if got.status != 200 {
-		t.Fatalf("got %+v", got)
+	object := `{"_msg":"` + long + `"}`
+	tests := []struct {
+		name, path, body string
+		want             []string
+		flagged          []string // the events' error.message where they are flagged
+	}{
+		{"plain", "/insert/lines?collection=a", strings.Repeat("y", 30) + "\r\n" + long[:31] + "\n" + long + "\nlast",
+			[]string{strings.Repeat("y", 30), long[:30], long[:30], "last"}, []string{"-", "", "", "-"}},
+		{"JSON", "/insert/jsonl?collection=a", object + "\n{\"_msg\":\"last\"}",
+			[]string{object[:30], "last"}, []string{"the line was longer than 30B and is no JSON where it was cut", "-"}},
+		{"bulk", "/a/_bulk", "{\"create\":{}}\n" + object + "\n{\"index\":{}}\n{\"message\":\"last\"}\n",
+			[]string{object[:30], "last"}, []string{"the line was longer than 30B and is no JSON where it was cut", "-"}},
 	}
-	sink.Want(t, []string{"0123456789", "0123456789", "xxxxxxxxxx", "last"})
-	for i, want := range []int{0, 1, 1, 0} {
-		if e := sink.Events()[i]; len(e.Fields) != want {
-			t.Errorf("event %d: fields %v", i, e.Fields)
-		}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			sink := &receivetest.Sink{}
+			url := serveHTTP(t, receive.HTTPOptions{MaxLine: 30}, sink)
+			if got := post(t, url+tt.path, tt.body); got.status != 200 || strings.Contains(got.body, `"errors":true`) {
+				t.Fatalf("got %+v", got)
+			}
+			sink.Want(t, tt.want)
+			for i, e := range sink.Events() {
+				got := "-"
+				if flags, ok := e.Lookup("log.flags"); ok && flags == `["truncated"]` {
+					got, _ = e.Lookup("error.message")
+				}
+				if got != tt.flagged[i] {
+					t.Errorf("event %d: got %q, want %q", i, got, tt.flagged[i])
+				}
+			}
+		})
 	}
 }
 

@@ -176,24 +176,59 @@ func TestIdlePeersAreClosed(t *testing.T) {
 	}
 }
 
+// What comes over HTTP is cut in TestLongLinesAreCut.
 func TestLongMessagesAreCut(t *testing.T) {
 	t.Parallel()
 	long := "<13>" + strings.Repeat("x", 3<<20)
-	sink := &receivetest.Sink{}
-	s := openTCP(t, receive.SyslogTCPOptions{MaxMessage: config.KiB})
-	run(t, s, sink)
-	fmt.Fprintf(dial(t, s.Addr()), "%s\n<13>a\n%d %s5 <13>b", long, len(long), long)
-	sink.Wait(t, 4)
-	sink.Want(t, []string{long[:1024], "<13>a", long[:1024], "<13>b"})
-	u := openUDP(t, receive.SyslogUDPOptions{MaxMessage: config.KiB})
-	datagrams := &receivetest.Sink{}
-	run(t, u, datagrams)
-	io.WriteString(dial(t, u.Addr()), long[:1025])
-	datagrams.Wait(t, 1)
-	for _, e := range []llama.Event{sink.Events()[0], sink.Events()[2], datagrams.Events()[0]} {
-		if flags, _ := e.Lookup("log.flags"); flags != `["truncated"]` || len(e.Message) != 1024 {
-			t.Errorf("%d bytes, flags %q", len(e.Message), flags)
-		}
+	want := []string{long[:1024], "<13>a"}
+	tests := []struct {
+		name string
+		send func(t *testing.T, sink *receivetest.Sink)
+	}{
+		{"lines", func(t *testing.T, sink *receivetest.Sink) {
+			s := openTCP(t, receive.SyslogTCPOptions{MaxMessage: config.KiB})
+			run(t, s, sink)
+			fmt.Fprintf(dial(t, s.Addr()), "%s\n<13>a\n", long)
+		}},
+		{"counted", func(t *testing.T, sink *receivetest.Sink) {
+			s := openTCP(t, receive.SyslogTCPOptions{MaxMessage: config.KiB})
+			run(t, s, sink)
+			fmt.Fprintf(dial(t, s.Addr()), "%d %s5 <13>a", len(long), long)
+		}},
+		{"TLS", func(t *testing.T, sink *receivetest.Sink) {
+			o, client := certificate(t)
+			client.ServerName = "127.0.0.1"
+			s := openTCP(t, receive.SyslogTCPOptions{MaxMessage: config.KiB, TLS: o})
+			run(t, s, sink)
+			fmt.Fprintf(tls.Client(dial(t, s.Addr()), client), "%s\n5 <13>a", long)
+		}},
+		{"UDP", func(t *testing.T, sink *receivetest.Sink) {
+			s := openUDP(t, receive.SyslogUDPOptions{MaxMessage: config.KiB})
+			run(t, s, sink)
+			conn := dial(t, s.Addr())
+			io.WriteString(conn, long[:1025])
+			sink.Wait(t, 1)
+			io.WriteString(conn, "<13>a")
+		}},
+		{"file", func(t *testing.T, sink *receivetest.Sink) {
+			path := t.TempDir() + "/a.log"
+			write(t, path, long+"\n<13>a\n")
+			run(t, openFiles(t, receive.FilesOptions{Paths: []string{path}, MaxLine: config.KiB, Positions: sink}), sink)
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			sink := &receivetest.Sink{}
+			tt.send(t, sink)
+			sink.Wait(t, 2)
+			sink.Want(t, want)
+			for i, want := range []string{`["truncated"]`, ""} {
+				if flags, _ := sink.Events()[i].Lookup("log.flags"); flags != want {
+					t.Errorf("event %d: flags %q, want %q", i, flags, want)
+				}
+			}
+		})
 	}
 }
 
@@ -301,7 +336,6 @@ func TestValidateNamesTheKey(t *testing.T) {
 		{&receive.SyslogUDPOptions{Listen: ":514", MaxMessage: 2 * config.MiB}, "max_message: 2MiB is out of range; from 480B to 1MiB"},
 		{&receive.SyslogTCPOptions{Listen: ":514", MaxPeers: -1}, "max_peers: is negative"},
 		{&receive.TLSOptions{Cert: "x"}, "key: is missing"},
-		{&receive.HTTPOptions{Listen: ":80"}, "tokens: is missing"},
 		{&receive.HTTPOptions{Listen: ":80", Tokens: "x", MaxLine: config.GiB}, "max_line: 1GiB is out of range; up to 16MiB"},
 		{&receive.FilesOptions{}, "paths: is missing"},
 		{&receive.FilesOptions{Paths: []string{"["}}, `paths: "[" is not a pattern`},

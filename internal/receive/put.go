@@ -23,6 +23,12 @@ const (
 	flagsTruncated = `["truncated"]`
 )
 
+// markCut marks and counts an event whose message was cut.
+func (c counters) markCut(e *llama.Event) {
+	c.truncated.Inc()
+	e.Fields = append(e.Fields, llama.Field{Name: flagsName, Value: flagsTruncated, Kind: llama.Array})
+}
+
 // A putter hands batches of a sender that can wait to the sink.
 type putter struct {
 	sink    llama.Sink

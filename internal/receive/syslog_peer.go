@@ -100,8 +100,7 @@ func (p *peer) batch(text string, at llama.Time) *llama.Batch {
 		e := &p.events[i]
 		e.Time, e.Ingested, e.Source, e.Message = at, at, p.source, text[m.start:m.end]
 		if m.cut {
-			p.metrics.truncated.Inc()
-			e.Fields = append(e.Fields, llama.Field{Name: flagsName, Value: flagsTruncated, Kind: llama.Array})
+			p.metrics.markCut(e)
 		}
 	}
 	return &llama.Batch{Events: p.events}

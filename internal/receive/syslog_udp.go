@@ -160,8 +160,7 @@ func (u *udpReader) put(ctx context.Context, sink llama.Sink) {
 		e := &events[len(events)-1]
 		e.Time, e.Ingested, e.Source, e.Message = at, at, u.source(p.from), message
 		if p.cut {
-			u.s.metrics.truncated.Inc()
-			e.Fields = append(e.Fields, llama.Field{Name: flagsName, Value: flagsTruncated, Kind: llama.Array})
+			u.s.metrics.markCut(e)
 		}
 	}
 	u.in.reset()

@@ -282,8 +282,7 @@ func (t *tail) batch(text string, at llama.Time) []llama.Event {
 		e.Time, e.Ingested, e.Source, e.Message = at, at, t.source, text[m.start:m.end]
 		e.Place = t.offset + uint64(end) - 1
 		if m.cut {
-			t.metrics.truncated.Inc()
-			e.Fields = append(e.Fields, llama.Field{Name: flagsName, Value: flagsTruncated, Kind: llama.Array})
+			t.metrics.markCut(e)
 		}
 	}
 	return events

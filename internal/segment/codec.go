@@ -3,8 +3,11 @@ package segment
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/llama-logs/llama/internal/block"
 )
 
 const (
@@ -23,13 +26,24 @@ var errSize = errors.New("longer than allowed")
 // A Codec compresses chunks. It may be used by many at once, and many segments
 // share one, as it keeps some megabytes of tables.
 type Codec struct {
-	enc *zstd.Encoder
-	dec *zstd.Decoder
+	enc    *zstd.Encoder
+	dec    *zstd.Decoder
+	blocks sync.Pool // of *block.Encoder
 }
+
+// encoder returns an encoder of blocks, to be released.
+func (c *Codec) encoder() *block.Encoder {
+	if e, ok := c.blocks.Get().(*block.Encoder); ok {
+		return e
+	}
+	return block.NewEncoder()
+}
+
+func (c *Codec) release(e *block.Encoder) { c.blocks.Put(e) }
 
 // NewCodec returns a Codec.
 func NewCodec() (*Codec, error) {
-	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithEncoderCRC(false),
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBetterCompression), zstd.WithEncoderCRC(false),
 		zstd.WithEncoderConcurrency(2), zstd.WithWindowSize(4<<20))
 	if err != nil {
 		return nil, fmt.Errorf("make a compressor: %w", err)
@@ -38,7 +52,7 @@ func NewCodec() (*Codec, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a decompressor: %w", err)
 	}
-	return &Codec{enc, dec}, nil
+	return &Codec{enc: enc, dec: dec}, nil
 }
 
 // pack appends plain to dst, compressed where that is shorter.

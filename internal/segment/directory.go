@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/block"
 	"github.com/llama-logs/llama/internal/column"
 )
 
@@ -27,10 +28,10 @@ type blockPlace struct {
 }
 
 type columnPlace struct {
-	kind   uint8
+	kind   block.Kind
 	name   uint32 // place in names
-	values uint32 // in the dictionary
-	length uint32 // of the sealed chunk
+	values uint32 // distinct ones, at most
+	length uint32 // of the sealed chunk; 0: there is none
 }
 
 // Blocks returns what is known of each block.
@@ -80,7 +81,7 @@ func (b *blockPlace) append(dst []byte) []byte {
 	for _, c := range b.columns {
 		dst = binary.AppendUvarint(dst, uint64(c.kind))
 		dst = binary.AppendUvarint(dst, uint64(c.length))
-		if c.kind == kindField {
+		if c.kind == block.Field {
 			dst = binary.AppendUvarint(dst, uint64(c.name))
 			dst = binary.AppendUvarint(dst, uint64(c.values))
 		}
@@ -110,7 +111,7 @@ func decodeDirectory(data []byte, end int64) (*Directory, error) {
 	for i := range d.blocks {
 		b := &d.blocks[i]
 		b.offset, b.piece = offset, piece
-		r.block(b, len(d.names))
+		r.place(b, len(d.names))
 		b.stat.Collection = d.collection
 		offset += b.stat.Bytes
 		piece += uint64(len(b.columns))
@@ -169,7 +170,7 @@ func (r *reader) below(limit uint64) uint64 {
 	return n
 }
 
-func (r *reader) block(b *blockPlace, names int) {
+func (r *reader) place(b *blockPlace, names int) {
 	b.stat.Rows = int(r.below(column.MaxRows + 1))
 	b.stat.FirstSeq = r.uvarint()
 	b.stat.LastSeq = b.stat.FirstSeq + r.uvarint()
@@ -184,19 +185,19 @@ func (r *reader) block(b *blockPlace, names int) {
 	b.columns = make([]columnPlace, r.count(2))
 	for i := range b.columns {
 		c := &b.columns[i]
-		c.kind = uint8(r.below(kindIngested + 1))
+		c.kind = block.Kind(r.below(uint64(block.Variables) + 1))
 		c.length = uint32(r.below(maxChunk))
-		if c.kind == kindField {
+		if c.kind == block.Field {
 			c.name = uint32(r.below(uint64(names)))
 			c.values = uint32(r.below(column.MaxRows + 1))
 		}
 		b.stat.Bytes += int64(c.length)
-		if ordered := i >= 3 && c.kind == kindField && (i == 3 || c.name > b.columns[i-1].name); !ordered && int(c.kind) != i+1 {
+		if ordered := i >= fixed && c.kind == block.Field && (i == fixed || c.name > b.columns[i-1].name); !ordered && int(c.kind) != i+1 {
 			r.fail()
 			return
 		}
 	}
-	if len(b.columns) < 3 {
+	if len(b.columns) < fixed {
 		r.fail()
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/block"
 	"github.com/llama-logs/llama/internal/column"
 	"github.com/llama-logs/llama/internal/seal"
 )
@@ -27,13 +28,9 @@ const (
 	firstChunk     = 2
 )
 
-// Kinds of column. The numbers are on disk.
-const (
-	kindField = iota
-	kindTimes
-	kindSeqs
-	kindIngested
-)
+// fixed is the number of chunks that each block has, in the order of their kinds.
+// The fields follow, by name.
+const fixed = int(block.Variables)
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 

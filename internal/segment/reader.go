@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync/atomic"
 
 	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/block"
 	"github.com/llama-logs/llama/internal/column"
 	"github.com/llama-logs/llama/internal/fsys"
 	"github.com/llama-logs/llama/internal/seal"
@@ -118,44 +120,59 @@ func (s *Segment) Directory() (*Directory, error) {
 	return d, nil
 }
 
-// Block reads a block's times and arrival numbers, and leaves its other columns
-// until they are asked for.
-func (s *Segment) Block(d *Directory, block int) (*column.Block, error) {
-	place := &d.blocks[block]
-	rows := place.stat.Rows
-	f, err := s.disk.Open(s.name)
+// Block reads a block's times and arrival numbers, and leaves its columns until
+// they are asked for.
+func (s *Segment) Block(d *Directory, number int) (*column.Block, error) {
+	place := &d.blocks[number]
+	names := make([]string, 0, len(place.columns)+1)
+	for _, c := range place.columns[fixed:] {
+		names = append(names, d.names[c.name])
+	}
+	read := new(atomic.Int64)
+	b, err := block.Open(d.collection, place.stat.Rows, names, s.source(d, place, read))
 	if err != nil {
-		return nil, err
+		return nil, s.blame(place, err)
 	}
-	defer f.Close() // it was only read
-	b := &column.Block{Collection: d.collection}
-	if b.Times, err = numbers[llama.Time](s, f, place, 0); err != nil {
-		return nil, err
+	b.Read = read
+	load, each := b.Load, b.Each
+	b.Load = func(name string) (*column.Column, error) {
+		c, err := load(name)
+		return c, s.blame(place, err)
 	}
-	if b.Seqs, err = numbers[uint64](s, f, place, 1); err != nil {
-		return nil, err
+	b.Each = func(do func(*column.Row) error) error { return s.blame(place, each(do)) }
+	return b, nil
+}
+
+// blame says of damage in a block where it is, if that is not known.
+func (s *Segment) blame(place *blockPlace, err error) error {
+	if _, ok := errors.AsType[*CorruptError](err); !ok && (errors.Is(err, block.ErrDamaged) || errors.Is(err, column.ErrDamaged)) {
+		return s.corrupt(place.offset, err)
 	}
-	for _, c := range place.columns[3:] {
-		b.Names = append(b.Names, d.names[c.name])
-	}
-	at, _ := slices.BinarySearch(b.Names, llama.NameIngested)
-	b.Names = slices.Insert(b.Names, at, llama.NameIngested)
-	b.Ingested = func() ([]llama.Time, error) { return s.ingested(place) }
-	b.Load = column.Once(func(name string) (*column.Column, error) {
-		if name == llama.NameIngested {
-			times, err := s.ingested(place)
-			if err != nil {
-				return nil, err
+	return err
+}
+
+// source returns what reads the chunks of a block, and adds to read how many bytes
+// that took.
+func (s *Segment) source(d *Directory, place *blockPlace, read *atomic.Int64) block.Source {
+	return func(kind block.Kind, name string) ([]byte, error) {
+		i := int(kind) - 1
+		if kind == block.Field {
+			var ok bool
+			if i, ok = find(d, place, name); !ok {
+				return nil, nil
 			}
-			return column.TimeColumn(name, times), nil
 		}
-		i, ok := find(d, place, name)
-		if !ok {
+		if place.columns[i].length == 0 {
 			return nil, nil
 		}
-		return s.column(place, i, name, rows)
-	})
-	return b, nil
+		f, err := s.disk.Open(s.name)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close() // it was only read
+		read.Add(int64(place.columns[i].length))
+		return s.chunk(f, place, i)
+	}
 }
 
 // find returns the place of the column called name.
@@ -164,65 +181,34 @@ func find(d *Directory, place *blockPlace, name string) (int, bool) {
 	if !ok {
 		return 0, false
 	}
-	i, ok := slices.BinarySearchFunc(place.columns[3:], uint32(number), func(c columnPlace, n uint32) int {
+	i, ok := slices.BinarySearchFunc(place.columns[fixed:], uint32(number), func(c columnPlace, n uint32) int {
 		return int(c.name) - int(n)
 	})
-	return i + 3, ok
+	return i + fixed, ok
 }
 
-func (s *Segment) ingested(place *blockPlace) ([]llama.Time, error) {
-	f, err := s.disk.Open(s.name)
+func (s *Segment) ingested(d *Directory, place *blockPlace) ([]llama.Time, error) {
+	times, err := block.ReadIngested(place.stat.Rows, s.source(d, place, new(atomic.Int64)))
 	if err != nil {
-		return nil, err
+		return nil, s.blame(place, err)
 	}
-	defer f.Close() // it was only read
-	return numbers[llama.Time](s, f, place, 2)
-}
-
-func numbers[N ~int64 | ~uint64](s *Segment, f fsys.File, place *blockPlace, i int) ([]N, error) {
-	plain, offset, err := s.chunk(f, place, i)
-	if err != nil {
-		return nil, err
-	}
-	n, err := column.DecodeNumbers[N](place.stat.Rows, plain)
-	if err != nil {
-		return nil, s.corrupt(offset, err)
-	}
-	return n, nil
-}
-
-// column reads one column of fields.
-func (s *Segment) column(place *blockPlace, i int, name string, rows int) (*column.Column, error) {
-	f, err := s.disk.Open(s.name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close() // it was only read
-	plain, offset, err := s.chunk(f, place, i)
-	if err != nil {
-		return nil, err
-	}
-	c, err := column.Decode(name, rows, plain)
-	if err != nil {
-		return nil, s.corrupt(offset, err)
-	}
-	return c, nil
+	return times, nil
 }
 
 // chunk reads, unseals and unpacks the i-th chunk of a block.
-func (s *Segment) chunk(f fsys.File, place *blockPlace, i int) (plain []byte, offset int64, err error) {
-	offset = place.offset
+func (s *Segment) chunk(f fsys.File, place *blockPlace, i int) (plain []byte, err error) {
+	offset := place.offset
 	for _, c := range place.columns[:i] {
 		offset += int64(c.length)
 	}
 	packed, err := s.piece(f, 'c', offset, place.columns[i].length, place.piece+uint64(i))
 	if err != nil {
-		return nil, offset, err
+		return nil, err
 	}
 	if plain, err = s.codec.unpack(packed); err != nil {
-		return nil, offset, s.corrupt(offset, err)
+		return nil, s.corrupt(offset, err)
 	}
-	return plain, offset, nil
+	return plain, nil
 }
 
 // chunks reads and unseals all chunks of a block, and leaves them packed.
@@ -235,6 +221,9 @@ func (s *Segment) chunks(place *blockPlace) ([][]byte, error) {
 	packed := make([][]byte, len(place.columns))
 	offset := place.offset
 	for i, c := range place.columns {
+		if c.length == 0 {
+			continue
+		}
 		if packed[i], err = s.piece(f, 'c', offset, c.length, place.piece+uint64(i)); err != nil {
 			return nil, err
 		}

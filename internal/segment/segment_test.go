@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/block"
 	"github.com/llama-logs/llama/internal/column"
 	"github.com/llama-logs/llama/internal/fsys"
 	"github.com/llama-logs/llama/internal/seal"
@@ -24,9 +25,9 @@ func codec(t testing.TB) *Codec {
 	return c
 }
 
-// block makes a block of rows events from first on, with fields that come and go.
-func block(rng *rand.Rand, first uint64, rows int) (*column.Block, []llama.Event) {
-	b := column.NewBuilder("sshd")
+// build makes a block of rows events from first on, with fields that come and go.
+func build(rng *rand.Rand, first uint64, rows int) (*block.Builder, []llama.Event) {
+	b := block.NewBuilder("sshd")
 	var events []llama.Event
 	for i := range rows {
 		e := llama.Event{
@@ -38,10 +39,20 @@ func block(rng *rand.Rand, first uint64, rows int) (*column.Block, []llama.Event
 				e.Fields = append(e.Fields, llama.Field{Name: fmt.Sprintf("f%02d", name), Value: fmt.Sprint(rng.IntN(50 * (name + 1))), Kind: llama.Kind(name % 2)})
 			}
 		}
-		b.Add(&e)
+		b.Add(rowOf(&e))
 		events = append(events, e)
 	}
-	return b.Block(rows), events
+	return b, events
+}
+
+func rowOf(e *llama.Event) *column.Row {
+	r := &column.Row{Time: e.Time, Ingested: e.Ingested, Seq: e.Seq, Message: e.Message, Shape: &column.Shape{Source: e.Source}}
+	for _, f := range e.Fields {
+		r.Shape.Names = append(r.Shape.Names, f.Name)
+		r.Shape.Kinds = append(r.Shape.Kinds, f.Kind)
+		r.Values = append(r.Values, f.Value)
+	}
+	return r
 }
 
 // write makes a segment of blocks with the given numbers of rows.
@@ -54,11 +65,11 @@ func write(t testing.TB, disk fsys.FS, key seal.Key, c *Codec, rows ...int) (*Se
 	var all []llama.Event
 	next := uint64(1)
 	for _, n := range rows {
-		b, events := block(rng, next, n)
+		b, events := build(rng, next, n)
 		if err := w.Append(b); err != nil {
 			t.Fatal(err)
 		}
-		next = b.Seqs[n-1] + 1
+		next = events[n-1].Seq + 1
 		all = append(all, events...)
 	}
 	name, err := w.Close(1)
@@ -118,15 +129,17 @@ func TestCopyAndJoinKeepEvents(t *testing.T) {
 	if err := w.Copy(s, d, 0); err != nil {
 		t.Fatal(err)
 	}
-	var small []*column.Block
+	joined := block.NewBuilder("sshd")
 	for i := 1; i < 3; i++ {
 		b, err := s.Block(d, i)
 		if err != nil {
 			t.Fatal(err)
 		}
-		small = append(small, b)
+		if err := b.Each(func(r *column.Row) error { joined.Add(r); return nil }); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if err := w.Append(column.Join(small)); err != nil {
+	if err := w.Append(joined); err != nil {
 		t.Fatal(err)
 	}
 	name, err := w.Close(2)
@@ -153,7 +166,7 @@ func TestAppendRefusesEarlierBlocks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, _ := block(rng, 10, 3)
+	b, _ := build(rng, 10, 3)
 	if err := w.Append(b); err != nil {
 		t.Fatal(err)
 	}
@@ -242,7 +255,7 @@ func TestCloseLeavesNothingAfterAnError(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, _ := block(rand.New(rand.NewPCG(1, 2)), 10, 3)
+	b, _ := build(rand.New(rand.NewPCG(1, 2)), 10, 3)
 	if err := w.Append(b); err != nil {
 		t.Fatal(err)
 	}
@@ -312,10 +325,14 @@ func FuzzUnpack(f *testing.F) {
 
 func BenchmarkAppend(b *testing.B) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	blk, _ := block(rng, 1, 1<<15)
+	_, all := build(rng, 1, 1<<15)
 	c := codec(b)
 	var bytes int64
 	for b.Loop() {
+		blk := block.NewBuilder("sshd")
+		for i := range all {
+			blk.Add(rowOf(&all[i]))
+		}
 		disk := fsys.NewMem()
 		w, err := Create(disk, ".", seal.NewKey(), c, "sshd", 1)
 		if err != nil {
@@ -329,6 +346,6 @@ func BenchmarkAppend(b *testing.B) {
 		}
 		bytes = w.offset
 	}
-	b.ReportMetric(float64(b.N)*float64(blk.Rows())/b.Elapsed().Seconds(), "events/s")
-	b.ReportMetric(float64(bytes)/float64(blk.Rows()), "bytes/event")
+	b.ReportMetric(float64(b.N)*float64(len(all))/b.Elapsed().Seconds(), "events/s")
+	b.ReportMetric(float64(bytes)/float64(len(all)), "bytes/event")
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/block"
 	"github.com/llama-logs/llama/internal/column"
 	"github.com/llama-logs/llama/internal/fsys"
 	"github.com/llama-logs/llama/internal/seal"
@@ -76,40 +77,37 @@ func (w *Writer) Fits(columns int) bool {
 // Rows returns the number of events written.
 func (w *Writer) Rows() uint64 { return w.summary.Rows }
 
-// Append writes one block. It comes behind the others by its arrival numbers.
-func (w *Writer) Append(b *column.Block) error {
-	stat := column.Stat{Collection: b.Collection, Rows: b.Rows(), FirstSeq: b.Seqs[0], LastSeq: b.Seqs[b.Rows()-1]}
-	stat.MinTime, stat.MaxTime = slices.Min(b.Times), slices.Max(b.Times)
-	ingested, err := b.Ingested()
+// Append writes one block, and uses the builder up. It comes behind the others by
+// its arrival numbers.
+func (w *Writer) Append(b *block.Builder) error {
+	place, err := w.begin(b.Stat())
 	if err != nil {
 		return err
 	}
-	place, err := w.begin(stat)
+	encoder := w.codec.encoder()
+	defer w.codec.release(encoder)
+	err = encoder.Encode(b, func(c block.Chunk) error {
+		column := columnPlace{kind: c.Kind, values: uint32(c.Values)}
+		if c.Kind == block.Field {
+			column.name = w.name(c.Name)
+		}
+		w.packed = w.packed[:0]
+		if len(c.Data) > 0 {
+			w.packed = w.codec.pack(w.packed, c.Data)
+		}
+		w.sealChunk(place, column, w.packed)
+		return nil
+	})
 	if err != nil {
 		return err
 	}
-	w.chunk(place, columnPlace{kind: kindTimes}, column.AppendNumbers(w.plain[:0], b.Times))
-	w.chunk(place, columnPlace{kind: kindSeqs}, column.AppendNumbers(w.plain[:0], b.Seqs))
-	w.chunk(place, columnPlace{kind: kindIngested}, column.AppendNumbers(w.plain[:0], ingested))
-	for _, name := range b.Names {
-		if name == llama.NameIngested {
-			continue
-		}
-		plain, values, err := b.AppendColumn(w.plain[:0], name)
-		if err != nil {
-			return err
-		}
-		if values > 0 {
-			w.chunk(place, columnPlace{name: w.name(name), values: uint32(values)}, plain)
-		}
-	}
-	return w.end(place, ingested)
+	return w.end(place, b.Ingested())
 }
 
 // Copy writes a block of another segment as it is, without decoding its columns.
-func (w *Writer) Copy(s *Segment, d *Directory, block int) error {
-	from := &d.blocks[block]
-	ingested, err := s.ingested(from)
+func (w *Writer) Copy(s *Segment, d *Directory, number int) error {
+	from := &d.blocks[number]
+	ingested, err := s.ingested(d, from)
 	if err != nil {
 		return err
 	}
@@ -122,7 +120,7 @@ func (w *Writer) Copy(s *Segment, d *Directory, block int) error {
 		return err
 	}
 	for i, c := range from.columns {
-		if c.kind == kindField {
+		if c.kind == block.Field {
 			c.name = w.name(d.names[c.name])
 		}
 		w.sealChunk(place, c, packed[i])
@@ -149,14 +147,14 @@ func (w *Writer) name(name string) uint32 {
 	return n
 }
 
-// chunk packs and seals an encoded column, for which w.plain may have been used.
-func (w *Writer) chunk(place *blockPlace, c columnPlace, plain []byte) {
-	w.plain = plain
-	w.packed = w.codec.pack(w.packed[:0], plain)
-	w.sealChunk(place, c, w.packed)
-}
-
+// sealChunk seals a packed chunk. One without data takes its number, and no bytes.
 func (w *Writer) sealChunk(place *blockPlace, c columnPlace, packed []byte) {
+	if len(packed) == 0 {
+		w.piece++
+		c.length = 0
+		place.columns = append(place.columns, c)
+		return
+	}
 	start := len(w.out)
 	w.ad = ad(w.ad[:0], 'c', w.offset+int64(start), w.salt[:])
 	w.out = slices.Grow(w.out, len(packed)+seal.Overhead) // Seal alone grows to what it needs, and copies each time
@@ -183,7 +181,8 @@ func (w *Writer) flush() error {
 }
 
 // Close ends the file, syncs it, gives it its name and syncs the folder, in that
-// order. It returns the name in the folder. After an error the segment is not there.
+// order. It returns the name in the folder. After an error the segment may be there
+// under that name, whole; best effort was made that it is not.
 func (w *Writer) Close(generation int) (Name, error) {
 	name := Name{w.summary.FirstSeq, w.summary.LastSeq, generation}
 	err := w.finish()
@@ -192,21 +191,21 @@ func (w *Writer) Close(generation int) (Name, error) {
 	}
 	if err != nil {
 		w.Abort()
-		return Name{}, err
+		return name, err
 	}
 	if err := w.file.Close(); err != nil {
-		w.disk.Remove(w.tmp) // best effort: Open removes what is left
-		return Name{}, err
+		w.disk.Remove(w.tmp)
+		return name, err
 	}
 	final := path.Join(w.folder, name.String())
-	if err := w.disk.Rename(w.tmp, final); err != nil {
-		w.disk.Remove(w.tmp) // as above
-		return Name{}, err
+	if err = w.disk.Rename(w.tmp, final); err == nil {
+		err = w.disk.SyncDir(w.folder)
 	}
-	if err := w.disk.SyncDir(w.folder); err != nil {
-		return Name{}, err
+	if err != nil {
+		w.disk.Remove(w.tmp)
+		w.disk.Remove(final) // nobody knows of it yet
 	}
-	return name, nil
+	return name, err
 }
 
 // Abort gives up and removes the file.
@@ -247,7 +246,7 @@ func (w *Writer) sortNames() {
 	for i := range w.directory.blocks {
 		columns := w.directory.blocks[i].columns
 		for j := range columns {
-			if columns[j].kind == kindField {
+			if columns[j].kind == block.Field {
 				columns[j].name = numbers[columns[j].name]
 			}
 		}

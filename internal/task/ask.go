@@ -159,8 +159,8 @@ type listener struct {
 }
 
 // Tail yields the events that match r.Query as they pass the nodes of r.Targets,
-// until ctx ends or all nodes have stopped. A watcher that is slow loses some,
-// and is told how many.
+// until ctx ends or all nodes have stopped. The first Lines are empty: the nodes
+// have been asked. A watcher that is slow loses some, and is told how many.
 func (c *Central) Tail(ctx context.Context, r Request) iter.Seq2[Lines, error] {
 	return func(yield func(Lines, error) bool) {
 		t, err := c.listen(r)
@@ -169,16 +169,20 @@ func (c *Central) Tail(ctx context.Context, r Request) iter.Seq2[Lines, error] {
 			return
 		}
 		defer c.hangUp(t)
+		var renewing sync.WaitGroup
+		defer renewing.Wait()
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel() // runs before the wait
 		c.renewAll(t)
-		renew := time.NewTicker(c.o.Lease)
-		defer renew.Stop()
+		renewing.Go(func() { c.keepRenewed(ctx, t) })
+		if !yield(Lines{}, nil) {
+			return
+		}
 		stopped := map[string]bool{}
 		for len(stopped) < len(t.tasks) {
 			select {
 			case <-ctx.Done():
 				return
-			case <-renew.C:
-				c.renewAll(t)
 			case l := <-t.lines:
 				if !yield(l, nil) {
 					return
@@ -187,6 +191,22 @@ func (c *Central) Tail(ctx context.Context, r Request) iter.Seq2[Lines, error] {
 					stopped[l.Node] = true
 				}
 			}
+		}
+	}
+}
+
+// keepRenewed lets the nodes of t go on until ctx ends, however slow the watcher
+// is.
+func (c *Central) keepRenewed(ctx context.Context, t *listener) {
+	renew := time.NewTicker(c.o.Lease)
+	defer renew.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-renew.C:
+			c.renewAll(t)
+			t.tellLost()
 		}
 	}
 }
@@ -287,6 +307,22 @@ func (t *listener) take(l Lines, number uint64) bool {
 		l.Lost += number - next // batches: each has at least one event
 	}
 	t.next[l.Node] = number + 1 // a node that was restarted counts anew
+	return t.hand(l)
+}
+
+// tellLost tells of events there was no room for when nothing came since.
+func (t *listener) tellLost() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for id, lost := range t.lost {
+		if lost > 0 {
+			t.hand(Lines{Target: t.tasks[id].Target, Node: id})
+		}
+	}
+}
+
+// hand hands on l and what was lost before it. The caller holds the lock.
+func (t *listener) hand(l Lines) bool {
 	l.Lost += t.lost[l.Node]
 	t.lost[l.Node] = 0
 	select {

@@ -65,6 +65,7 @@ func (r *Runner) tail(ctx context.Context, asks *sync.WaitGroup, id uuid.UUID, a
 	if t != nil {
 		t.lease.Reset(r.o.Lease)
 		t.ack(acked)
+		r.emitLines(t, nil, 0)
 		return
 	}
 	var task Task
@@ -98,10 +99,15 @@ func (r *Runner) follow(ctx context.Context, t *tail, task Task) {
 	}
 }
 
+// emitLines sends a batch, or drops it when too many are under way. Without rows
+// it sends what was lost, if anything was.
 func (r *Runner) emitLines(t *tail, rows []Row, lost uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.lost += lost
+	if len(rows) == 0 && t.lost == 0 {
+		return
+	}
 	var text []byte
 	if t.sent-t.acked < tailWindow {
 		text = encodeRows(rows)

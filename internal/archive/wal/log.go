@@ -25,7 +25,8 @@ type Log struct {
 	mu      sync.Mutex
 	files   []file // those that are needed, oldest first; without the current
 	current *current
-	next    uint64 // number of the next file
+	next    uint64   // number of the next file
+	owed    []*Frame // that a process before wrote and may not have synced
 	buf     []byte
 	bytes   atomic.Int64
 }
@@ -51,6 +52,9 @@ type current struct {
 func (l *Log) Write(frames []*Frame) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if err := l.settle(); err != nil {
+		return err
+	}
 	if l.current != nil && l.current.durable >= l.fileSize {
 		l.retire()
 	}
@@ -89,12 +93,56 @@ func (l *Log) Write(frames []*Frame) error {
 // maxKept is the largest buffer that is kept for the next group.
 const maxKept = 4 << 20
 
-// begin makes a new file. The caller holds mu.
-func (l *Log) begin() (err error) {
-	h := header{number: l.next, salt: seal.NewSalt(), key: seal.NewKey()}
+// newHeader makes the header of the next file.
+func (l *Log) newHeader() *header {
+	h := &header{number: l.next, salt: seal.NewSalt(), key: seal.NewKey()}
 	if n := len(l.files); n > 0 {
 		h.before, h.durable = l.files[n-1].number, uint64(l.files[n-1].durable)
 	}
+	return h
+}
+
+// Settle makes durable what Open has played back from a full disk, if it did.
+func (l *Log) Settle() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.settle()
+}
+
+// settle writes what is owed to a file of its own, which appears as a whole: until
+// then the file that has the frames now is the end of the log. The caller holds mu,
+// or has not given the log to anyone yet.
+func (l *Log) settle() error {
+	if len(l.owed) == 0 {
+		return nil
+	}
+	h := l.newHeader()
+	data := h.append(nil, l.key)
+	sealer := h.key.File(framesOfFile)
+	f := file{number: h.number}
+	for i, frame := range l.owed {
+		data = frame.append(data, sealer, h.salt[:], uint64(i+1), 0)
+		if frame.Events > 0 {
+			f.last = frame.First + uint64(frame.Events) - 1
+		}
+	}
+	if err := fsys.Replace(l.disk, fileName(h.number), data); err != nil {
+		return fmt.Errorf("write the end of the log again: %w", err)
+	}
+	f.durable = int64(len(data))
+	l.files = append(l.files, f)
+	l.bytes.Add(f.durable)
+	l.next++
+	for _, frame := range l.owed {
+		frame.packed = nil
+	}
+	l.owed = nil
+	return nil
+}
+
+// begin makes a new file. The caller holds mu.
+func (l *Log) begin() (err error) {
+	h := l.newHeader()
 	name := fileName(h.number)
 	// A file of this number is left from an attempt that failed.
 	if err := l.disk.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"syscall"
 
 	"github.com/llama-logs/llama/internal/fsys"
 	"github.com/llama-logs/llama/internal/seal"
@@ -14,11 +15,15 @@ import (
 )
 
 // Open plays back the log in the folder of an archive and returns it, ready to be
-// written to. Replay gets each frame once, in order; what it gets is durable.
-// Files that are older than oldest, which a Checkpoint names, are removed. Damage is
-// a *segment.CorruptError. A file is ended when it has reached fileSize.
+// written to. Replay gets each frame once, in order; what it gets is durable, but
+// on a full disk. Files that are older than oldest, which a Checkpoint names, are
+// removed. Damage is a *segment.CorruptError. A file is ended when it has reached
+// fileSize.
 func Open(disk fsys.FS, key seal.Key, oldest uint64, fileSize int64, replay func(*Frame) error) (*Log, error) {
 	l := &Log{disk: disk, key: key, fileSize: fileSize, next: max(1, oldest)}
+	if err := disk.SyncDir(Folder); err != nil { // what a killed process did not live to sync is built on now
+		return nil, err
+	}
 	chain, err := l.chain(oldest)
 	if err != nil {
 		return nil, err
@@ -34,11 +39,34 @@ func Open(disk fsys.FS, key seal.Key, oldest uint64, fileSize int64, replay func
 			return nil, err
 		}
 		seq = p.seq
+		if p.last {
+			l.owed = p.tail
+		}
+		if p.last && f.durable == headerSize { // nothing in it is durable; the next file takes its place
+			l.next = old.number
+			continue
+		}
 		l.files = append(l.files, f)
 		l.bytes.Add(f.durable)
 		l.next = old.number + 1
 	}
-	return l, nil
+	return l, l.playOwed(replay)
+}
+
+// playOwed writes the frames again of which it is not known that they are durable,
+// and plays them back. On a full disk they are played back all the same, so that
+// there can be reading; the next Write writes them first.
+func (l *Log) playOwed(replay func(*Frame) error) error {
+	owed := l.owed
+	if err := l.settle(); err != nil && !errors.Is(err, syscall.ENOSPC) {
+		return err
+	}
+	for _, f := range owed {
+		if err := replay(f); err != nil {
+			return fmt.Errorf("replay the end of the log: %w", err)
+		}
+	}
+	return nil
 }
 
 // chain returns the headers of the files that make up the log, and removes others.
@@ -138,15 +166,18 @@ type player struct {
 	sealer *seal.Sealer
 	file   fsys.File
 	buf    []byte
+
+	tail []*Frame // read, but not yet known to be durable
+	ends []int64  // where each of them ends
 }
 
-// play hands each frame to replay and returns what the file holds.
+// play hands each frame that is durable to replay, leaves others in tail, and
+// returns what the file holds.
+//
+// A frame of the last file is durable when a later one says so. To sync the file now
+// would prove nothing: when a sync has failed the system may show bytes, until the
+// power is cut, that it has given up writing.
 func (p *player) play(replay func(*Frame) error) (file, error) {
-	if p.last {
-		if err := p.sync(); err != nil {
-			return file{}, err
-		}
-	}
 	var err error
 	if p.file, err = p.disk.Open(p.name); err != nil {
 		return file{}, err
@@ -161,28 +192,49 @@ func (p *player) play(replay func(*Frame) error) (file, error) {
 	}
 	p.sealer = p.header.key.File(framesOfFile)
 	f := file{number: p.header.number, durable: headerSize}
-	for number := uint64(1); f.durable < p.end; number++ {
-		frame, length, err := p.frame(f.durable, number)
+	at := f.durable
+	for number := uint64(1); at < p.end; number++ {
+		frame, head, err := p.frame(at, number)
 		if errors.Is(err, errFrame) && p.last {
-			return f, p.cut(f.durable, size, err)
+			return f, p.torn(at, size, err)
 		} else if errors.Is(err, errFrame) || err == nil && p.seq > 0 && frame.First != p.seq {
-			return f, p.corrupt(f.durable, errors.Join(err, p.order(frame)))
+			return f, p.corrupt(at, errors.Join(err, p.order(frame)))
 		} else if err != nil {
 			return f, err
 		}
-		if err := replay(frame); err != nil {
-			return f, fmt.Errorf("replay %s, byte %d: %w", p.name, f.durable, err)
-		}
-		f.durable += length
+		at += frameHeader + int64(head.length)
+		p.tail, p.ends = append(p.tail, frame), append(p.ends, at)
 		p.seq = frame.First + uint64(frame.Events)
 		if frame.Events > 0 {
 			f.last = p.seq - 1
 		}
+		durable := p.end
+		if p.last {
+			durable = int64(min(head.durable, uint64(at)))
+		}
+		if err := p.hand(&f, durable, replay); err != nil {
+			return f, err
+		}
 	}
-	if f.durable != p.end {
-		return f, p.corrupt(f.durable, fmt.Errorf("a frame crosses the file's end at byte %d", p.end))
+	if at != p.end {
+		return f, p.corrupt(at, fmt.Errorf("a frame crosses the file's end at byte %d", p.end))
 	}
 	return f, nil
+}
+
+// hand hands those of tail to replay that end at durable or before.
+func (p *player) hand(f *file, durable int64, replay func(*Frame) error) error {
+	n := 0
+	for n < len(p.tail) && p.ends[n] <= durable {
+		p.tail[n].packed = nil
+		if err := replay(p.tail[n]); err != nil {
+			return fmt.Errorf("replay %s, byte %d: %w", p.name, f.durable, err)
+		}
+		f.durable = p.ends[n]
+		n++
+	}
+	p.tail, p.ends = slices.Delete(p.tail, 0, n), slices.Delete(p.ends, 0, n)
+	return nil
 }
 
 func (p *player) corrupt(offset int64, err error) error {
@@ -197,40 +249,33 @@ func (p *player) order(f *Frame) error {
 	return fmt.Errorf("events from %d on, %d is next", f.First, p.seq)
 }
 
-// sync makes what a process wrote and did not live to sync durable, before it is
-// shown to anyone.
-func (p *player) sync() error {
-	f, err := p.disk.Append(p.name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
-}
-
 // frame reads the frame at offset. The error wraps errFrame when it is not whole.
-func (p *player) frame(offset int64, number uint64) (*Frame, int64, error) {
+func (p *player) frame(offset int64, number uint64) (*Frame, frameHead, error) {
 	head, err := p.read(offset, frameHeader)
 	if err != nil {
-		return nil, 0, err
+		return nil, frameHead{}, err
 	}
 	h, err := decodeHead(head, p.header.salt[:])
 	if err != nil {
-		return nil, 0, err
+		return nil, h, err
 	}
 	if h.number != number {
-		return nil, 0, fmt.Errorf("%w: number %d, not %d", errFrame, h.number, number)
+		return nil, h, fmt.Errorf("%w: number %d, not %d", errFrame, h.number, number)
 	}
 	data, err := p.read(offset, frameHeader+h.length)
 	if err != nil {
-		return nil, 0, err
+		return nil, h, err
 	}
 	sealed := data[frameHeader:]
 	plain, err := p.sealer.Unseal(sealed[:0], sealed, data[:frameHeader], number)
 	if err != nil {
-		return nil, 0, fmt.Errorf("%w: %w", errFrame, err)
+		return nil, h, fmt.Errorf("%w: %w", errFrame, err)
 	}
 	f, err := decodeFrame(plain)
-	return f, int64(len(data)), err
+	if err == nil && p.last {
+		f.packed = slices.Clone(plain) // it may have to be written again
+	}
+	return f, h, err
 }
 
 // read reads into the player's buffer. A file that ends before is not whole.
@@ -248,9 +293,10 @@ func (p *player) read(offset int64, length int) ([]byte, error) {
 	return p.buf, nil
 }
 
-// cut ends the last file at offset, where frame is not whole, unless a frame behind
-// it says that this one was synced.
-func (p *player) cut(offset, size int64, why error) error {
+// torn accepts that the last file ends at offset, where frame is not whole, unless a
+// frame behind it says that this one was synced. What is there stays: the next file
+// will say how much of this one counts.
+func (p *player) torn(offset, size int64, why error) error {
 	acknowledged, err := p.syncedBeyond(offset, size)
 	if err != nil {
 		return err
@@ -258,15 +304,7 @@ func (p *player) cut(offset, size int64, why error) error {
 	if acknowledged {
 		return p.corrupt(offset, why)
 	}
-	f, err := p.disk.Append(p.name)
-	if err != nil {
-		return err
-	}
-	err = f.Truncate(offset)
-	if err == nil {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
+	return nil
 }
 
 // syncedBeyond looks for the header of a frame behind offset, written when more

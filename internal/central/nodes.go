@@ -1,0 +1,90 @@
+package central
+
+import (
+	"context"
+	"time"
+
+	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/api"
+	"github.com/llama-logs/llama/internal/task"
+)
+
+// Targets implements api.Nodes.
+func (a adapter) Targets(context.Context) ([]api.Target, error) {
+	targets := []api.Target{}
+	for _, t := range a.tasks.Targets() {
+		target := api.Target{Name: t.Name, State: "offline", Nodes: []api.Node{}}
+		online := 0
+		for _, n := range t.Nodes {
+			node := api.Node{ID: n.ID, State: "offline", LastSeen: std(n.LastSeen), Version: n.Version}
+			if n.Online {
+				node.State = "online"
+				online++
+			}
+			target.Nodes = append(target.Nodes, node)
+		}
+		if online > 0 {
+			target.State = "degraded"
+		}
+		if online == len(t.Nodes) && online > 0 {
+			target.State = "online"
+		}
+		targets = append(targets, target)
+	}
+	return targets, nil
+}
+
+// Collections implements api.Nodes. Several nodes' collections of one target and
+// name are one.
+func (a adapter) Collections(ctx context.Context, target string) ([]api.Collection, error) {
+	var targets []string
+	if target != "" {
+		targets = []string{target}
+	}
+	reports, err := a.tasks.Status(ctx, targets)
+	if err != nil {
+		return nil, err
+	}
+	all := []api.Collection{}
+	at := map[[2]string]int{}
+	for _, r := range reports {
+		for _, c := range r.Status.Collections {
+			key := [2]string{r.Target, c.Name}
+			if i, ok := at[key]; ok {
+				join(&all[i], c)
+				continue
+			}
+			at[key] = len(all)
+			all = append(all, api.Collection{
+				Name: c.Name, Target: r.Target, Events: c.Events, Bytes: c.Bytes, First: std(c.First), Last: std(c.Last),
+			})
+		}
+	}
+	return all, nil
+}
+
+func join(into *api.Collection, c task.Collection) {
+	into.Events += c.Events
+	into.Bytes += c.Bytes
+	if first := std(c.First); first.Before(into.First) {
+		into.First = first
+	}
+	if last := std(c.Last); last.After(into.Last) {
+		into.Last = last
+	}
+}
+
+// Statistics implements api.Nodes.
+func (a adapter) Statistics(ctx context.Context) (api.Statistics, error) {
+	midnight := llama.At(time.Now().UTC().Truncate(24 * time.Hour))
+	s, err := a.tasks.Statistics(ctx, midnight)
+	if err != nil {
+		return api.Statistics{}, err
+	}
+	return api.Statistics{
+		Events: s.Events, Bytes: s.Bytes, Collections: int64(s.Collections),
+		Queries: api.QueryStatistics{Total: s.Queries.Total, Running: s.Queries.Running, Failed: s.Queries.Failed, Today: s.Queries.Today},
+		Nodes:   api.NodeStatistics{Online: int64(s.Online), Offline: int64(s.Offline)},
+		Ingest:  api.Ingest{EventsPerSecond: s.EventsPerSecond},
+	}, nil
+}
