@@ -115,38 +115,6 @@ func TestEncodeRoundTrip(t *testing.T) {
 	})
 }
 
-func TestJoinKeepsEvents(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		var blocks []*Block
-		var want []llama.Event
-		for range rapid.IntRange(1, 4).Draw(t, "blocks") {
-			b := NewBuilder("c")
-			for range rapid.IntRange(1, 20).Draw(t, "rows") {
-				want = append(want, event(t, uint64(len(want)+1)))
-				b.Add(&want[len(want)-1])
-			}
-			blocks = append(blocks, b.Block(b.Rows()))
-		}
-		joined := Join(blocks)
-		got, err := joined.Events(nil, 0, joined.Rows())
-		if diff := cmp.Diff(want, got); diff != "" || err != nil {
-			t.Fatalf("error %v, events (-want +got):\n%s", err, diff)
-		}
-	})
-}
-
-func TestNumbersRoundTrip(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		want := rapid.SliceOf(rapid.Int64()).Draw(t, "numbers")
-		got, err := DecodeNumbers[int64](len(want), AppendNumbers(nil, want))
-		if err != nil || len(want) > 0 && !cmp.Equal(got, want) {
-			t.Fatalf("got %v, %v, want %v", got, err, want)
-		}
-	})
-}
-
 func TestBlockOfEarlierRowsStays(t *testing.T) {
 	t.Parallel()
 	b := NewBuilder("c")
