@@ -168,10 +168,10 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-func FuzzDecodeNumbers(f *testing.F) {
-	f.Add(2, AppendNumbers(nil, []int64{5, -7}))
+func FuzzDecodeInts(f *testing.F) {
+	f.Add(2, AppendInts(nil, []int64{5, -7}))
 	f.Fuzz(func(t *testing.T, rows int, data []byte) {
-		DecodeNumbers[uint64](rows&(MaxRows-1), data)
+		DecodeInts(rows&(MaxRows-1), data)
 	})
 }
 
