@@ -102,6 +102,13 @@ func check(t testing.TB, rows []column.Row) *stored {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Fatalf("row by row: -want +got\n%s", d)
 	}
+	b.Reset()
+	for i := range rows {
+		b.Add(&rows[i])
+	}
+	if n := store(t, b).size(); n != s.size() {
+		t.Errorf("with known templates it takes %d bytes, not %d", n, s.size())
+	}
 	if n := store(t, again).size(); n > s.size()+s.size()/50+16 {
 		t.Errorf("encoded again it takes %d bytes, not %d", n, s.size())
 	}

@@ -1,8 +1,8 @@
 package block
 
 import (
-	"hash/maphash"
 	"slices"
+	"strings"
 
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/column"
@@ -65,35 +65,66 @@ func (b *Builder) Add(row *column.Row) {
 	}
 	t.unit = unitOf(row.Time, t.unit)
 	t.rows++
-	switch {
-	case t.rows > worthy:
+	if t.rows > worthy {
 		t.add(b.walk, row.Values)
-	case t.rows < worthy:
-		t.early = append(t.early, loose{n, s, row.Message, b.keep(row.Values)})
-	default:
-		b.accept(t, row)
+		return
+	}
+	t.early = append(t.early, loose{n, s, row.Message, b.keep(row.Values)})
+	if t.rows == worthy {
+		b.accept(t)
 	}
 }
 
 // accept gives a template its slots, now that it is worthy of them.
-func (b *Builder) accept(t *template, row *column.Row) {
-	if s := t.shape; s.worthy == 0 {
-		b.lone--
+func (b *Builder) accept(t *template) {
+	if s := t.shape; !t.known {
+		if s.worthy == 0 {
+			b.lone--
+		}
+		s.worthy++
 	}
-	t.shape.worthy++
-	t.makeSlots()
-	t.add(b.walk, row.Values)
-	// The walk is of the newest event; those before are walked again.
-	newest := t.slots
-	t.makeSlots()
+	if t.slots == nil {
+		t.makeSlots()
+	}
 	for _, l := range t.early {
 		b.walk.take(&column.Row{Message: l.message, Shape: l.shape.Shape, Values: l.values})
 		t.add(b.walk, l.values)
 	}
-	for i := range t.slots {
-		t.slots[i].add(newest[i].first)
+	clear(t.early)
+	t.early = t.early[:0]
+}
+
+// Reset empties the builder for the next block of its collection. The templates
+// that were worthy are known then, and have the memory for their slots.
+func (b *Builder) Reset() {
+	clear(b.of)
+	clear(b.loose)
+	b.times, b.ingested, b.seqs, b.of, b.loose = b.times[:0], b.ingested[:0], b.seqs[:0], b.of[:0], b.loose[:0]
+	b.arena, b.message, b.lone = nil, false, 0
+	clear(b.table)
+	clear(b.shapes)
+	clear(b.byHash)
+	kept := b.templates[:0]
+	for _, t := range b.templates {
+		if t.number > 0 {
+			t.shape.templates, t.shape.worthy = 0, 0
+			kept = append(kept, t)
+		}
 	}
-	t.early = nil
+	clear(b.templates[len(kept):])
+	b.templates = kept
+	for _, t := range kept {
+		if t.shape.templates == 0 {
+			b.know(t.shape)
+		}
+		t.shape.templates++
+		t.shape.worthy++
+		for i := range t.slots {
+			t.slots[i].reset()
+		}
+		t.rows, t.unit, t.number, t.known = 0, len(units)-1, 0, true
+		t.next, b.table[t.hash] = b.table[t.hash], t
+	}
 }
 
 // template returns the template of a row, or nil when it has none. The row's
@@ -118,6 +149,13 @@ func (b *Builder) template(row *column.Row, s *shape) *template {
 		shape: s, parts: slices.Clone(b.walk.parts), spans: slices.Clone(b.walk.spans),
 		unit: len(units) - 1, hash: h, next: b.table[h],
 	}
+	for i := range t.parts {
+		p := &t.parts[i]
+		p.text = strings.Clone(p.text) // it outlives the event
+		if p.slot {
+			p.text = ""
+		}
+	}
 	if s.templates == 0 {
 		b.lone++
 	}
@@ -138,29 +176,31 @@ func (b *Builder) keep(values []string) []string {
 	return kept
 }
 
-var shapeSeed = maphash.MakeSeed()
-
 // shape returns what the block knows of a shape.
 func (b *Builder) shape(c *column.Shape) *shape {
 	if s := b.shapes[c]; s != nil {
 		return s
 	}
-	var h maphash.Hash
-	h.SetSeed(shapeSeed)
-	h.WriteString(c.Source)
-	for i, name := range c.Names {
-		h.WriteByte(byte(c.Kinds[i]))
-		h.WriteString(name)
-	}
-	sum := h.Sum64()
-	for _, s := range b.byHash[sum] {
-		if s.Source == c.Source && slices.Equal(s.Names, c.Names) && slices.Equal(s.Kinds, c.Kinds) {
-			b.shapes[c] = s
-			return s
+	s := &shape{Shape: c, hash: b.hashShape(c)}
+	for _, known := range b.byHash[s.hash] {
+		if known.Source == c.Source && slices.Equal(known.Names, c.Names) && slices.Equal(known.Kinds, c.Kinds) {
+			b.shapes[c] = known
+			return known
 		}
 	}
-	s := &shape{Shape: c}
-	b.shapes[c] = s
-	b.byHash[sum] = append(b.byHash[sum], s)
+	b.know(s)
 	return s
+}
+
+func (b *Builder) know(s *shape) {
+	b.shapes[s.Shape] = s
+	b.byHash[s.hash] = append(b.byHash[s.hash], s)
+}
+
+func (b *Builder) hashShape(c *column.Shape) uint64 {
+	h := b.walk.hasher.Hash(c.Source)
+	for i, name := range c.Names {
+		h = b.walk.hasher.Mix(h, b.walk.hasher.Hash(name)+uint64(c.Kinds[i]))
+	}
+	return h
 }

@@ -52,7 +52,6 @@ type Encoder struct {
 	values *column.Encoder
 	data   []byte
 	pieces []byte
-	texts  []string
 	ints   []int64
 	groups []group
 	member []int
@@ -74,7 +73,7 @@ func (b *Builder) Ingested() []llama.Time { return b.ingested }
 
 // Encode hands the chunks of a block to put: those of the kinds from Times to
 // Variables in this order, and then those of fields by name. The data is good until
-// put returns. The builder is used up.
+// put returns. The builder is good for Reset only then.
 func (e *Encoder) Encode(b *Builder, put func(Chunk) error) error {
 	templates, rest := b.settle()
 	p := newPlan(templates, rest)
@@ -115,6 +114,8 @@ func (e *Encoder) Encode(b *Builder, put func(Chunk) error) error {
 			return err
 		}
 	}
+	e.values.Forget()
+	clear(e.groups[:cap(e.groups)])
 	return nil
 }
 
@@ -383,7 +384,7 @@ func (e *Encoder) field(p *plan, rest *column.Block, name string) (values int, e
 // A group is slots that are written as one column, and share its dictionary.
 type group struct {
 	kind   column.Typing
-	slots  []*slot
+	values [][]string
 	length int
 }
 
@@ -398,17 +399,11 @@ func (e *Encoder) slots(slots []*slot, generic []byte, join bool) (values int) {
 	for i := range e.groups {
 		g := &e.groups[i]
 		start := len(e.pieces)
-		column := g.slots[0].values
-		if len(g.slots) > 1 {
-			e.texts = e.texts[:0]
-			for _, s := range g.slots {
-				e.texts = append(e.texts, s.values...)
-			}
-			column = e.texts
-		}
-		e.pieces = e.values.Append(e.pieces, column)
+		e.pieces = e.values.Append(e.pieces, g.values...)
 		g.length = len(e.pieces) - start
-		values += len(column)
+		for _, piece := range g.values {
+			values += len(piece)
+		}
 	}
 	e.data = binary.AppendUvarint(e.data, uint64(len(generic)))
 	e.data = binary.AppendUvarint(e.data, uint64(len(e.groups)))
@@ -438,7 +433,7 @@ func (e *Encoder) group(slots []*slot, join bool) {
 			g = len(e.groups)
 			e.groups = append(e.groups, group{kind: kind})
 		}
-		e.groups[g].slots = append(e.groups[g].slots, s)
+		e.groups[g].values = append(e.groups[g].values, s.values)
 		e.member = append(e.member, g)
 	}
 }

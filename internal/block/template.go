@@ -11,6 +11,7 @@ import (
 type slot struct {
 	first  string
 	values []string // nil while all are first
+	spare  []string // memory for values
 	n      int
 	again  int // 1 + the number of a slot before that has the same values; 0: none
 }
@@ -22,7 +23,10 @@ func (s *slot) add(value string) {
 	case s.n == 0:
 		s.first = value
 	case value != s.first:
-		s.values = make([]string, s.n, 4*s.n)
+		if cap(s.spare) < 4*s.n {
+			s.spare = make([]string, 4*s.n)
+		}
+		s.values = s.spare[:s.n]
 		for i := range s.values {
 			s.values[i] = s.first
 		}
@@ -31,10 +35,19 @@ func (s *slot) add(value string) {
 	s.n++
 }
 
+// reset empties s and keeps its memory.
+func (s *slot) reset() {
+	if cap(s.values) > cap(s.spare) {
+		s.spare = s.values
+	}
+	clear(s.values)
+	*s = slot{spare: s.spare[:0]}
+}
+
 // A template is what events have in common.
 type template struct {
 	shape  *shape
-	parts  []part // those that are slots have the text of one event
+	parts  []part
 	spans  []span
 	slots  []slot // those of the message, then the fields that are not in it
 	early  []loose
@@ -43,6 +56,7 @@ type template struct {
 	hash   uint64
 	next   *template // with the same hash
 	number int       // in the block, from 1; 0 when its events are loose
+	known  bool      // from the block before
 }
 
 // fits reports whether the message that w took apart has the template.
@@ -135,6 +149,7 @@ func unitOf(t llama.Time, most int) int {
 // A shape is a column.Shape as this block knows it.
 type shape struct {
 	*column.Shape
+	hash      uint64
 	templates int // that have this shape
 	worthy    int // of them, those with enough events
 }

@@ -1,9 +1,7 @@
 package block
 
 import (
-	"hash/maphash"
 	"slices"
-	"strings"
 	"unsafe"
 
 	"github.com/llama-logs/llama/internal/column"
@@ -36,15 +34,15 @@ type cut struct {
 
 // A walk takes one message after the other apart.
 type walk struct {
-	seed  maphash.Seed
-	parts []part
-	spans []span // one for each field of the shape
-	cuts  []cut
-	edges []int
-	hash  uint64 // of the fixed text, and of which parts are slots and which fields
+	hasher column.Hasher
+	parts  []part
+	spans  []span // one for each field of the shape
+	cuts   []cut
+	edges  []int
+	hash   uint64 // of the fixed text, and of which parts are slots and which fields
 }
 
-func newWalk() *walk { return &walk{seed: maphash.MakeSeed()} }
+func newWalk() *walk { return &walk{hasher: column.NewHasher()} }
 
 // take takes the message of a row apart, and reports whether it could.
 func (w *walk) take(row *column.Row) bool {
@@ -68,7 +66,7 @@ func (w *walk) take(row *column.Row) bool {
 	return true
 }
 
-func (w *walk) mix(v uint64) { w.hash = (w.hash^v)*0x9e3779b97f4a7c15 ^ w.hash>>29 }
+func (w *walk) mix(v uint64) { w.hash = w.hasher.Mix(w.hash, v) }
 
 // find fills cuts: the fields that share memory with the message, by where they begin.
 func (w *walk) find(row *column.Row) {
@@ -166,7 +164,7 @@ func (w *walk) slot(text string) {
 func (w *walk) literal(text string) {
 	if text != "" {
 		w.parts = append(w.parts, part{text, false})
-		w.mix(maphash.String(w.seed, text))
+		w.mix(w.hasher.Hash(text))
 	}
 }
 
@@ -182,11 +180,11 @@ func (w *walk) gap(s string) {
 		for begin > start && classes[s[begin-1]] != other {
 			begin--
 		}
-		end := i + 1
-		for end < len(s) && classes[s[end]] != other {
-			end++
+		end, letters := i+1, begin < i
+		for ; end < len(s) && classes[s[end]] != other; end++ {
+			letters = letters || classes[s[end]] == letter
 		}
-		end = extend(s, begin, end)
+		end = extend(s, begin, end, letters)
 		w.literal(s[start:begin])
 		w.slot(s[begin:end])
 		start, i = end, end-1
@@ -199,11 +197,11 @@ func (w *walk) gap(s string) {
 
 // extend returns the end of the run s[begin:end] when what follows belongs to it:
 // a UUID's other groups, and the other numbers of an address or a decimal.
-func extend(s string, begin, end int) int {
+func extend(s string, begin, end int, letters bool) int {
 	if end-begin == 8 && len(s)-begin >= 36 && column.IsUUID(s[begin:begin+36]) {
 		return begin + 36
 	}
-	if strings.Trim(s[begin:end], "0123456789") != "" {
+	if letters {
 		return end
 	}
 	for end+1 < len(s) && s[end] == '.' && classes[s[end+1]] == digit {

@@ -3,7 +3,6 @@ package column
 import (
 	"encoding/binary"
 	"fmt"
-	"hash/maphash"
 	"unsafe"
 )
 
@@ -28,46 +27,47 @@ func (v *Values) At(row int) string {
 // An Encoder encodes values in the shortest form that gives them back byte for
 // byte. It is not safe for concurrent use.
 type Encoder struct {
-	seed   maphash.Seed
+	hasher Hasher
 	table  []uint32 // hash table of codes+1
 	codes  []uint32
-	firsts []int32 // row of each distinct value
 	ints   []int64
-	keys   []int64
-	texts  []string
+	keys   []int64  // distinct ones of ints
+	texts  []string // distinct ones
+	one    [1][]string
 }
 
 // NewEncoder returns an Encoder.
-func NewEncoder() *Encoder { return &Encoder{seed: maphash.MakeSeed()} }
+func NewEncoder() *Encoder { return &Encoder{hasher: NewHasher()} }
 
 // Append encodes values, of which there is at least one, and appends them to dst.
-func (e *Encoder) Append(dst []byte, values []string) []byte {
-	if allSame(values) {
-		return appendText(append(dst, byte(same)), values[0])
+// They are given in pieces, none of them empty.
+func (e *Encoder) Append(dst []byte, values ...[]string) []byte {
+	first := values[0][0]
+	if allSame(values, first) {
+		return appendText(append(dst, byte(same)), first)
 	}
-	if t, ok := e.typed(values); ok {
+	if t, ok := e.typed(values, first); ok {
 		return e.appendTyped(dst, values, t)
 	}
-	if distinct, ok := e.distinct(values); ok {
-		e.texts = e.texts[:0]
-		for _, row := range distinct {
-			e.texts = append(e.texts, values[row])
-		}
+	if e.distinct(values) {
 		dst = binary.AppendUvarint(append(dst, byte(dict)), uint64(len(e.texts)))
-		t, ok := e.typed(e.texts)
+		e.one[0] = e.texts
+		t, ok := e.typed(e.one[:], e.texts[0])
 		if !ok {
 			t = Typing{form: text}
 		}
-		dst = e.appendPlain(dst, e.texts, t)
+		dst = e.appendPlain(dst, e.one[:], t)
 		return appendCodePlanes(dst, e.codes, len(e.texts))
 	}
 	return e.appendPlain(dst, values, Typing{form: text})
 }
 
-func allSame(values []string) bool {
-	for _, v := range values[1:] {
-		if v != values[0] {
-			return false
+func allSame(values [][]string, first string) bool {
+	for _, piece := range values {
+		for _, v := range piece {
+			if v != first {
+				return false
+			}
 		}
 	}
 	return true
@@ -77,53 +77,46 @@ func appendText(dst []byte, s string) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
 }
 
-// typed finds a Typing of all values, and fills e.ints if they are numbers.
-func (e *Encoder) typed(values []string) (Typing, bool) {
-	t := Guess(values[0])
+// typed finds a typing of all values, and fills e.ints if they are numbers.
+func (e *Encoder) typed(values [][]string, first string) (Typing, bool) {
+	t := Guess(first)
 	switch t.form {
 	case text:
 		return t, false
-	case uuid:
-		for _, v := range values {
-			if !isUUID(v) {
-				return t, false
-			}
-		}
-		return t, true
-	case hex:
-		for _, v := range values {
-			if len(v) != t.digits || !isHex(v) {
-				return t, false
+	case uuid, hex:
+		for _, piece := range values {
+			for _, v := range piece {
+				if t.form == uuid && !isUUID(v) || t.form == hex && (len(v) != t.digits || !isHex(v)) {
+					return t, false
+				}
 			}
 		}
 		return t, true
 	}
-	ints, ok := e.numbers(values, t)
-	if !ok && t.form == integer && len(values[0]) > 1 {
-		// 17 may be one of 17, 05, 33
-		if p := (Typing{padded, len(values[0])}); values[0][0] != '-' {
-			t = p
-			ints, ok = e.numbers(values, t)
-		}
+	ok := e.numbers(values, t)
+	if !ok && t.form == integer && len(first) > 1 && first[0] != '-' {
+		t = Typing{padded, len(first)} // 17 may be one of 17, 05, 33
+		ok = e.numbers(values, t)
 	}
-	e.ints = ints
 	return t, ok
 }
 
-func (e *Encoder) numbers(values []string, t Typing) ([]int64, bool) {
-	ints := e.ints[:0]
-	for _, v := range values {
-		n, ok := t.parse(v)
-		if !ok {
-			return ints, false
+func (e *Encoder) numbers(values [][]string, t Typing) bool {
+	e.ints = e.ints[:0]
+	for _, piece := range values {
+		for _, v := range piece {
+			n, ok := t.parse(v)
+			if !ok {
+				return false
+			}
+			e.ints = append(e.ints, n)
 		}
-		ints = append(ints, n)
 	}
-	return ints, true
+	return true
 }
 
-// appendTyped encodes values that have a Typing, directly or by a dictionary.
-func (e *Encoder) appendTyped(dst []byte, values []string, t Typing) []byte {
+// appendTyped encodes values that have a typing, directly or by a dictionary.
+func (e *Encoder) appendTyped(dst []byte, values [][]string, t Typing) []byte {
 	if t.form == hex || t.form == uuid {
 		return e.appendPlain(dst, values, t)
 	}
@@ -134,37 +127,40 @@ func (e *Encoder) appendTyped(dst []byte, values []string, t Typing) []byte {
 	plain := width(uint64(high - low))
 	if plain > 1 && e.distinctInts(plain) {
 		dst = binary.AppendUvarint(append(dst, byte(dict)), uint64(len(e.keys)))
-		e.ints, e.keys = append(e.ints[:0], e.keys...), e.keys[:0]
+		e.ints, e.keys = e.keys, e.ints
 		dst = e.appendPlain(dst, nil, t)
-		return appendCodePlanes(dst, e.codes, len(e.firsts))
+		return appendCodePlanes(dst, e.codes, len(e.ints))
 	}
 	return e.appendPlain(dst, values, t)
 }
 
 // appendPlain encodes values without a dictionary. Those that are numbers are in
 // e.ints.
-func (e *Encoder) appendPlain(dst []byte, values []string, t Typing) []byte {
+func (e *Encoder) appendPlain(dst []byte, values [][]string, t Typing) []byte {
 	dst = append(dst, byte(t.form))
 	switch t.form {
 	case text:
 		e.ints = e.ints[:0]
-		for _, v := range values {
-			e.ints = append(e.ints, int64(len(v)))
+		for _, piece := range values {
+			for _, v := range piece {
+				e.ints = append(e.ints, int64(len(v)))
+			}
 		}
 		dst = AppendInts(dst, e.ints)
-		for _, v := range values {
-			dst = append(dst, v...)
+		for _, piece := range values {
+			for _, v := range piece {
+				dst = append(dst, v...)
+			}
 		}
 		return dst
-	case hex:
-		dst = append(dst, byte(t.digits))
-		for _, v := range values {
-			dst = appendNibbles(dst, v)
+	case hex, uuid:
+		if t.form == hex {
+			dst = append(dst, byte(t.digits))
 		}
-		return dst
-	case uuid:
-		for _, v := range values {
-			dst = appendNibbles(dst, v)
+		for _, piece := range values {
+			for _, v := range piece {
+				dst = appendNibbles(dst, v)
+			}
 		}
 		return dst
 	case padded, decimal:
@@ -179,7 +175,7 @@ func appendCodePlanes(dst []byte, codes []uint32, values int) []byte {
 }
 
 // room empties the hash table for n values.
-func (e *Encoder) room(n int) (mask uint32) {
+func (e *Encoder) room(n int) (mask uint64) {
 	size := 64
 	for size < 2*n {
 		size *= 2
@@ -189,8 +185,8 @@ func (e *Encoder) room(n int) (mask uint32) {
 	}
 	e.table = e.table[:size]
 	clear(e.table)
-	e.codes, e.firsts, e.keys = e.codes[:0], e.firsts[:0], e.keys[:0]
-	return uint32(size - 1)
+	e.codes, e.keys, e.texts = e.codes[:0], e.keys[:0], e.texts[:0]
+	return uint64(size - 1)
 }
 
 // hopeless reports whether a dictionary will not pay: after so many rows, most
@@ -199,51 +195,58 @@ func hopeless(row, distinct int) bool {
 	return row&(row-1) == 0 && row >= 256 && 16*distinct > 15*row
 }
 
-// distinct fills e.codes and returns a row for each distinct value, unless a
-// dictionary of them would not be shorter.
-func (e *Encoder) distinct(values []string) ([]int32, bool) {
-	mask := e.room(len(values))
-	plain, words := 0, 0
-	for row, v := range values {
-		if hopeless(row, len(e.firsts)) {
-			return nil, false
-		}
-		plain += len(v) + 1
-		at := uint32(maphash.String(e.seed, v)) & mask
-		for e.table[at] != 0 && values[e.firsts[e.table[at]-1]] != v {
-			at = (at + 1) & mask
-		}
-		if e.table[at] == 0 {
-			e.firsts = append(e.firsts, int32(row))
-			e.table[at] = uint32(len(e.firsts))
-			words += len(v) + 1
-		}
-		e.codes = append(e.codes, e.table[at]-1)
+// distinct fills e.codes, and e.texts with the distinct values. It reports whether
+// that is shorter.
+func (e *Encoder) distinct(values [][]string) bool {
+	rows, plain, words := 0, 0, 0
+	for _, piece := range values {
+		rows += len(piece)
 	}
-	return e.firsts, words+len(values)*width(uint64(len(e.firsts)-1)) < plain
+	mask := e.room(rows)
+	for _, piece := range values {
+		for _, v := range piece {
+			if hopeless(len(e.codes), len(e.texts)) {
+				return false
+			}
+			plain += len(v) + 1
+			at := e.hasher.Hash(v) & mask
+			for e.table[at] != 0 && e.texts[e.table[at]-1] != v {
+				at = (at + 1) & mask
+			}
+			if e.table[at] == 0 {
+				e.texts = append(e.texts, v)
+				e.table[at] = uint32(len(e.texts))
+				words += len(v) + 1
+			}
+			e.codes = append(e.codes, e.table[at]-1)
+		}
+	}
+	return words+rows*width(uint64(len(e.texts)-1)) < plain
 }
 
-// distinctInts does the same for e.ints, of which each needs plain bytes. The
-// distinct ones are in e.keys.
+// distinctInts fills e.codes, and e.keys with the distinct ones of e.ints, of which
+// each needs plain bytes. It reports whether that is shorter.
 func (e *Encoder) distinctInts(plain int) bool {
 	mask := e.room(len(e.ints))
-	for row, n := range e.ints {
-		if hopeless(row, len(e.keys)) {
+	for _, n := range e.ints {
+		if hopeless(len(e.codes), len(e.keys)) {
 			return false
 		}
-		at := uint32(uint64(n)*0x9e3779b97f4a7c15>>32) & mask
+		at := e.hasher.Mix(uint64(n), 0) & mask
 		for e.table[at] != 0 && e.keys[e.table[at]-1] != n {
 			at = (at + 1) & mask
 		}
 		if e.table[at] == 0 {
 			e.keys = append(e.keys, n)
-			e.firsts = append(e.firsts, int32(row))
 			e.table[at] = uint32(len(e.keys))
 		}
 		e.codes = append(e.codes, e.table[at]-1)
 	}
 	return len(e.keys)*plain+len(e.ints)*width(uint64(len(e.keys)-1)) < len(e.ints)*plain
 }
+
+// Forget lets go of the values that were encoded last.
+func (e *Encoder) Forget() { clear(e.texts[:cap(e.texts)]) }
 
 // DecodeValues returns the values of n rows that Encoder encoded. They may share
 // data, which must not change any more. The error wraps ErrDamaged.
