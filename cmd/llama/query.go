@@ -219,7 +219,7 @@ func queryFile(ctx context.Context, q *query.Query, o queryOptions, emit func([]
 	if err != nil {
 		return err
 	}
-	return merge.Rows(func(row query.Row) error { return emit(row) })
+	return merge.Rows(ctx, func(row query.Row) error { return emit(row) })
 }
 
 // fileMemory bounds what a query over a file may hold.
