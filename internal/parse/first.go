@@ -175,7 +175,7 @@ func (l *optionList) run(w *work, text string) bool {
 			}
 			continue
 		}
-		if m.matchOneOf(o.schema, text) {
+		if o.schema.may(text) && m.match(o.schema, text) {
 			m.apply(w)
 			assign(w, o.set)
 			return true

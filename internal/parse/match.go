@@ -22,6 +22,7 @@ type matchOptions struct {
 	Schema     []schemaText        `yaml:"schema" doc:"Schemas that the message is of; see the step schema."`
 	Fields     map[string][]string `yaml:"fields" doc:"Fields and the values they may have."`
 	JSON       bool                `yaml:"json" doc:"The message is a JSON object."`
+	AccessLog  bool                `yaml:"access_log" doc:"The message is a line of a web server's access log: a time in brackets, and a request in quotes behind it."`
 }
 
 // A condition is compiled matchOptions.
@@ -61,7 +62,7 @@ func readConditions(n *config.Node) ([]condition, error) {
 		}
 		slices.Sort(c.names)
 		if c.empty() {
-			return nil, n.Errorf("a match that asks for nothing; one of process, collection, source, starts, contains, regex, schema, fields, json")
+			return nil, n.Errorf("a match that asks for nothing; one of process, collection, source, starts, contains, regex, schema, fields, json, access_log")
 		}
 		list = append(list, c)
 	}
@@ -69,7 +70,7 @@ func readConditions(n *config.Node) ([]condition, error) {
 }
 
 func (c *condition) empty() bool {
-	return len(c.Process)+len(c.Collection)+len(c.Source)+len(c.Starts)+len(c.Contains)+len(c.Regex)+len(c.Schema)+len(c.Fields) == 0 && !c.JSON
+	return len(c.Process)+len(c.Collection)+len(c.Source)+len(c.Starts)+len(c.Contains)+len(c.Regex)+len(c.Schema)+len(c.Fields) == 0 && !c.JSON && !c.AccessLog
 }
 
 // holds reports whether e fulfils the condition. What is cheap is asked first.
@@ -78,7 +79,8 @@ func (c *condition) holds(e *llama.Event) bool {
 		len(c.Collection) > 0 && !slices.Contains(c.Collection, e.Collection) ||
 		len(c.Source) > 0 && !startsWithAny(e.Source, c.Source) ||
 		len(c.Process) > 0 && !c.isProcess(e) ||
-		c.JSON && !looksLikeJSON(e.Message) {
+		c.JSON && !looksLikeJSON(e.Message) ||
+		c.AccessLog && !isAccessLog(e.Message) {
 		return false
 	}
 	for _, name := range c.names {
@@ -96,10 +98,12 @@ func (c *condition) holds(e *llama.Event) bool {
 }
 
 func isOneOf(message string, schemas []schemaText) bool {
-	var m schemaMatch
 	for _, s := range schemas {
-		if m.matchOneOf(s.schema, message) {
-			return true
+		if s.may(message) {
+			var m schemaMatch
+			if m.match(s.schema, message) {
+				return true
+			}
 		}
 	}
 	return false
@@ -163,6 +167,9 @@ func (c *condition) String() string {
 	}
 	if c.JSON {
 		parts = append(parts, "a JSON object")
+	}
+	if c.AccessLog {
+		parts = append(parts, "a line of an access log")
 	}
 	return strings.Join(parts, " and ")
 }
