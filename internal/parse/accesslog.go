@@ -87,17 +87,21 @@ func (a *access) read(s string) bool {
 // cutAccessTime reads the first time in brackets and returns what stands before and
 // behind it.
 func cutAccessTime(s string, out *stamp) (before, behind string, ok bool) {
-	for at := 0; ; {
-		i := strings.Index(s[at:], " [") // which may stand in the user's name, too
+	for at := 1; at < len(s); {
+		i := strings.IndexByte(s[at:], '[') // which may stand in the user's name, too
 		if i < 0 {
-			return "", "", false
+			break
 		}
-		at += i + 2
+		at += i + 1
+		if s[at-2] != ' ' {
+			continue
+		}
 		if n := readCLF(s[at:], out); n > 0 {
 			behind, ok = strings.CutPrefix(s[at+n:], "] ")
 			return s[:at-2], behind, ok
 		}
 	}
+	return "", "", false
 }
 
 // isAccessLog reports whether a message is a line of an access log: what the step

@@ -108,6 +108,7 @@ func (p *patternOptions) options(v *env) ([]option, error) {
 	if err != nil {
 		return nil, err
 	}
+	set = inBlocks(set)
 	var list []option
 	for _, t := range p.Schema {
 		list = append(list, option{schema: t.schema, set: set})

@@ -30,6 +30,7 @@ type condition struct {
 	matchOptions
 	regexes []*regexp.Regexp
 	names   []string // of Fields, sorted
+	wild    []string // what stands before the * in Process
 }
 
 // readConditions reads the match of a module: one condition or a list of which
@@ -61,6 +62,11 @@ func readConditions(n *config.Node) ([]condition, error) {
 			c.names = append(c.names, name)
 		}
 		slices.Sort(c.names)
+		for _, p := range o.Process {
+			if prefix, ok := strings.CutSuffix(p, "*"); ok {
+				c.wild = append(c.wild, prefix)
+			}
+		}
 		if c.empty() {
 			return nil, n.Errorf("a match that asks for nothing; one of process, collection, source, starts, contains, regex, schema, fields, json, access_log")
 		}
@@ -124,12 +130,7 @@ func (c *condition) isProcess(e *llama.Event) bool {
 		return false
 	}
 	name = baseName(name)
-	for _, p := range c.Process {
-		if prefix, ok := strings.CutSuffix(p, "*"); p == name || ok && strings.HasPrefix(name, prefix) {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(c.Process, name) || startsWithAny(name, c.wild)
 }
 
 // baseName drops the folder of a process that syslog named by its path.
@@ -198,7 +199,6 @@ func (x *index) add(m *Module, c *condition) {
 		}
 		return append(list, m)
 	}
-	wild := slices.ContainsFunc(c.Process, func(p string) bool { return strings.HasSuffix(p, "*") })
 	switch {
 	case len(c.Starts) > 0:
 		for _, s := range c.Starts {
@@ -206,7 +206,7 @@ func (x *index) add(m *Module, c *condition) {
 				x.byStart[s[0]] = once(x.byStart[s[0]])
 			}
 		}
-	case len(c.Process) > 0 && !wild:
+	case len(c.Process) > 0 && len(c.wild) == 0:
 		for _, p := range c.Process {
 			x.byProcess[p] = once(x.byProcess[p])
 		}
