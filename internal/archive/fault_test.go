@@ -106,3 +106,79 @@ func TestPowerCutAtEveryOperation(t *testing.T) {
 		})
 	}
 }
+
+// TestKilledNameIsNotBuiltOn kills the process between naming a file, of a segment or
+// of positions, and syncing its folder. The next one finds the name and goes on from
+// there: what it removes, a segment that was merged or a log file, may go before the
+// name is durable.
+func TestKilledNameIsNotBuiltOn(t *testing.T) {
+	t.Parallel()
+	m := newMaster(t)
+	ctx := context.Background()
+	for name, work := range map[string]func(*Archive) error{
+		"merge": func(a *Archive) error { return a.upkeep(ctx) },
+		"seal":  func(a *Archive) error { return a.sealAll(ctx) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			failed := true
+			for at := 1; failed; at++ {
+				for seed := range uint64(20) {
+					w := newScripted(t, m, fsys.Plan{At: at})
+					w.name += fmt.Sprint(", seed ", seed)
+					w.open(fsys.Plan{})
+					for first := range uint64(4) {
+						if first > 0 && name == "merge" {
+							w.excuse("seal", w.a.sealAll(ctx))
+						}
+						b := lines("s", 3*first, 3*first+2)
+						w.put(b)
+					}
+					if name == "merge" {
+						w.excuse("seal", w.a.sealAll(ctx))
+					}
+					w.fault.Set(fsys.Plan{Only: fsys.Changes, At: at, Then: -1, Dead: true})
+					w.excuse("work", work(w.a))
+					failed = w.fault.Failed()
+					w.disk = w.disk.Kill()
+					w.open(fsys.Plan{})
+					if name == "seal" && seed%2 == 0 { // of another collection, after which the log can go
+						w.put(w.plain())
+						w.excuse("seal", w.a.sealAll(ctx))
+					}
+					w.disk = w.disk.Crash(seed)
+					w.lastLife()
+				}
+			}
+		})
+	}
+}
+
+// TestPowerCutWhileAnArchiveIsMade kills a process that makes an archive, and cuts the
+// power while the next one goes on with it: the folder is never taken for something
+// else.
+func TestPowerCutWhileAnArchiveIsMade(t *testing.T) {
+	t.Parallel()
+	m := newMaster(t)
+	dies := func(disk *fsys.Mem, at int) bool {
+		fault := fsys.NewFault(disk)
+		fault.Set(fsys.Plan{Only: fsys.Changes, At: at, Then: -1, Dead: true})
+		Open(fault, m, small()) // whether it dies in it is seen below
+		return fault.Failed()
+	}
+	for first, failed := 1, true; failed; first++ {
+		for second, again := 1, true; again; second++ {
+			for seed := range uint64(20) {
+				disk := fsys.NewMem()
+				failed = dies(disk, first)
+				disk = disk.Kill()
+				again = dies(disk, second)
+				a, err := Open(disk.Crash(seed), m, small())
+				if err != nil {
+					t.Fatalf("killed at operation %d, power cut at %d, seed %d: %v", first, second, seed, err)
+				}
+				put(t, a, lines("s", 0, 2))
+			}
+		}
+	}
+}

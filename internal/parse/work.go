@@ -47,6 +47,10 @@ func (f *nameFilter) join(other *nameFilter) {
 	}
 }
 
+func (f *nameFilter) overlaps(other *nameFilter) bool {
+	return f[0]&other[0]|f[1]&other[1]|f[2]&other[2]|f[3]&other[3] != 0
+}
+
 func namesOf(fields []llama.Field) (f nameFilter) {
 	for i := range fields {
 		f.add(fields[i].Name)
@@ -161,19 +165,17 @@ func (w *work) set(name, value string, kind llama.Kind) {
 // put is set for a name that a sender chose, which is no name of the module's own
 // whatever it begins with.
 func (w *work) put(name, value string, kind llama.Kind) {
-	if i := w.index(name); i >= 0 {
-		if i < w.came {
-			w.touch()
+	word, bit := w.names.place(name)
+	if w.names[word]&bit != 0 {
+		if i := indexOf(w.e.Fields, name); i >= 0 {
+			if i < w.came {
+				w.touch()
+			}
+			w.e.Fields[i].Value, w.e.Fields[i].Kind = value, kind
+			return
 		}
-		w.e.Fields[i].Value, w.e.Fields[i].Kind = value, kind
-		return
 	}
-	w.add(name, value, kind)
-}
-
-// add appends a field that is known not to be there.
-func (w *work) add(name, value string, kind llama.Kind) {
-	w.names.add(name)
+	w.names[word] |= bit
 	w.e.Fields = append(w.e.Fields, llama.Field{Name: name, Value: value, Kind: kind})
 }
 
