@@ -40,9 +40,9 @@ go-test:
 race:
 	go test -race ./...
 
-## web-test: the page's types, style and unit tests
+## web-test: the page's API types, types, style and unit tests
 web-test: web/node_modules/.ready
-	cd web && npm run --silent typecheck && npm run --silent lint && npm test --silent
+	cd web && npm run --silent check
 
 ## e2e: a newcomer's walk through the page in a real browser
 e2e: build

@@ -34,7 +34,7 @@ was kept.`,
   llama login --url https://logs.example.com --ca ca.pem --user ana
   llama login --user admin --password-file first --new-password-file mine
   llama login --out`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return login(cmd.Context(), o) },
 	}
 	flags := cmd.Flags()

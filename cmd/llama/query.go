@@ -142,7 +142,10 @@ func incomplete(q client.Query) error {
 	}
 	for _, t := range q.Tasks {
 		if t.State != "done" {
-			fmt.Fprintf(&b, "\n  target %s, node %s: %s %s", t.Target, t.Node, t.State, t.Error)
+			fmt.Fprintf(&b, "\n  target %s, node %s: %s", t.Target, t.Node, t.State)
+			if t.Error != "" {
+				b.WriteString(": " + t.Error)
+			}
 		}
 	}
 	return errors.New(b.String())
@@ -164,7 +167,11 @@ func openClient() (*client.Client, error) {
 		return nil, err
 	}
 	if credentials.Token == "" {
-		return nil, llama.Errorf(llama.Unauthorized, "nobody is signed in; run 'llama login', set LLAMA_TOKEN, or ask the node on this machine with --local")
+		where := ""
+		if credentials.URL != "" {
+			where = " at " + credentials.URL
+		}
+		return nil, llama.Errorf(llama.Unauthorized, "nobody is signed in%s; run 'llama login', set LLAMA_TOKEN, or ask the node on this machine with --local", where)
 	}
 	if credentials.URL == "" {
 		at, err := readListening(defaultData())

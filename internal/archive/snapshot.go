@@ -33,9 +33,10 @@ type catalogPart struct {
 
 // A headView is the part of a head block that a snapshot sees.
 type headView struct {
-	block *headBlock
-	full  bool
-	stat  column.Stat
+	block    *headBlock
+	full     bool
+	stat     column.Stat
+	logBytes int64 // about what the log holds of it
 }
 
 // Snapshot returns what the archive holds now. It copies nothing but pointers.
@@ -43,9 +44,11 @@ func (a *Archive) Snapshot() *Snapshot {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	s := &Snapshot{a: a, next: a.next, id: a.readers.open()}
+	logBytes := float64(a.log.Bytes())
 	for _, p := range a.parts {
 		for _, b := range p.head {
-			s.heads = append(s.heads, headView{b, b.full, b.builder.Stat(b.builder.Rows())})
+			share := float64(b.size()) / float64(max(a.headSize, 1))
+			s.heads = append(s.heads, headView{b, b.full, b.builder.Stat(b.builder.Rows()), int64(share * logBytes)})
 		}
 	}
 	if a.catalog == nil {
@@ -148,7 +151,7 @@ func damaged(collection string, g *stored, err error) column.Ref {
 type Collection struct {
 	Name     string
 	Events   uint64
-	Bytes    int64 // on disk, in segments
+	Bytes    int64 // on disk: in segments, and about its share of the log
 	MinTime  llama.Time
 	MaxTime  llama.Time
 	FirstSeq uint64
@@ -181,6 +184,7 @@ func (s *Snapshot) Collections() []Collection {
 	}
 	for _, h := range s.heads {
 		if h.stat.Rows > 0 {
+			h.stat.Bytes = h.logBytes
 			add(h.stat)
 		}
 	}

@@ -50,6 +50,7 @@ type Answer struct {
 	Accepted int        `json:"accepted"`
 	Rejected int        `json:"rejected"`
 	Errors   []Rejected `json:"errors"` // the first of them
+	Detail   string     `json:"detail"` // why, when there are any
 }
 
 // Rejected is a line that was refused.
@@ -87,7 +88,8 @@ func (c *Client) Next(ctx context.Context, s Stream) (uint64, error) {
 
 // Send puts the lines of body, the first of which has number first, and returns
 // when they are safe on the node's disk. Refused lines are no error: they are in
-// the answer. A *llama.Error with code Unavailable asks to send the same again.
+// the answer, after which Next tells whether the body was read to its end. A
+// *llama.Error with code Unavailable asks to send the same again.
 func (c *Client) Send(ctx context.Context, s Stream, first uint64, body []byte) (Answer, error) {
 	query := url.Values{"collection": {s.Collection}}
 	if s.Parser != "" {
@@ -123,8 +125,8 @@ func readAnswer(resp *http.Response) (Answer, error) {
 	}
 	var answer Answer
 	known := json.Unmarshal(text, &answer) == nil
-	partly := resp.StatusCode == http.StatusBadRequest && known && answer.Rejected > 0
-	if resp.StatusCode < 300 && known || partly {
+	lines := resp.StatusCode == http.StatusBadRequest || resp.StatusCode == http.StatusRequestEntityTooLarge
+	if known && (resp.StatusCode < 300 || lines && answer.Rejected > 0) {
 		return answer, nil
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(text))
@@ -153,6 +155,8 @@ func refusal(resp *http.Response) error {
 		code, detail = llama.Unauthorized, "the ingest token is not known to the node: "+detail
 	case resp.StatusCode == http.StatusConflict:
 		code = llama.Conflict
+	case resp.StatusCode == http.StatusRequestEntityTooLarge:
+		code = llama.TooLarge
 	}
 	return llama.Errorf(code, "the node answers %d: %s", resp.StatusCode, detail)
 }

@@ -6,12 +6,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/llama-logs/llama"
@@ -22,6 +24,18 @@ import (
 // The node's own operator asks over a socket in the data directory. Whoever may
 // open it (mode 0600) may ask everything; there is no other way to ask a node
 // without central.
+
+// maxSocket is the longest path of a socket, in bytes: the system's, less the
+// zero at its end.
+const maxSocket = len(syscall.RawSockaddrUnix{}.Path) - 1
+
+// checkSocket refuses a path that the system would refuse, in words that help.
+func checkSocket(path string) error {
+	if len(path) > maxSocket {
+		return llama.Errorf(llama.Invalid, "the path of the operator's socket, %s, has %d bytes, and the system allows %d; use a data directory with a shorter path", path, len(path), maxSocket)
+	}
+	return nil
+}
 
 // openSocket makes the socket. The data directory is locked, so one that lies
 // there is left over.
@@ -50,7 +64,7 @@ func (n *Node) serveSocket(ctx context.Context) error {
 		return nil
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("ok\n")) })
+	mux.HandleFunc("GET /healthz", n.health)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(n.o.Registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("/select/logsql/query", n.selectQuery)
 	mux.HandleFunc("/select/logsql/tail", n.selectTail)
@@ -65,6 +79,15 @@ func (n *Node) serveSocket(ctx context.Context) error {
 		return fmt.Errorf("serve %s: %w", n.o.Socket, err)
 	}
 	return nil
+}
+
+// health answers GET /healthz: 503 while the archive takes nothing.
+func (n *Node) health(w http.ResponseWriter, _ *http.Request) {
+	if n.archive.Stat().Failing {
+		http.Error(w, "the archive cannot be written to; the log says why", http.StatusServiceUnavailable)
+		return
+	}
+	io.WriteString(w, "ok\n") // fails when who asked has gone
 }
 
 // maxForm bounds the parameters of a request.

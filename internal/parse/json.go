@@ -50,7 +50,8 @@ func (s *jsonStep) run(w *work) error {
 	if s.After != "" {
 		text = strings.TrimPrefix(strings.TrimLeft(text, " "), s.After)
 	}
-	fresh := len(w.e.Fields) == 0
+	own := strings.HasPrefix(s.Prefix, "~")
+	fresh := len(w.e.Fields) == 0 && !own
 	fields, err := llama.AppendFields(w.e.Fields, text)
 	if err != nil {
 		return err
@@ -70,7 +71,11 @@ func (s *jsonStep) run(w *work) error {
 		return nil
 	}
 	for _, f := range found {
-		if settable(f.Name) == nil && f.Name != llama.NameMessage {
+		switch {
+		case settable(f.Name) != nil || f.Name == llama.NameMessage:
+		case own:
+			w.set(f.Name, f.Value, f.Kind)
+		default:
 			w.put(f.Name, f.Value, f.Kind)
 		}
 	}

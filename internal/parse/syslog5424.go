@@ -171,12 +171,11 @@ func applyStructured(w *work, s string) {
 // setParam sets a parameter. One that is repeated becomes an array of its
 // values.
 func setParam(w *work, name, value string) {
-	i := w.index(name)
-	if i < 0 {
-		w.add(name, value, llama.String)
+	old := w.find(name)
+	if old == nil {
+		w.set(name, value, llama.String)
 		return
 	}
-	old := w.e.Fields[i]
 	list := []byte(old.Value)
 	if old.Kind != llama.Array {
 		list = append(llama.AppendString([]byte{'['}, old.Value), ']')

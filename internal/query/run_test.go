@@ -61,7 +61,7 @@ func TestLimitReadsTheNewestBlocksOnly(t *testing.T) {
 	})
 	rows := 0
 	var share float64
-	o := RunOptions{Workers: 1, Progress: func(s float64, _ int64) { share = s }}
+	o := RunOptions{Workers: 1, Progress: func(p Progress) { share = p.Share }}
 	err := mustParse(t, `event | limit 150`).Execute(context.Background(), src, o, func(Row) error {
 		rows++
 		return nil
@@ -274,12 +274,12 @@ func TestMergeRefuses(t *testing.T) {
 	rows := mustParse(t, `*`).NewMerge(RunOptions{})
 	stats := mustParse(t, `* | stats count() n`).NewMerge(RunOptions{})
 	for name, err := range map[string]error{
-		"a state for rows":  rows.Add("n", Frame{State, []byte{1, 0}}),
-		"rows for a state":  stats.Add("n", Frame{Rows, []byte{1, 0, 0}}),
-		"another version":   stats.Add("n", Frame{State, []byte{2, 0}}),
-		"nothing":           stats.Add("n", Frame{State, nil}),
-		"more than is said": stats.Add("n", Frame{State, []byte{1, 0, 0}}),
-		"less than is said": stats.Add("n", Frame{State, []byte{1, 5, 1}}),
+		"a state for rows":  rows.Add("n", Frame{Kind: State, Bytes: []byte{1, 0}}),
+		"rows for a state":  stats.Add("n", Frame{Kind: Rows, Bytes: []byte{1, 0, 0}}),
+		"another version":   stats.Add("n", Frame{Kind: State, Bytes: []byte{2, 0}}),
+		"nothing":           stats.Add("n", Frame{Kind: State, Bytes: nil}),
+		"more than is said": stats.Add("n", Frame{Kind: State, Bytes: []byte{1, 0, 0}}),
+		"less than is said": stats.Add("n", Frame{Kind: State, Bytes: []byte{1, 5, 1}}),
 	} {
 		if !errors.Is(err, errFrame) {
 			t.Errorf("%s: %v", name, err)

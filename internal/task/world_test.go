@@ -241,7 +241,7 @@ func frameOf(from, to int) Frame {
 	for n := from; n < to; n++ {
 		rows = append(rows, numbered(n))
 	}
-	return Frame{Kind: 1, Body: encodeRows(rows)}
+	return Frame{Kind: 1, Body: encodeRows(rows), Rows: len(rows)}
 }
 
 // wantRows is what rows returns for rows from..to-1.

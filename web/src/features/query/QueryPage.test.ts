@@ -68,7 +68,7 @@ describe('QueryPage', () => {
       ask: (ask) => Promise.resolve(aQuery({ state: 'partial', rows: ask.name ? 0 : 1, tasks: [failed] })),
     })
     const { page } = await mountPage(QueryPage, api, '/query?mode=simple')
-    expect(page.text()).toContain('Not complete: 1 failed.')
+    expect(page.text()).toContain('Not complete: 1 failed: the disk is gone.')
     expect(page.get('ul[aria-label=Targets]').text()).toContain('failed: the disk is gone')
   })
 
