@@ -60,7 +60,7 @@ bench:
 
 ## docs: prints the reference pages again from the code
 docs:
-	go test ./cmd/llama ./internal/parse ./internal/api -run 'Reference|OpenAPI|Current' -update
+	go test ./cmd/llama ./internal/parse ./internal/api -run 'Reference|Specification' -update
 
 ## lint: what a tool can check
 lint:

@@ -86,10 +86,10 @@ file holds only what is to be different.`,
 		Args:    noArgs,
 	}
 	var file string
-	cmd.PersistentFlags().StringVarP(&file, "config", "c", "", "configuration file")
+	cmd.PersistentFlags().StringVarP(&file, "config", "c", "", "configuration `FILE`")
 	cmd.AddCommand(
 		&cobra.Command{
-			Use:   "check",
+			Use:   "check -c FILE",
 			Short: "Read a configuration file as a start would, and name every mistake",
 			Long: `Reads the file as 'llama up' would and opens nothing. Every mistake is named with
 its line and column, and what would be right; the exit code is then 1.`,
@@ -103,7 +103,7 @@ its line and column, and what would be right; the exit code is then 1.`,
 			},
 		},
 		&cobra.Command{
-			Use:   "print",
+			Use:   "print [-c FILE]",
 			Short: "Print all values in force as YAML",
 			Long: `Prints the defaults with the file's values over them: a file to begin with. A key
 that is not printed has no fixed default; docs/configuration.md says what holds

@@ -60,13 +60,13 @@ grown since is another file, and what comes through a pipe is new each time.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.collection, "collection", "", "collection that the events go to")
-	flags.StringVar(&o.parser, "parser", "", "parser of the lines (default: the node finds one)")
-	flags.StringVar(&o.format, "format", "", "lines or jsonl (default: by the first line)")
-	flags.StringVar(&o.dataDir, "data", defaultData(), "data directory of the node, for its address and token")
-	flags.StringVar(&o.url, "url", "", "address of the ingest door (default: the node's own)")
-	flags.StringVar(&o.ca, "ca", "", "file with the authority of the door's certificate (default: DATA/ca.pem)")
-	flags.StringVar(&o.tokenFile, "token-file", "", "file with the ingest token (default: DATA/ingest-token)")
+	flags.StringVar(&o.collection, "collection", "", "`NAME` of the collection that the events go to")
+	flags.StringVar(&o.parser, "parser", "", "`NAME` of the parser of the lines (default: the node finds one)")
+	flags.StringVar(&o.format, "format", "", "`FORM` of the lines: lines or jsonl (default: by the first line)")
+	flags.StringVar(&o.dataDir, "data", defaultData(), "`DIR` of the node's data, for its address and token")
+	flags.StringVar(&o.url, "url", "", "`URL` of the ingest door (default: the node's own)")
+	flags.StringVar(&o.ca, "ca", "", "`FILE` with the authority of the door's certificate (default: DATA/ca.pem)")
+	flags.StringVar(&o.tokenFile, "token-file", "", "`FILE` with the ingest token (default: DATA/ingest-token)")
 	flags.BoolVarP(&o.quiet, "quiet", "q", false, "no progress bar and no summary")
 	return cmd
 }

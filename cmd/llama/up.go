@@ -57,12 +57,12 @@ a token for the ingest door, and says where they lie.`,
 	}
 	d := defaultConfig()
 	flags := cmd.Flags()
-	flags.StringVarP(&file, "config", "c", "", "configuration file; flags win over it")
-	flags.String("data", d.Data, "data directory")
-	flags.String("listen", d.Central.Listen, "address of the page and the API; TLS unless it is loopback")
-	flags.String("syslog", d.Node.Syslog, "address for syslog over UDP and TCP")
-	flags.String("ingest", d.Node.Ingest, "address of the HTTP ingest door")
-	flags.String("master-key", d.MasterKey, "file with the key that opens the keyrings, outside the data directory")
+	flags.StringVarP(&file, "config", "c", "", "configuration `FILE`; flags win over it")
+	flags.String("data", d.Data, "`DIR` that holds the data")
+	flags.String("listen", d.Central.Listen, "`ADDRESS` of the page and the API; TLS unless it is loopback")
+	flags.String("syslog", d.Node.Syslog, "`ADDRESS` for syslog over UDP and TCP")
+	flags.String("ingest", d.Node.Ingest, "`ADDRESS` of the HTTP ingest door; TLS unless it is loopback")
+	flags.String("master-key", d.MasterKey, "`FILE` with the key that opens the keyrings, outside the data directory")
 	return cmd
 }
 

@@ -83,11 +83,10 @@ func (a *Archive) expire(ctx context.Context) error {
 			p.segments = p.segments[n:]
 		}
 	}
-	var files []string
 	if len(gone) > 0 {
 		a.catalog = nil
-		files = a.readers.drop(paths(gone)...)
 	}
+	files := a.readers.drop(paths(gone)...) // and those of before that could not be removed
 	a.mu.Unlock()
 	for _, s := range gone {
 		a.directories.forget(s)

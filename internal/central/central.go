@@ -19,6 +19,7 @@ import (
 	"net"
 	"path/filepath"
 
+	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/api"
 	"github.com/llama-logs/llama/internal/auth"
 	"github.com/llama-logs/llama/internal/carrier"
@@ -87,6 +88,13 @@ func (c *Central) openStore(ctx context.Context) (*store.Store, error) {
 		return nil, fmt.Errorf("open central's folder: %w", err)
 	}
 	c.opened = append(c.opened, files)
+	lock, err := files.Lock("lock")
+	if errors.Is(err, fsys.ErrLocked) {
+		return nil, llama.Errorf(llama.Conflict, "another central runs on %s; stop it first", c.o.Data)
+	} else if err != nil {
+		return nil, fmt.Errorf("lock central's folder: %w", err)
+	}
+	c.opened = append(c.opened, lock)
 	keys, err := seal.OpenKeyring(files, "keyring", c.o.Master)
 	if err != nil {
 		return nil, fmt.Errorf("open central's keyring: %w", err)

@@ -164,7 +164,7 @@ func referenceKey(w io.Writer, path string, v reflect.Value, doc string) error {
 		if err != nil {
 			return err
 		}
-		if ok && text != `""` {
+		if ok && text != `""` && !strings.Contains(doc, "Default: ") {
 			def = "`" + text + "`"
 		}
 	}

@@ -113,7 +113,7 @@ func (c *Client) sendBody(ctx context.Context, s Stream, first uint64, body []by
 func (c *Client) reached(ctx context.Context, s Stream, next uint64, a Answer) error {
 	has, err := c.Next(ctx, s)
 	if err != nil {
-		return llama.Errorf(llama.Unavailable, "%w", err)
+		return err
 	}
 	if has < next {
 		return llama.Errorf(llama.Invalid, "the node read no further than line %d: %s", has+1, a.Detail)

@@ -263,6 +263,19 @@ func TestLinesAreCutBeforeTheyAreSent(t *testing.T) {
 	s.sink.Want(t, []string{strings.Repeat("x", 1000), "short"})
 }
 
+func TestCopyWaitsForNothingThatWaitingDoesNotCure(t *testing.T) {
+	t.Parallel()
+	s := openSite(t, receive.HTTPOptions{})
+	lost := s.client
+	lost.URL = strings.Replace(lost.URL, "http:", "https:", 1) // it does not speak TLS
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	_, err := lost.Copy(ctx, stream, strings.NewReader("one\n"), door.CopyOptions{Waiting: func(error) { cancel() }})
+	if err == nil || ctx.Err() != nil {
+		t.Errorf("waits because of %v", err)
+	}
+}
+
 func TestRefusalsAreSaid(t *testing.T) {
 	t.Parallel()
 	s := openSite(t, receive.HTTPOptions{})

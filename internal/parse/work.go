@@ -161,19 +161,17 @@ func (w *work) set(name, value string, kind llama.Kind) {
 // put is set for a name that a sender chose, which is no name of the module's own
 // whatever it begins with.
 func (w *work) put(name, value string, kind llama.Kind) {
-	if i := w.index(name); i >= 0 {
-		if i < w.came {
-			w.touch()
+	word, bit := w.names.place(name)
+	if w.names[word]&bit != 0 {
+		if i := indexOf(w.e.Fields, name); i >= 0 {
+			if i < w.came {
+				w.touch()
+			}
+			w.e.Fields[i].Value, w.e.Fields[i].Kind = value, kind
+			return
 		}
-		w.e.Fields[i].Value, w.e.Fields[i].Kind = value, kind
-		return
 	}
-	w.add(name, value, kind)
-}
-
-// add appends a field that is known not to be there.
-func (w *work) add(name, value string, kind llama.Kind) {
-	w.names.add(name)
+	w.names[word] |= bit
 	w.e.Fields = append(w.e.Fields, llama.Field{Name: name, Value: value, Kind: kind})
 }
 

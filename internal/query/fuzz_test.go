@@ -89,7 +89,7 @@ func FuzzMerge(f *testing.F) {
 		if m.Add("n", Frame{Kind: Kind(kind), Bytes: b}) != nil {
 			return
 		}
-		err := m.Rows(func(Row) error { return nil })
+		err := m.Rows(t.Context(), func(Row) error { return nil })
 		if err != nil && llama.CodeOf(err) != llama.TooLarge {
 			t.Fatal(err)
 		}

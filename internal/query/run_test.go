@@ -261,11 +261,27 @@ func TestLargeStatesTravelInParts(t *testing.T) {
 			return nil
 		}
 	}
-	if err := errors.Join(m.Rows(collect(&got)), q.Execute(context.Background(), Events(events), RunOptions{}, collect(&want))); err != nil {
+	if err := errors.Join(m.Rows(t.Context(), collect(&got)), q.Execute(context.Background(), Events(events), RunOptions{}, collect(&want))); err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %.300q\nwant %.300q", got, want)
+	}
+}
+
+func TestMergedRowsEndWithTheirContext(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{`*`, `* | stats by (_seq) count() n | filter n:1`} {
+		q := mustParse(t, text)
+		m := q.NewMerge(RunOptions{})
+		if err := q.Partial(t.Context(), Events([]llama.Event{event(1, "c", "x")}), RunOptions{}, func(f Frame) error { return m.Add("n", f) }); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := m.Rows(ctx, func(Row) error { return nil }); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: got %v", text, err)
+		}
 	}
 }
 

@@ -147,9 +147,9 @@ func (s *Store) putTask(ctx context.Context, tx *sql.Tx, q *Query, t *Task) erro
 }
 
 // Query returns a query. The error is a *llama.Error with code NotFound when
-// there is none of that id.
+// there is none of that id, or its time is over.
 func (s *Store) Query(ctx context.Context, id string) (*Query, error) {
-	found, err := s.selectQueries(ctx, `WHERE id = $1`, id)
+	found, err := s.selectQueries(ctx, `WHERE id = $1 AND (live = 1 OR expires > $2)`, id, now())
 	if err != nil {
 		return nil, err
 	}
@@ -172,8 +172,8 @@ func (s *Store) Queries(ctx context.Context, f Filter) ([]Query, error) {
 	if f.Limit <= 0 {
 		f.Limit = 100
 	}
-	return s.selectQueries(ctx, `WHERE ($1 = '' OR user_name = $1) AND ($2 = '' OR state = $2) AND ($3 = '' OR id < $3) ORDER BY id DESC LIMIT $4`,
-		f.User, f.State, f.After, f.Limit)
+	return s.selectQueries(ctx, `WHERE ($1 = '' OR user_name = $1) AND ($2 = '' OR state = $2) AND ($3 = '' OR id < $3)
+		AND (live = 1 OR expires > $4) ORDER BY id DESC LIMIT $5`, f.User, f.State, f.After, now(), f.Limit)
 }
 
 // Live returns the queries that have not ended, the oldest first.

@@ -263,11 +263,11 @@ func (c *Central) finish(ctx context.Context, l *live, q *store.Query) error {
 	result := newResult(q, c.o.MaxRows)
 	chunks := none
 	if l.plan != nil {
-		chunks = result.chunks(l.merge.merge)
+		chunks = result.chunks(ctx, l.merge.merge)
 	}
 	l.merge = nil // used up
 	err := c.o.Store.Finish(ctx, q, chunks)
-	if result.problem != nil {
+	if result.problem != nil && ctx.Err() == nil { // else it is tried again
 		c.o.Log.Error("partial results not merged", "query", l.id, "error", result.problem)
 		q.State, q.Rows, q.Columns = store.Failed, 0, nil
 		q.Error, _ = shown(result.problem)

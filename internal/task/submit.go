@@ -217,7 +217,8 @@ func (c *Central) Cancel(ctx context.Context, id string) error {
 	if l.over {
 		return nil
 	}
-	return c.end(ctx, l, store.Cancelled, "")
+	// A cancel stands, even when who asked for it has gone.
+	return c.end(context.WithoutCancel(ctx), l, store.Cancelled, "")
 }
 
 // find returns a live query, or nil for one that has ended. The error is

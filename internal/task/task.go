@@ -72,7 +72,7 @@ type Plan interface {
 // the frames so far are all that it can take.
 type Merge interface {
 	Add(node string, f Frame) error
-	Rows(emit func(Row) error) error
+	Rows(ctx context.Context, emit func(Row) error) error
 }
 
 // A Task is one query addressed to one node, as it travels.

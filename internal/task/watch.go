@@ -200,7 +200,7 @@ func (c *Central) window(ctx context.Context, l *live, q *store.Query, offset, l
 	}
 	var page Page
 	most := newResult(q, c.o.MaxRows).most
-	err = m.merge.Rows(func(row Row) error {
+	err = m.merge.Rows(ctx, func(row Row) error {
 		if page.Total >= most {
 			return errEnough
 		}

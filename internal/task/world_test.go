@@ -219,7 +219,7 @@ func (m *merge) Add(_ string, f Frame) error {
 	return err
 }
 
-func (m *merge) Rows(emit func(Row) error) error {
+func (m *merge) Rows(_ context.Context, emit func(Row) error) error {
 	number := func(r Row) int { n, _ := strconv.Atoi(r[0].Value); return n }
 	slices.SortStableFunc(m.rows, func(a, b Row) int { return number(a) - number(b) })
 	for _, row := range m.rows {
