@@ -65,7 +65,7 @@ func (silentError) Error() string { return "" }
 // isUsage reports whether cobra itself refused the command line: it has no type
 // for that.
 func isUsage(err error) bool {
-	for _, head := range []string{"unknown command", "unknown flag", "unknown shorthand", "flag needs", "invalid argument", "required flag", "accepts ", "requires at least", "bad flag", "if any flags in the group"} {
+	for _, head := range []string{"unknown command", "unknown flag", "unknown shorthand", "flag needs", "invalid argument", "required flag", "accepts ", "requires at least", "bad flag", "if any flags in the group", "at least one of the flags in the group"} {
 		if strings.HasPrefix(err.Error(), head) {
 			return true
 		}
@@ -94,7 +94,8 @@ Start with:  llama up`,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.AddCommand(
-		newUp(), newImport(), newParse(), newParser(), newQuery(), newTail(), newLogin(), newConfig(), newVersion(),
+		newUp(), newImport(), newParse(), newParser(), newQuery(), newTail(), newLogin(), newConfig(),
+		newKey(), newArchive(), newVersion(),
 	)
 	return root
 }

@@ -119,6 +119,14 @@ func public(slots []slot) []Slot {
 	return list
 }
 
+// Opens reports whether m opens the slot called name.
+func (k *Keyring) Opens(name string, m Master) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	i := find(k.slots, name)
+	return i >= 0 && k.opener(k.slots[i], []Master{m}) != nil
+}
+
 // AddSlot lets m open the keyring too, in a slot of a new name.
 func (k *Keyring) AddSlot(name string, m Master) error {
 	k.mu.Lock()
