@@ -51,6 +51,8 @@ type Archive struct {
 	// taken before sealing.
 	merging chan struct{}
 
+	tidying sync.Mutex // held while files of segments that failed are removed; before mu
+
 	mu       sync.RWMutex
 	next     uint64 // the next arrival number
 	parts    map[partKey]*part
