@@ -335,6 +335,10 @@ func TestDestroyCrashesAnywhere(t *testing.T) {
 				t.Fatalf("%s, after a restart: %v", what, err)
 			}
 			plantAll(t, a, "later")
+			sealed(t, a)
+			if keys := a.logKeyNumbers(); len(keys) != 1 {
+				t.Fatalf("%s: the log has the keys %v, want one when all is sealed", what, keys)
+			}
 			if got, err = contents(a); err != nil || len(got) != len(left)+8 {
 				t.Fatalf("%s: at last %d events, %v, want %d", what, len(got), err, len(left)+8)
 			}
