@@ -447,6 +447,34 @@ func TestDestroyAmongAllElse(t *testing.T) {
 	}
 }
 
+// mergingDisk looks that nobody can destroy what is being merged.
+type mergingDisk struct {
+	fsys.FS
+	t *testing.T
+	a *Archive
+}
+
+func (d *mergingDisk) Create(name string) (fsys.File, error) {
+	if d.a != nil && len(d.a.merging) == 0 {
+		d.t.Errorf("%s is begun, and nobody holds merging", name)
+	}
+	return d.FS.Create(name)
+}
+
+func TestMergingKeepsDestroyOut(t *testing.T) {
+	t.Parallel()
+	disk := &mergingDisk{FS: fsys.NewMem(), t: t}
+	a := open(t, disk, newMaster(t), small())
+	for i := range mergeAtOnce {
+		plant(t, a, "sshd", 1, fmt.Sprint(i))
+		sealed(t, a)
+	}
+	disk.a = a
+	if merged, err := a.mergeOne(); !merged || err != nil {
+		t.Errorf("merged %v, %v", merged, err)
+	}
+}
+
 func TestDestroyRefuses(t *testing.T) {
 	t.Parallel()
 	a := open(t, fsys.NewMem(), newMaster(t), small())
@@ -467,11 +495,13 @@ func TestDestroyRefuses(t *testing.T) {
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	a.sealing <- struct{}{}
-	if err := a.Destroy(ended, "sshd", theDay); !errors.Is(err, context.Canceled) {
-		t.Errorf("given up: got %v", err)
+	for _, token := range []chan struct{}{a.merging, a.sealing, a.lead} {
+		token <- struct{}{}
+		if err := a.Destroy(ended, "sshd", theDay); !errors.Is(err, context.Canceled) {
+			t.Errorf("given up: got %v", err)
+		}
+		<-token
 	}
-	<-a.sealing
 	if n := a.Stat().Events; n != 1 {
 		t.Errorf("%d events are left, want 1", n)
 	}
