@@ -27,7 +27,8 @@ type Archive struct {
 	positions   *positions
 	directories directories
 	metrics     *metrics
-	scratch     sync.Pool // of *scratch
+	encoders    sync.Pool // of *wal.Encoder
+	shapes      wal.Shapes
 	sealNow     chan struct{}
 
 	queueMu sync.Mutex
@@ -36,7 +37,6 @@ type Archive struct {
 	// lead is held by whoever writes to the log. Of what mu guards, only the leader
 	// changes next and the heads' ends.
 	lead    chan struct{}
-	targets []target
 	closed  atomic.Bool // set by a leader, so that no write is under way then
 	failing atomic.Bool // the last write failed, and that was told
 

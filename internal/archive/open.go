@@ -18,7 +18,7 @@ import (
 
 const (
 	formatName  = "FORMAT"
-	formatLine  = "llama archive 1\n"
+	formatLine  = "llama archive 2\n"
 	lockName    = "lock"
 	keyringName = "keyring"
 	logKeyID    = "log"
@@ -264,9 +264,10 @@ func (a *Archive) replay(f *wal.Frame) error {
 	}
 	a.mu.Lock()
 	known := a.next
-	err := a.add(f)
+	a.add(f)
 	a.next = max(a.next, known)
 	a.mu.Unlock()
+	var err error
 	for err == nil && a.overfull() {
 		err = a.sealPart(a.largest())
 	}

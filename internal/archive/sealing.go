@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/llama-logs/llama/internal/archive/wal"
+	"github.com/llama-logs/llama/internal/column"
 	"github.com/llama-logs/llama/internal/segment"
 )
 
@@ -161,7 +162,7 @@ func (a *Archive) sealPart(p *part) error {
 	a.mu.Lock()
 	blocks := p.head
 	if n := len(blocks); n > 0 {
-		blocks[n-1].full = true // the next event begins a new block
+		a.close(blocks[n-1]) // the next event begins a new block
 	}
 	a.mu.Unlock()
 	if len(blocks) == 0 {
@@ -180,7 +181,7 @@ func (a *Archive) sealPart(p *part) error {
 		if err != nil {
 			return err
 		}
-		n, err := fill(w, blocks)
+		n, err := a.fill(w, blocks)
 		if err != nil {
 			w.Abort()
 			return fmt.Errorf("seal %s: %w", p.folder(), err)
@@ -201,9 +202,13 @@ func (a *Archive) sealPart(p *part) error {
 }
 
 // fill writes blocks until the segment has enough, and returns how many.
-func fill(w *segment.Writer, blocks []*headBlock) (int, error) {
+func (a *Archive) fill(w *segment.Writer, blocks []*headBlock) (int, error) {
 	for i, b := range blocks {
-		block := b.builder.Block(b.builder.Rows())
+		builder := column.NewBuilder(b.stat.Collection)
+		if err := readPieces(&a.shapes, b.pieces, builder.AddRow); err != nil {
+			return i, err
+		}
+		block := builder.Block(builder.Rows())
 		if !w.Fits(len(block.Names)) {
 			return i, nil
 		}
@@ -220,6 +225,7 @@ func (a *Archive) sealed(p *part, n int, s *stored) {
 	defer a.mu.Unlock()
 	for _, b := range p.head[:n] {
 		a.headSize -= b.size()
+		b.gone = true
 	}
 	p.head = slices.Clone(p.head[n:])
 	p.segments = append(slices.Clip(p.segments), s)

@@ -31,13 +31,6 @@ type catalogPart struct {
 	segments []*stored
 }
 
-// A headView is the part of a head block that a snapshot sees.
-type headView struct {
-	block *headBlock
-	full  bool
-	stat  column.Stat
-}
-
 // Snapshot returns what the archive holds now. It copies nothing but pointers.
 func (a *Archive) Snapshot() *Snapshot {
 	a.mu.Lock()
@@ -45,7 +38,7 @@ func (a *Archive) Snapshot() *Snapshot {
 	s := &Snapshot{a: a, next: a.next, id: a.readers.open()}
 	for _, p := range a.parts {
 		for _, b := range p.head {
-			s.heads = append(s.heads, headView{b, b.full, b.builder.Stat(b.builder.Rows())})
+			s.heads = append(s.heads, headView{b, b.pieces[:len(b.pieces):len(b.pieces)], b.stat})
 		}
 	}
 	if a.catalog == nil {
@@ -78,7 +71,7 @@ func (s *Snapshot) Refs(collection string, from, to llama.Time) []column.Ref {
 	var refs []column.Ref
 	for _, h := range s.heads {
 		if (collection == "" || collection == h.stat.Collection) && overlaps(h.stat, from, to) {
-			refs = append(refs, column.Ref{Stat: h.stat, Read: func(context.Context) (*column.Block, error) { return s.readHead(h), nil }})
+			refs = append(refs, column.Ref{Stat: h.stat, Read: func(ctx context.Context) (*column.Block, error) { return s.a.readHead(ctx, h) }})
 		}
 	}
 	for _, p := range s.parts {
@@ -97,15 +90,6 @@ func (s *Snapshot) Refs(collection string, from, to llama.Time) []column.Ref {
 
 func overlaps(s column.Stat, from, to llama.Time) bool {
 	return s.Rows > 0 && s.MinTime <= to && s.MaxTime >= from
-}
-
-// readHead returns a block in memory.
-func (s *Snapshot) readHead(h headView) *column.Block {
-	if !h.full {
-		s.a.mu.RLock()
-		defer s.a.mu.RUnlock()
-	}
-	return h.block.builder.Block(h.stat.Rows)
 }
 
 // segmentRefs appends the blocks of a segment.

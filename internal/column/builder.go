@@ -34,6 +34,8 @@ type Builder struct {
 	columns    []*Cells
 	byName     map[string]*Cells
 	bytes      int
+	targets    map[*Shape]*target
+	last       *target // that of the newest row
 }
 
 // NewBuilder returns an empty Builder for events of a collection.
