@@ -117,6 +117,7 @@ func (f *Frame) decodeBody(body string, shapes *Shapes) error {
 		return fmt.Errorf("%w: %d events in %d bytes", ErrBody, f.Events, len(body))
 	}
 	seen := make([]bool, f.Events)
+	last := map[bucketKey]int{} // event of the section before of this collection and day
 	for in.data != "" {
 		whole := len(in.data) == len(body)
 		s := Section{Collection: strings.Clone(in.string()), Day: in.varint()}
@@ -132,6 +133,11 @@ func (f *Frame) decodeBody(body string, shapes *Shapes) error {
 		if err := s.index(seen, shapes); err != nil {
 			return err
 		}
+		key := bucketKey{s.Collection, s.Day}
+		if before, again := last[key]; again && before > s.First {
+			return fmt.Errorf("%w: a section with event %d is behind one with event %d", ErrBody, s.First, before)
+		}
+		last[key] = s.Last
 		f.Sections = append(f.Sections, s)
 	}
 	if in.failed {
@@ -155,8 +161,8 @@ func (s *Section) index(seen []bool, shapes *Shapes) error {
 	r.Read(s, 0)
 	rows := 0
 	for row := r.Next(); row != nil; row = r.Next() {
-		if row.Seq >= uint64(len(seen)) || seen[row.Seq] {
-			return fmt.Errorf("%w: event %d of %d, or again", ErrBody, row.Seq, len(seen))
+		if row.Seq >= uint64(len(seen)) || seen[row.Seq] || rows > 0 && row.Seq < uint64(s.Last) {
+			return fmt.Errorf("%w: number %d of %d events is too high, or comes again or too late", ErrBody, row.Seq, len(seen))
 		}
 		if DayOf(row.Ingested) != s.Day {
 			return fmt.Errorf("%w: an event of day %d on day %d", ErrBody, DayOf(row.Ingested), s.Day)

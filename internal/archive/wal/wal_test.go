@@ -204,6 +204,57 @@ func TestEncodeRefuses(t *testing.T) {
 	}
 }
 
+// TestDecodeRefuses reads bodies that are wrong in one way each.
+func TestDecodeRefuses(t *testing.T) {
+	t.Parallel()
+	// An event of section c is: gap, shape, _time, ingested, message, marks, values.
+	section := func(day byte, events byte, data string) string {
+		return "\x01c" + string([]byte{day, 0, 0, 0, events, 0, 0, 0, byte(len(data))}) + data
+	}
+	const (
+		plain  = "\x00\x02\x00\x00" // a new shape without a source and fields
+		fields = "\x00\x08\x00\x02\x01a\x00\x01b\x01"
+		rest   = "\x00\x00\x02ab"
+	)
+	tests := []struct {
+		name, body string
+		events     int
+		good       bool
+	}{
+		{"an event", section(0, 1, "\x00"+plain+rest), 1, true},
+		{"two events", section(0, 2, "\x00"+plain+rest+"\x00\x01"+rest), 2, true},
+		{"two sections", section(0, 1, "\x00"+plain+rest) + section(0, 1, "\x01"+plain+rest), 2, true},
+		{"values", section(0, 1, "\x00"+fields+rest+"\x00\x02x\x03\x01"), 1, true},
+		{"a value as before", section(0, 1, "\x00"+fields+rest+"\x03"), 1, true},
+		{"no event", "", 1, false},
+		{"an event too few", section(0, 1, "\x00"+plain+rest), 2, false},
+		{"an event too many", section(0, 2, "\x00"+plain+rest+"\x00\x01"+rest), 1, false},
+		{"fewer than said", section(0, 2, "\x00"+plain+rest), 1, false},
+		{"more than said", section(0, 1, "\x00"+plain+rest+"\x00\x01"+rest), 2, false},
+		{"an empty section", section(0, 0, ""), 0, false},
+		{"a number again", section(0, 1, "\x00"+plain+rest) + section(0, 1, "\x00"+plain+rest), 2, false},
+		{"numbers that go back", section(0, 2, "\x01"+plain+rest+"\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01\x01"+rest), 2, false},
+		{"sections that go back", section(0, 1, "\x01"+plain+rest) + section(0, 1, "\x00"+plain+rest), 2, false},
+		{"another day", section(2, 1, "\x00"+plain+rest), 1, false},
+		{"no such shape", section(0, 1, "\x00\x01"+rest), 1, false},
+		{"a long shape", section(0, 1, "\x00\x00\x03\x00\x00\x00"+rest), 1, false},
+		{"a short shape", section(0, 1, "\x00\x00\x01\x00"+rest), 1, false},
+		{"fields without names", section(0, 1, "\x00\x00\x02\x00\x7f"+rest), 1, false},
+		{"no such kind", section(0, 1, "\x00\x00\x05\x00\x01\x01a\x06"+rest+"\x01"), 1, false},
+		{"a part behind the message", section(0, 1, "\x00"+fields+rest+"\x00\x02x\x03\x02"), 1, false},
+		{"a part longer than the message", section(0, 1, "\x00"+fields+rest+"\x00\x02x\x07\x00"), 1, false},
+		{"a value beyond the end", section(0, 1, "\x00"+fields+rest+"\x02\x04x"), 1, false},
+		{"no marks", section(0, 1, "\x00"+fields+rest), 1, false},
+		{"a section beyond the end", section(0, 1, "\x00"+plain+rest)[:18], 1, false},
+	}
+	for _, tt := range tests {
+		f := &Frame{Events: tt.events}
+		if err := f.decodeBody("\x00"+tt.body, &Shapes{}); tt.good && err != nil || !tt.good && !errors.Is(err, ErrBody) {
+			t.Errorf("%s: error %v", tt.name, err)
+		}
+	}
+}
+
 // TestShapesAreSharedAndBounded reads one definition twice, and very many.
 func TestShapesAreSharedAndBounded(t *testing.T) {
 	t.Parallel()
