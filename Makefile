@@ -40,9 +40,9 @@ go-test:
 race:
 	go test -race ./...
 
-## web-test: the page's types, style and unit tests
+## web-test: the page's API types, types, style and unit tests
 web-test: web/node_modules/.ready
-	cd web && npm run --silent typecheck && npm run --silent lint && npm test --silent
+	cd web && npm run --silent check
 
 ## e2e: a newcomer's walk through the page in a real browser
 e2e: build
@@ -60,7 +60,7 @@ bench:
 
 ## docs: prints the reference pages again from the code
 docs:
-	go test ./cmd/llama ./internal/parse ./internal/api -run 'Reference|OpenAPI|Current' -update
+	go test ./cmd/llama ./internal/parse ./internal/api -run 'Reference|Specification' -update
 
 ## lint: what a tool can check
 lint:

@@ -20,11 +20,23 @@ func (d *jsonDecoder) text() (string, error) {
 	return s, nil
 }
 
+// plain says which bytes stand for themselves in a string.
+var plain = func() (set [256]bool) {
+	for c := range set {
+		set[c] = c >= 0x20 && c != '"' && c != '\\'
+	}
+	return set
+}()
+
 // skipText moves past a string in quotes, which it checks, and reports whether
 // there are escapes in it.
 func (d *jsonDecoder) skipText() (escaped bool, err error) {
 	in, i := d.in, d.at+1
 	for i < len(in) {
+		if plain[in[i]] {
+			i++
+			continue
+		}
 		switch c := in[i]; {
 		case c == '"':
 			d.at = i + 1
@@ -37,11 +49,9 @@ func (d *jsonDecoder) skipText() (escaped bool, err error) {
 				return false, d.errorf("an escape that JSON does not know")
 			}
 			i += n
-		case c < 0x20:
+		default:
 			d.at = i
 			return false, d.errorf("control character %q in a string", c)
-		default:
-			i++
 		}
 	}
 	d.at = len(in)

@@ -24,7 +24,7 @@ grep -E -A 1 '^ *--- SKIP' "$log/go" | grep -vE '^--$' | head -n 40
 grep -E '^(ok|FAIL)' "$log/go" | awk '{print $1, $2, $3}'
 
 echo "== The page: types, style, unit tests"
-(cd web && npm run --silent typecheck && npm run --silent lint && npm test --silent) >"$log/web" 2>&1 || { broken="$broken page"; tail -n 80 "$log/web"; }
+(cd web && npm run --silent check) >"$log/web" 2>&1 || { broken="$broken page"; tail -n 80 "$log/web"; }
 n=$(sed -E 's/\x1b\[[0-9;]*m//g' "$log/web" | sed -nE 's/^ *Tests .* ([0-9]+) passed.*/\1/p' | tail -n 1)
 passed=$((passed + ${n:-0}))
 n=$(sed -E 's/\x1b\[[0-9;]*m//g' "$log/web" | sed -nE 's/^ *Tests +([0-9]+) failed.*/\1/p' | tail -n 1)

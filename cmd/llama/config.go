@@ -24,20 +24,28 @@ type Config struct {
 
 // LogOptions say how much is logged, and how.
 type LogOptions struct {
-	Level  slog.Level `yaml:"level" doc:"debug, info, warn or error."`
-	Format string     `yaml:"format" doc:"text or json."`
+	Level  string `yaml:"level" doc:"debug, info, warn or error."`
+	Format string `yaml:"format" doc:"text or json."`
 }
 
 // Validate says which option is wrong.
 func (l *LogOptions) Validate() error {
-	if l.Format != "text" && l.Format != "json" {
-		return config.Wrong("format", "%q is neither text nor json", l.Format)
+	var errs []error
+	if _, ok := levels[l.Level]; !ok {
+		errs = append(errs, config.Wrong("level", "%q is no level; debug, info, warn or error", l.Level))
 	}
-	return nil
+	if l.Format != "text" && l.Format != "json" {
+		errs = append(errs, config.Wrong("format", "%q is no format; text or json", l.Format))
+	}
+	return errors.Join(errs...)
+}
+
+var levels = map[string]slog.Level{
+	"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
 }
 
 func (l *LogOptions) logger() *slog.Logger {
-	options := &slog.HandlerOptions{Level: l.Level}
+	options := &slog.HandlerOptions{Level: levels[l.Level]}
 	if l.Format == "json" {
 		return slog.New(slog.NewJSONHandler(os.Stderr, options))
 	}
@@ -48,7 +56,7 @@ func (l *LogOptions) logger() *slog.Logger {
 func defaultConfig() Config {
 	return Config{
 		Data: defaultData(), MasterKey: defaultMasterKey(),
-		Log: LogOptions{Level: slog.LevelInfo, Format: "text"}, Central: central.Default(), Node: node.Default(),
+		Log: LogOptions{Level: "info", Format: "text"}, Central: central.Default(), Node: node.Default(),
 	}
 }
 
@@ -70,19 +78,23 @@ func readConfig(file string) (Config, error) {
 
 func newConfig() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "config",
-		Short:   "Check or print the configuration",
-		Example: "  llama config check -c llama.yaml\n  llama config print",
-		Args:    cobra.NoArgs,
+		Use:   "config",
+		Short: "Check or print the configuration",
+		Long: `The configuration is one YAML file, given with -c. Every key has a default, so a
+file holds only what is to be different.`,
+		Example: "  llama config check -c llama.yaml\n  llama config print > llama.yaml",
+		Args:    noArgs,
 	}
 	var file string
-	cmd.PersistentFlags().StringVarP(&file, "config", "c", "", "configuration file")
+	cmd.PersistentFlags().StringVarP(&file, "config", "c", "", "configuration `FILE`")
 	cmd.AddCommand(
 		&cobra.Command{
-			Use:     "check",
-			Short:   "Read a configuration file as a start would, and name every mistake",
+			Use:   "check -c FILE",
+			Short: "Read a configuration file as a start would, and name every mistake",
+			Long: `Reads the file as 'llama up' would and opens nothing. Every mistake is named with
+its line and column, and what would be right; the exit code is then 1.`,
 			Example: "  llama config check -c llama.yaml",
-			Args:    cobra.NoArgs,
+			Args:    noArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error {
 				if file == "" {
 					return usagef("--config is missing: name the file to check")
@@ -91,10 +103,13 @@ func newConfig() *cobra.Command {
 			},
 		},
 		&cobra.Command{
-			Use:     "print",
-			Short:   "Print all values in force as YAML",
+			Use:   "print [-c FILE]",
+			Short: "Print all values in force as YAML",
+			Long: `Prints the defaults with the file's values over them: a file to begin with. A key
+that is not printed has no fixed default; docs/configuration.md says what holds
+without it.`,
 			Example: "  llama config print\n  llama config print -c llama.yaml",
-			Args:    cobra.NoArgs,
+			Args:    noArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error {
 				c, err := readConfig(file)
 				if err != nil {

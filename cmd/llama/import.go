@@ -7,9 +7,13 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"time"
@@ -22,22 +26,23 @@ import (
 )
 
 type importOptions struct {
-	dataDir, url, tokenFile    string
-	collection, parser, format string
-	quiet                      bool
+	dataDir, url, ca, tokenFile string
+	collection, parser, format  string
+	quiet                       bool
 }
 
 func newImport() *cobra.Command {
 	var o importOptions
 	cmd := &cobra.Command{
-		Use:   "import --collection NAME [FILE...]",
+		Use:   "import --collection NAME FILE...",
 		Short: "Send files of logs to the node on this machine",
 		Long: `Sends the lines of files, or of standard input for "-", to a node's ingest door
 and returns when they are safe on its disk. Files may be compressed with gzip or
 zstd. A line is an event; lines that are JSON objects give their fields.
 
-A file is known by its content: importing it again adds nothing, and an import
-that was cut off goes on where it stopped. Standard input has no such name.`,
+A file is known by its content: importing it again adds nothing, compressed or
+not, and an import that was cut off goes on where it stopped. A file that has
+grown since is another file, and what comes through a pipe is new each time.`,
 		Example: `  llama import --collection sshd /var/log/auth.log.*
   llama import --collection shop --parser json orders.ndjson.zst
   journalctl -o json | llama import --collection journal -`,
@@ -48,16 +53,20 @@ that was cut off goes on where it stopped. Standard input has no such name.`,
 			if len(files) == 0 {
 				return usagef("no file is named; \"-\" is standard input")
 			}
+			if o.format != "" && o.format != string(door.Lines) && o.format != string(door.JSONL) {
+				return usagef("unknown format %q; lines or jsonl", o.format)
+			}
 			return runImport(cmd, files, o)
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.collection, "collection", "", "collection that the events go to")
-	flags.StringVar(&o.parser, "parser", "", "parser of the lines (default: the node finds one)")
-	flags.StringVar(&o.format, "format", "", "lines or jsonl (default: by the first line)")
-	flags.StringVar(&o.dataDir, "data", defaultData(), "data directory of the node, for its address and token")
-	flags.StringVar(&o.url, "url", "", "address of the ingest door (default: the node's own)")
-	flags.StringVar(&o.tokenFile, "token-file", "", "file with the ingest token (default: DATA/ingest-token)")
+	flags.StringVar(&o.collection, "collection", "", "`NAME` of the collection that the events go to")
+	flags.StringVar(&o.parser, "parser", "", "`NAME` of the parser of the lines (default: the node finds one)")
+	flags.StringVar(&o.format, "format", "", "`FORM` of the lines: lines or jsonl (default: by the first line)")
+	flags.StringVar(&o.dataDir, "data", defaultData(), "`DIR` of the node's data, for its address and token")
+	flags.StringVar(&o.url, "url", "", "`URL` of the ingest door (default: the node's own)")
+	flags.StringVar(&o.ca, "ca", "", "`FILE` with the authority of the door's certificate (default: DATA/ca.pem)")
+	flags.StringVar(&o.tokenFile, "token-file", "", "`FILE` with the ingest token (default: DATA/ingest-token)")
 	flags.BoolVarP(&o.quiet, "quiet", "q", false, "no progress bar and no summary")
 	return cmd
 }
@@ -78,7 +87,33 @@ func openDoor(o importOptions) (*door.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &door.Client{URL: o.url, Token: token, HTTP: &http.Client{}}, nil
+	trusted, err := trusting(o)
+	if err != nil {
+		return nil, err
+	}
+	return &door.Client{URL: o.url, Token: token, HTTP: trusted}, nil
+}
+
+// trusting returns a client that trusts the authorities of the system and the one
+// that is named or, if there is one, that of the process on this machine.
+func trusting(o importOptions) (*http.Client, error) {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	file := orDefault(o.ca, caFile(o.dataDir))
+	own, err := os.ReadFile(file)
+	if o.ca == "" && errors.Is(err, fs.ErrNotExist) {
+		return &http.Client{Transport: transport}, nil
+	} else if err != nil {
+		return nil, err
+	}
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		return nil, fmt.Errorf("read the system's authorities: %w", err)
+	}
+	if !roots.AppendCertsFromPEM(own) {
+		return nil, fmt.Errorf("%s holds no certificate in PEM", file)
+	}
+	transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	return &http.Client{Transport: transport}, nil
 }
 
 func runImport(cmd *cobra.Command, files []string, o importOptions) error {
@@ -95,28 +130,30 @@ func runImport(cmd *cobra.Command, files []string, o importOptions) error {
 }
 
 func importFile(ctx context.Context, client *door.Client, file string, o importOptions) error {
-	in, epoch, size, err := openInput(file)
+	in, err := openInput(file)
 	if err != nil {
 		return err
 	}
-	defer in.Close()
-	bar := newBar(file, size, o.quiet)
+	defer in.Close() // it was only read
+	bar := newBar(file, in.size, o.quiet)
 	lines, err := decompress(io.TeeReader(in, bar))
 	if err != nil {
 		return err
 	}
 	s := door.Stream{Form: door.Form(o.format), Collection: o.collection, Parser: o.parser,
-		Source: "import " + o.collection, Epoch: epoch}
+		Source: "import " + o.collection, Epoch: in.epoch}
 	if o.format == "" {
 		s.Form = guessForm(lines, o.parser)
-	} else if s.Form != door.Lines && s.Form != door.JSONL {
-		return usagef("unknown format %q; lines or jsonl", o.format)
 	}
 	began := time.Now()
 	tally, err := client.Copy(ctx, s, lines, door.CopyOptions{
-		Waiting: func(err error) { words(os.Stderr, "%s: waiting for the node: %v", file, err) },
+		Waiting: func(err error) {
+			bar.Clear() // best effort, as all of the bar
+			words(os.Stderr, "%s: waiting for the node: %v", file, err)
+		},
 	})
-	bar.Exit() // best effort: it is only shown
+	bar.Exit()
+	bar.Clear()
 	report(file, tally, time.Since(began), o.quiet)
 	if err == nil && tally.Rejected > 0 {
 		err = fmt.Errorf("%d lines were refused; the others are kept", tally.Rejected)
@@ -124,26 +161,58 @@ func importFile(ctx context.Context, client *door.Client, file string, o importO
 	return err
 }
 
-// openInput opens a file and finds the name of its content, or opens standard
-// input, which gets a name of its own each time. The size is -1 if unknown.
-func openInput(file string) (in io.ReadCloser, epoch string, size int64, err error) {
-	if file == "-" {
-		return io.NopCloser(os.Stdin), "stdin " + rand.Text(), -1, nil
+// An input is what is imported, and the name of its content.
+type input struct {
+	io.ReadCloser
+	epoch string
+	size  int64 // as stored; -1 when it is not known
+}
+
+// openInput opens a file, or standard input. What can be read twice is named by
+// the hash of its content once unpacked, so that a file that was compressed in
+// the meantime is the same; a pipe gets a name of its own each time.
+func openInput(file string) (input, error) {
+	f := os.Stdin
+	if file != "-" {
+		var err error
+		if f, err = os.Open(file); err != nil {
+			return input{}, err
+		}
 	}
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, "", 0, err
-	}
-	hash := sha256.New()
-	size, err = io.Copy(hash, f)
-	if err == nil {
-		_, err = f.Seek(0, io.SeekStart)
-	}
+	about, err := f.Stat()
 	if err != nil {
 		f.Close()
-		return nil, "", 0, err
+		return input{}, err
 	}
-	return f, "sha256 " + hex.EncodeToString(hash.Sum(nil)), size, nil
+	if !about.Mode().IsRegular() {
+		return input{ReadCloser: f, epoch: "stdin " + rand.Text(), size: -1}, nil
+	}
+	hash, err := hashContent(f)
+	if err != nil {
+		f.Close()
+		return input{}, err
+	}
+	return input{ReadCloser: f, epoch: "sha256 " + hash, size: about.Size()}, nil
+}
+
+// hashContent reads f from where it stands, and goes back there.
+func hashContent(f *os.File) (string, error) {
+	start, err := f.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return "", err
+	}
+	content, err := decompress(f)
+	if err != nil {
+		return "", err
+	}
+	hash := sha256.New()
+	// What is damaged or cut off has the name of what can be read of it: that
+	// much is imported, and then the damage is said.
+	if _, err := io.Copy(hash, content); errors.As(err, new(*fs.PathError)) {
+		return "", err
+	}
+	_, err = f.Seek(start, io.SeekStart)
+	return hex.EncodeToString(hash.Sum(nil)), err
 }
 
 // decompress undoes gzip and zstd, which it knows by their first bytes.
@@ -177,17 +246,22 @@ func guessForm(in *bufio.Reader, parser string) door.Form {
 	return door.Lines
 }
 
+// newBar returns what shows a person how far a file is, how fast it goes and how
+// long it still takes. Nothing is shown where nobody looks.
 func newBar(file string, size int64, quiet bool) *progressbar.ProgressBar {
-	visible := !quiet && term.IsTerminal(int(os.Stderr.Fd()))
+	var out io.Writer = os.Stderr
+	if quiet || !term.IsTerminal(int(os.Stderr.Fd())) {
+		out = io.Discard
+	}
 	return progressbar.NewOptions64(size,
 		progressbar.OptionSetDescription(file),
-		progressbar.OptionSetWriter(os.Stderr),
-		progressbar.OptionSetVisibility(visible),
+		progressbar.OptionSetWriter(out),
+		progressbar.OptionUseANSICodes(true),
 		progressbar.OptionShowBytes(true),
 		progressbar.OptionThrottle(100*time.Millisecond),
 		progressbar.OptionSetPredictTime(true),
 		progressbar.OptionSetWidth(20),
-		progressbar.OptionOnCompletion(func() { words(os.Stderr, "") }),
+		progressbar.OptionClearOnFinish(),
 	)
 }
 

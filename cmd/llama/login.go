@@ -34,16 +34,16 @@ was kept.`,
   llama login --url https://logs.example.com --ca ca.pem --user ana
   llama login --user admin --password-file first --new-password-file mine
   llama login --out`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return login(cmd.Context(), o) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.url, "url", "", "address of central (default: LLAMA_URL, the last one, or the one on this machine)")
-	flags.StringVar(&o.ca, "ca", "", "file with the authority of its certificate (default: LLAMA_CA)")
-	flags.StringVar(&o.user, "user", "admin", "who signs in")
-	flags.StringVar(&o.passwordFile, "password-file", "", "file with the password (default: it is asked for)")
-	flags.StringVar(&o.newPasswordFile, "new-password-file", "", "file with a new password to change to")
-	flags.StringVar(&o.dataDir, "data", defaultData(), "data directory of the process on this machine, for its address")
+	flags.StringVar(&o.url, "url", "", "`URL` of central (default: LLAMA_URL, the last one, or the one on this machine)")
+	flags.StringVar(&o.ca, "ca", "", "`FILE` with the authority of its certificate (default: LLAMA_CA)")
+	flags.StringVar(&o.user, "user", "admin", "`NAME` of who signs in")
+	flags.StringVar(&o.passwordFile, "password-file", "", "`FILE` with the password (default: it is asked for)")
+	flags.StringVar(&o.newPasswordFile, "new-password-file", "", "`FILE` with a new password to change to")
+	flags.StringVar(&o.dataDir, "data", defaultData(), "`DIR` of the data of the process on this machine, for its address")
 	flags.BoolVar(&o.out, "out", false, "sign out instead")
 	return cmd
 }

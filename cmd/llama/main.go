@@ -73,6 +73,14 @@ func isUsage(err error) bool {
 	return false
 }
 
+// noArgs refuses words behind a command that takes flags only.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 && !cmd.HasSubCommands() {
+		return usagef("'%s' takes flags only, and %q is none", cmd.CommandPath(), args[0])
+	}
+	return cobra.NoArgs(cmd, args)
+}
+
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "llama",

@@ -20,8 +20,8 @@ type parserOptions struct {
 }
 
 func (o *parserOptions) flags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&o.dir, "parsers", "", "folder with parser modules of your own")
-	cmd.Flags().StringVar(&o.zone, "zone", "", "time zone of times that name none (default: this machine's)")
+	cmd.Flags().StringVar(&o.dir, "parsers", "", "`DIR` with parser modules of your own")
+	cmd.Flags().StringVar(&o.zone, "zone", "", "time `ZONE` of times that name none (default: this machine's)")
 }
 
 func (o *parserOptions) parse() (parse.Options, error) {
@@ -84,9 +84,9 @@ a backslash takes the meaning from the next character.`,
 			return parseFiles(cmd.Context(), files, parser, fixed)
 		},
 	}
-	cmd.Flags().StringVar(&o.name, "parser", "", "parser to use (default: one is found for each line)")
-	cmd.Flags().StringVar(&o.schema, "schema", "", "pattern to use instead")
-	cmd.Flags().StringArrayVar(&fields, "field", nil, "field to add to each event, name=value; may be repeated")
+	cmd.Flags().StringVar(&o.name, "parser", "", "`NAME` of the parser to use (default: one is found for each line)")
+	cmd.Flags().StringVar(&o.schema, "schema", "", "`PATTERN` to use instead")
+	cmd.Flags().StringArrayVar(&fields, "field", nil, "field to add to each event, as `NAME=VALUE`; may be repeated")
 	o.flags(cmd)
 	return cmd
 }

@@ -15,14 +15,14 @@ func newParser() *cobra.Command {
 		Use:     "parser",
 		Short:   "List and test parser modules",
 		Example: "  llama parser list\n  llama parser test --parsers ./parsers",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 	}
 	var listed, tested parserOptions
 	list := &cobra.Command{
 		Use:     "list",
 		Short:   "Print the names of all parsers",
 		Example: "  llama parser list --parsers ./parsers",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			registry, err := loadParsers(listed)
 			if err != nil {

@@ -44,7 +44,8 @@ func passwordFile(data string) string { return filepath.Join(data, "initial-admi
 func caFile(data string) string { return filepath.Join(data, "ca.pem") }
 
 // listening is what a running process says of itself to commands on the same
-// machine: the addresses it got, which may differ from those it was told.
+// machine: the addresses it got, which may differ from those it was told. What
+// listens on all addresses is localhost here, the name that certificates know.
 type listening struct {
 	PID       int    `json:"pid"`
 	Page      string `json:"page"`       // a URL
@@ -52,6 +53,16 @@ type listening struct {
 	SyslogTLS string `json:"syslog_tls"` // host:port
 	Ingest    string `json:"ingest"`     // host:port
 	IngestTLS bool   `json:"ingest_tls"`
+}
+
+// fromHere returns how programs on this machine reach an address that something
+// listens on.
+func fromHere(addr net.Addr) string {
+	host, port, err := net.SplitHostPort(addr.String())
+	if ip := net.ParseIP(host); err == nil && ip.IsUnspecified() {
+		return net.JoinHostPort("localhost", port)
+	}
+	return addr.String()
 }
 
 func listeningFile(data string) string { return filepath.Join(data, "listening.json") }

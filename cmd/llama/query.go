@@ -35,6 +35,9 @@ func newQuery() *cobra.Command {
 this machine with --local; or a file with --file, without any server. Rows go to
 stdout: a table on a terminal, one JSON object a line in a pipe.
 
+Where central is and who asks is known from 'llama login', or from LLAMA_URL,
+LLAMA_CA and LLAMA_TOKEN, which win.
+
 Times are RFC 3339, dates, or relative to now: -15m, now-7d.`,
 		Example: `  llama query --target local --from -1h 'error | stats by (host.name) count() n'
   llama query --local '_collection:sshd event.outcome:failure | top 10 by (source.ip)'
@@ -49,15 +52,15 @@ Times are RFC 3339, dates, or relative to now: -15m, now-7d.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringArrayVar(&o.targets, "target", nil, "target to ask; may be repeated (default: all)")
-	flags.StringVar(&o.from, "from", "", "earliest time asked for (default: the beginning)")
-	flags.StringVar(&o.to, "to", "", "time before which is asked for (default: no end)")
-	flags.Int64Var(&o.limit, "limit", 0, "rows at most")
-	flags.StringVar(&o.format, "format", "", "ndjson, csv or table")
+	flags.StringArrayVar(&o.targets, "target", nil, "`NAME` of a target to ask; may be repeated (default: all)")
+	flags.StringVar(&o.from, "from", "", "earliest `TIME` asked for (default: the beginning)")
+	flags.StringVar(&o.to, "to", "", "`TIME` before which is asked for (default: no end)")
+	flags.Int64Var(&o.limit, "limit", 0, "at most `N` rows")
+	flags.StringVar(&o.format, "format", "", "`FORM` of the rows: ndjson, csv or table (default: table on a terminal, else ndjson)")
 	flags.BoolVar(&o.local, "local", false, "ask the node on this machine through its socket, without central")
-	flags.StringVar(&o.dataDir, "data", defaultData(), "data directory of that node")
-	flags.StringVar(&o.file, "file", "", "ask a file of JSON or plain lines, \"-\" is standard input, without any server")
-	flags.StringVar(&o.parser, "parser", "", "with --file: parser of its lines (default: one is found)")
+	flags.StringVar(&o.dataDir, "data", defaultData(), "`DIR` of that node's data")
+	flags.StringVar(&o.file, "file", "", "ask a `FILE` of JSON or plain lines, \"-\" for standard input, without any server")
+	flags.StringVar(&o.parser, "parser", "", "with --file: `NAME` of the parser of its lines (default: one is found)")
 	flags.BoolVar(&o.formatOnly, "format-query", false, "print the query in its normal form, or where it is wrong, and ask nothing")
 	cmd.MarkFlagsMutuallyExclusive("local", "file", "format-query", "target")
 	return cmd
@@ -142,7 +145,10 @@ func incomplete(q client.Query) error {
 	}
 	for _, t := range q.Tasks {
 		if t.State != "done" {
-			fmt.Fprintf(&b, "\n  target %s, node %s: %s %s", t.Target, t.Node, t.State, t.Error)
+			fmt.Fprintf(&b, "\n  target %s, node %s: %s", t.Target, t.Node, t.State)
+			if t.Error != "" {
+				b.WriteString(": " + t.Error)
+			}
 		}
 	}
 	return errors.New(b.String())
@@ -164,7 +170,11 @@ func openClient() (*client.Client, error) {
 		return nil, err
 	}
 	if credentials.Token == "" {
-		return nil, llama.Errorf(llama.Unauthorized, "nobody is signed in; run 'llama login', set LLAMA_TOKEN, or ask the node on this machine with --local")
+		where := ""
+		if credentials.URL != "" {
+			where = " at " + credentials.URL
+		}
+		return nil, llama.Errorf(llama.Unauthorized, "nobody is signed in%s; run 'llama login', set LLAMA_TOKEN, or ask the node on this machine with --local", where)
 	}
 	if credentials.URL == "" {
 		at, err := readListening(defaultData())
@@ -209,7 +219,7 @@ func queryFile(ctx context.Context, q *query.Query, o queryOptions, emit func([]
 	if err != nil {
 		return err
 	}
-	return merge.Rows(func(row query.Row) error { return emit(row) })
+	return merge.Rows(ctx, func(row query.Row) error { return emit(row) })
 }
 
 // fileMemory bounds what a query over a file may hold.

@@ -17,7 +17,8 @@ func newTail() *cobra.Command {
 		Use:   "tail [flags] FILTER",
 		Short: "Follow events live as they arrive",
 		Long: `Prints the events that match a LogsQL filter as they arrive at the nodes, until
-it is interrupted. A query with pipes cannot be followed.`,
+it is interrupted. A query with pipes cannot be followed. Where central is and who
+asks is known as for 'llama query'.`,
 		Example: `  llama tail 'error'
   llama tail --local '_collection:sshd event.outcome:failure'`,
 		Args: cobra.ArbitraryArgs,
@@ -29,10 +30,10 @@ it is interrupted. A query with pipes cannot be followed.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringArrayVar(&targets, "target", nil, "target to follow; may be repeated (default: all)")
-	flags.StringVar(&format, "format", "", "ndjson or table; table prints the time, the host, the program and the message")
+	flags.StringArrayVar(&targets, "target", nil, "`NAME` of a target to follow; may be repeated (default: all)")
+	flags.StringVar(&format, "format", "", "`FORM` of the events: ndjson, or table for the time, the host, the program and the message (default: table on a terminal, else ndjson)")
 	flags.BoolVar(&local, "local", false, "follow the node on this machine through its socket, without central")
-	flags.StringVar(&dataDir, "data", defaultData(), "data directory of that node")
+	flags.StringVar(&dataDir, "data", defaultData(), "`DIR` of that node's data")
 	cmd.MarkFlagsMutuallyExclusive("local", "target")
 	return cmd
 }

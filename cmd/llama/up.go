@@ -7,8 +7,11 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"text/tabwriter"
 
 	"github.com/llama-logs/llama/internal/carrier"
@@ -38,7 +41,7 @@ a token for the ingest door, and says where they lie.`,
 		Example: `  llama up
   llama up --data /srv/llama --master-key /etc/llama/master.key --listen 0.0.0.0:443
   llama up -c llama.yaml`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := readConfig(file)
 			if err != nil {
@@ -54,12 +57,12 @@ a token for the ingest door, and says where they lie.`,
 	}
 	d := defaultConfig()
 	flags := cmd.Flags()
-	flags.StringVarP(&file, "config", "c", "", "configuration file; flags win over it")
-	flags.String("data", d.Data, "data directory")
-	flags.String("listen", d.Central.Listen, "address of the page and the API; TLS unless it is loopback")
-	flags.String("syslog", d.Node.Syslog, "address for syslog over UDP and TCP")
-	flags.String("ingest", d.Node.Ingest, "address of the HTTP ingest door")
-	flags.String("master-key", d.MasterKey, "file with the key that opens the keyrings, outside the data directory")
+	flags.StringVarP(&file, "config", "c", "", "configuration `FILE`; flags win over it")
+	flags.String("data", d.Data, "`DIR` that holds the data")
+	flags.String("listen", d.Central.Listen, "`ADDRESS` of the page and the API; TLS unless it is loopback")
+	flags.String("syslog", d.Node.Syslog, "`ADDRESS` for syslog over UDP and TCP")
+	flags.String("ingest", d.Node.Ingest, "`ADDRESS` of the HTTP ingest door; TLS unless it is loopback")
+	flags.String("master-key", d.MasterKey, "`FILE` with the key that opens the keyrings, outside the data directory")
 	return cmd
 }
 
@@ -106,6 +109,9 @@ func (p *process) open(ctx context.Context, c *Config) error {
 	if err := p.takeData(c); err != nil {
 		return err
 	}
+	if err := portsFree(c); err != nil {
+		return err
+	}
 	master, err := openMaster(c)
 	if err != nil {
 		return err
@@ -122,7 +128,7 @@ func (p *process) open(ctx context.Context, c *Config) error {
 	p.opened = append(p.opened, p.central)
 	c.Node.Env = node.Env{
 		Data: c.Data, Master: master, Tokens: ingestTokenFile(c.Data), Socket: socketFile(c.Data),
-		Version: version, Log: p.log, Registry: registry,
+		Version: version, Log: p.log, Registry: registry, TLS: p.central.TLS,
 	}
 	if p.node, err = node.Open(c.Node); err != nil {
 		return err
@@ -161,6 +167,39 @@ func (p *process) takeData(c *Config) error {
 	}
 	p.opened = append(p.opened, lock)
 	return nil
+}
+
+// portsFree says which port is taken, before anything is opened for which there
+// would then be no use.
+func portsFree(c *Config) error {
+	for _, p := range []struct{ flag, network, address string }{
+		{"listen", "tcp", c.Central.Listen},
+		{"syslog", "tcp", c.Node.Syslog},
+		{"syslog", "udp", c.Node.Syslog},
+		{"ingest", "tcp", c.Node.Ingest},
+	} {
+		if p.address == "" {
+			continue
+		}
+		port, err := tryPort(p.network, p.address)
+		if errors.Is(err, syscall.EADDRINUSE) {
+			return fmt.Errorf("the %s port %s is taken by another program; stop it, or name another port with --%s", strings.ToUpper(p.network), p.address, p.flag)
+		}
+		if err != nil {
+			return fmt.Errorf("--%s: %w", p.flag, err)
+		}
+		if err := port.Close(); err != nil {
+			return fmt.Errorf("--%s: %w", p.flag, err)
+		}
+	}
+	return nil
+}
+
+func tryPort(network, address string) (io.Closer, error) {
+	if network == "udp" {
+		return net.ListenPacket(network, address)
+	}
+	return net.Listen(network, address)
 }
 
 // openMaster opens the key file. It makes one only for new data: a new key for
@@ -215,15 +254,15 @@ func (p *process) close() error {
 func (p *process) listening() listening {
 	at := listening{PID: os.Getpid(), Page: p.central.URL()}
 	if addr := p.node.Addr(node.KindSyslogTCP, false); addr != nil {
-		at.Syslog = addr.String()
+		at.Syslog = fromHere(addr)
 	}
 	if addr := p.node.Addr(node.KindSyslogTCP, true); addr != nil {
-		at.SyslogTLS = addr.String()
+		at.SyslogTLS = fromHere(addr)
 	}
 	if addr := p.node.Addr(node.KindHTTP, false); addr != nil {
-		at.Ingest = addr.String()
+		at.Ingest = fromHere(addr)
 	} else if addr := p.node.Addr(node.KindHTTP, true); addr != nil {
-		at.Ingest, at.IngestTLS = addr.String(), true
+		at.Ingest, at.IngestTLS = fromHere(addr), true
 	}
 	return at
 }
@@ -267,9 +306,12 @@ func firstSteps(c Config, at listening) []string {
 		data = " --data " + c.Data
 	}
 	program := os.Args[0]
-	return []string{
-		"logger --server " + host(at.Syslog) + " --port " + port(at.Syslog) + " --tcp 'hello from the first start'",
-		program + " import" + data + " --collection sshd /var/log/auth.log",
-		program + " query --local" + data + " '* | stats by (_collection) count() events'",
+	var steps []string
+	if at.Syslog != "" {
+		steps = append(steps, "logger --server "+host(at.Syslog)+" --port "+port(at.Syslog)+" --tcp 'hello from the first start'")
 	}
+	if at.Ingest != "" {
+		steps = append(steps, program+" import"+data+" --collection sshd /var/log/auth.log")
+	}
+	return append(steps, program+" query --local"+data+" '* | stats by (_collection) count() events'")
 }

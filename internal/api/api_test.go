@@ -44,6 +44,7 @@ type world struct {
 	followed  []Following
 	cancelled []string
 	err       error // of everything
+	sick      error // what /healthz is told
 }
 
 func newWorld() *world {
@@ -231,6 +232,8 @@ func serve(t *testing.T, users *auth.Auth, dir string, secure bool) *site {
 	s.server, err = New(Options{
 		Users: users, Queries: w, Results: w, Tail: w, Nodes: w, Hosts: []string{"logs.example.com"},
 		Log: slog.New(slog.NewTextHandler(s.log, nil)), KeepAlive: 20 * time.Millisecond,
+		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "llama_up 1\n") }),
+		Healthy: func(context.Context) error { return w.sick },
 		Page: fstest.MapFS{
 			"index.html":         {Data: []byte("<!doctype html><title>LLAMA</title>" + strings.Repeat(" ", 2000))},
 			"assets/app-1a2b.js": {Data: []byte("export {}")},

@@ -8,19 +8,21 @@ import (
 	"io/fs"
 	"mime"
 	"net/http"
+	"net/netip"
 	"path"
 	"strings"
 	"time"
 
 	"github.com/klauspost/compress/gzhttp"
 	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/auth"
 )
 
 // outside registers what is not part of the API: the page, health and metrics.
 func (s *Server) outside(mux *http.ServeMux) error {
 	mux.HandleFunc("GET /healthz", s.health)
 	if s.Metrics != nil {
-		mux.Handle("GET /metrics", s.Metrics)
+		mux.HandleFunc("GET /metrics", s.serveMetrics)
 	}
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, s.problem(r.Context(), llama.Errorf(llama.NotFound, "there is no %s %s", r.Method, r.URL.Path)))
@@ -47,6 +49,36 @@ func (s *Server) health(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	fmt.Fprintln(w, "ok")
+}
+
+// serveMetrics answers GET /metrics. A program on this machine needs no token, so
+// that a collector of metrics can be pointed here and nothing more; one elsewhere
+// sends the token of a sign-in. What a proxy on this machine hands on comes from
+// elsewhere.
+func (s *Server) serveMetrics(w http.ResponseWriter, r *http.Request) {
+	if !fromHere(r) {
+		who, err := s.identify(r.Context(), w, r)
+		if err == nil && !who.May(auth.ReadTargets, "") {
+			err = refusal(who)
+		}
+		if err != nil {
+			writeProblem(w, s.problem(r.Context(), err))
+			return
+		}
+	}
+	s.Metrics.ServeHTTP(w, r)
+}
+
+// fromHere reports whether a request was made on this machine, and not handed on
+// by a proxy.
+func fromHere(r *http.Request) bool {
+	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"} {
+		if r.Header.Get(name) != "" {
+			return false
+		}
+	}
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err == nil && peer.Addr().Unmap().IsLoopback()
 }
 
 // A page serves the files of the page from memory. Paths without a file are the

@@ -45,7 +45,8 @@ type Options struct {
 	Page fs.FS
 	// Healthy says whether the role works; nil is yes.
 	Healthy func(context.Context) error
-	// Metrics is served at /metrics, to anyone, when it is there.
+	// Metrics is served at /metrics, when it is there, to programs on this
+	// machine and to those who may see all targets.
 	Metrics http.Handler
 
 	Registry prometheus.Registerer

@@ -321,9 +321,36 @@ func TestPage(t *testing.T) {
 	}
 }
 
+func TestMetricsAreForThisMachineAndForWhoMaySeeAll(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, false)
+	proxied := "X-Forwarded-For: 192.0.2.1"
+	tests := []struct {
+		headers []string
+		want    int
+	}{
+		{nil, http.StatusOK},
+		{[]string{proxied}, http.StatusUnauthorized},
+		{[]string{proxied, s.as("viewer")}, http.StatusOK},
+		{[]string{proxied, s.as("local")}, http.StatusForbidden},
+		{[]string{"Host: attacker.example.com"}, http.StatusMisdirectedRequest},
+	}
+	for _, tt := range tests {
+		resp, text := s.ask("GET", "//metrics", "", tt.headers...)
+		if resp.StatusCode != tt.want || (tt.want == http.StatusOK) != strings.Contains(text, "llama_up 1") {
+			t.Errorf("%v: %s %q; want %d", tt.headers, resp.Status, text, tt.want)
+		}
+	}
+}
+
 func TestHealth(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, false)
+	s.sick = errors.New("planted secret")
+	if resp, text := s.ask("GET", "//healthz", ""); resp.StatusCode != http.StatusServiceUnavailable || strings.Contains(text, "secret") {
+		t.Errorf("sick: %s %q", resp.Status, text)
+	}
+	s.sick = nil
 	if resp, text := s.ask("GET", "//healthz", ""); resp.StatusCode != http.StatusOK || text != "ok\n" {
 		t.Errorf("%s %q", resp.Status, text)
 	}

@@ -101,11 +101,12 @@ type Stat struct {
 	Sources      int   // whose positions are known
 	FreeBytes    int64
 	TotalBytes   int64
+	Failing      bool // the last write failed; the next is tried all the same
 }
 
 // Stat returns how the archive is.
 func (a *Archive) Stat() Stat {
-	s := Stat{LogBytes: a.log.Bytes(), Sources: a.positions.count()}
+	s := Stat{LogBytes: a.log.Bytes(), Sources: a.positions.count(), Failing: a.failing.Load()}
 	s.FreeBytes, s.TotalBytes, _ = a.disk.Free() // unknown is 0
 	a.mu.RLock()
 	defer a.mu.RUnlock()

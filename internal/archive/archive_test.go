@@ -65,7 +65,10 @@ func put(t testing.TB, a *Archive, b *llama.Batch) {
 func contents(a *Archive) ([]llama.Event, error) {
 	s := a.Snapshot()
 	defer s.Close()
-	var all []llama.Event
+	return eventsIn(s)
+}
+
+func eventsIn(s *Snapshot) (all []llama.Event, err error) {
 	for _, ref := range s.Refs("", math.MinInt64, math.MaxInt64) {
 		b, err := ref.Read(context.Background())
 		if err != nil {

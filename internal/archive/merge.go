@@ -3,7 +3,6 @@ package archive
 import (
 	"errors"
 	"fmt"
-	"path"
 	"slices"
 
 	"github.com/llama-logs/llama"
@@ -108,7 +107,7 @@ func (a *Archive) merge(p *part, run []*stored) (*stored, error) {
 	if !ok {
 		return nil, fmt.Errorf("the keyring has no key %s", p.keyID())
 	}
-	w, err := segment.Create(a.disk, p.folder(), key, a.codec, p.collection, p.day)
+	w, err := a.createSegment(p, key)
 	if err != nil {
 		return nil, err
 	}
@@ -127,16 +126,7 @@ func (a *Archive) merge(p *part, run []*stored) (*stored, error) {
 		w.Abort()
 		return nil, err
 	}
-	name, err := w.Close(generation + 1)
-	if err != nil {
-		return nil, err
-	}
-	file := path.Join(p.folder(), name.String())
-	s, err := segment.Open(a.disk, file, key, a.codec)
-	if err != nil {
-		return nil, err
-	}
-	return &stored{Name: name, Segment: s, path: file}, nil
+	return a.closeSegment(p, key, w, generation+1)
 }
 
 // replace puts a merged segment in the place of those it was made of.

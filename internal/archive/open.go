@@ -68,6 +68,9 @@ func (a *Archive) open(fresh bool, m seal.Master) (err error) {
 			return err
 		}
 	}
+	if err := a.disk.SyncDir("."); err != nil { // or FORMAT might be lost of what has a keyring
+		return err
+	}
 	if err := a.openKeyring(m); err != nil {
 		return err
 	}
@@ -175,6 +178,11 @@ func (a *Archive) openPart(key partKey) error {
 	if err != nil {
 		return err
 	}
+	// What a killed process named may not be durable yet. It has to be before what it
+	// replaces is removed here, or goes from the log.
+	if err := a.disk.SyncDir(key.folder()); err != nil {
+		return err
+	}
 	var names []segment.Name
 	for _, file := range files {
 		if name, ok := segment.ParseName(file); ok {
@@ -185,46 +193,47 @@ func (a *Archive) openPart(key partKey) error {
 			}
 		}
 	}
-	if names, err = a.newest(key, names); err != nil {
+	segments, err := a.newest(key, names)
+	if err != nil || len(segments) == 0 {
 		return err
 	}
-	if len(names) == 0 {
-		return nil
-	}
 	p := a.part(key)
-	for _, name := range names {
-		p.segments = append(p.segments, a.openStored(key, name))
-		p.sealed = name.Last
-		a.next = max(a.next, name.Last+1)
+	p.segments = segments
+	for _, s := range segments {
+		p.sealed = max(p.sealed, s.Last)
+		a.next = max(a.next, s.Last+1)
 	}
 	return nil
 }
 
-// newest removes the segments that are covered by others, and returns the rest in
-// the order of arrival.
-func (a *Archive) newest(key partKey, names []segment.Name) ([]segment.Name, error) {
+// newest removes the segments that are covered by others, and opens the rest in the
+// order of arrival. One that overlaps another, which nothing here leaves behind, is
+// damage that is told to whoever reads it.
+func (a *Archive) newest(key partKey, names []segment.Name) ([]*stored, error) {
 	slices.SortFunc(names, func(x, y segment.Name) int {
 		return cmp.Or(cmp.Compare(y.Last-y.First, x.Last-x.First), y.Generation-x.Generation)
 	})
 	var kept []segment.Name
+	var segments []*stored
 	for _, name := range names {
 		i := slices.IndexFunc(kept, name.Overlaps)
 		switch {
 		case i < 0:
 			kept = append(kept, name)
+			segments = append(segments, a.openStored(key, name))
 		case kept[i].Covers(name):
 			if err := a.disk.Remove(path.Join(key.folder(), name.String())); err != nil {
 				return nil, err
 			}
 		default:
-			return nil, &segment.CorruptError{
-				File: path.Join(key.folder(), name.String()),
-				Err:  fmt.Errorf("it overlaps %s, which does not replace it", kept[i]),
-			}
+			s := &stored{Name: name, path: path.Join(key.folder(), name.String())}
+			s.damage = &segment.CorruptError{File: s.path, Err: fmt.Errorf("it overlaps %s, which does not replace it", kept[i])}
+			a.o.Logger.Error("a segment cannot be read", "file", s.path, "error", s.damage)
+			segments = append(segments, s)
 		}
 	}
-	slices.SortFunc(kept, func(x, y segment.Name) int { return cmp.Compare(x.First, y.First) })
-	return kept, nil
+	slices.SortFunc(segments, func(x, y *stored) int { return cmp.Compare(x.First, y.First) })
+	return segments, nil
 }
 
 // openStored opens a segment. One that cannot be opened is kept and told of by
@@ -253,23 +262,32 @@ func (a *Archive) openLog() error {
 		a.positions.advance(positionKey{p.Source, p.Epoch}, p.Last, int64(p.Used))
 	}
 	a.trimmed = c.Oldest
-	a.log, err = wal.Open(a.disk, a.logKey, c.Oldest, int64(a.o.LogFileSize), a.replay)
+	stuck := false
+	a.log, err = wal.Open(a.disk, a.logKey, c.Oldest, int64(a.o.LogFileSize), func(f *wal.Frame) error {
+		if err := a.replay(f); err != nil {
+			return err
+		}
+		for !stuck && a.overfull() {
+			if err := a.sealPart(a.largest()); err != nil {
+				// The process before had room in memory for about as much.
+				a.o.Logger.Warn("events stay in the log, as no segment can be written", "error", err)
+				stuck = true
+			}
+		}
+		return nil
+	})
 	return err
 }
 
-// replay takes back a frame. Segments are written on the way when memory is short.
+// replay takes back a frame.
 func (a *Archive) replay(f *wal.Frame) error {
 	if f.First > a.next {
 		return fmt.Errorf("events from %d to %d are missing", a.next, f.First-1)
 	}
 	a.mu.Lock()
+	defer a.mu.Unlock()
 	known := a.next
 	a.add(f)
 	a.next = max(a.next, known)
-	a.mu.Unlock()
-	var err error
-	for err == nil && a.overfull() {
-		err = a.sealPart(a.largest())
-	}
-	return err
+	return nil
 }

@@ -13,10 +13,10 @@ type Options struct {
 	Retention   Retention            `yaml:"retention" doc:"How long events are kept, where a collection does not say otherwise."`
 	Collections map[string]Retention `yaml:"collections" doc:"Retention of single collections. What is left out is as above."`
 	FreeFloor   config.Size          `yaml:"free_floor" doc:"With less free disk than this, senders are told to wait. Default: 1GiB or 2 % of the disk, the larger, but no more than 10 %."`
-	SealAfter   time.Duration        `yaml:"seal_after" doc:"Events go from the log into a segment after this time at the latest. Default: 1h."`
-	SegmentRows int                  `yaml:"segment_rows" doc:"Events after which a segment is written. Default: 131072."`
-	HeadSize    config.Size          `yaml:"head_size" doc:"Memory for events that are not in segments yet; senders wait when it is used up. Default: 128MiB."`
-	LogSize     config.Size          `yaml:"log_size" doc:"Size of the write-ahead log from which on segments are written earlier; a start reads all of it. Default: 256MiB."`
+	SealAfter   time.Duration        `yaml:"seal_after" doc:"Events go from the log into a segment after this time at the latest."`
+	SegmentRows int                  `yaml:"segment_rows" doc:"Events after which a segment is written."`
+	HeadSize    config.Size          `yaml:"head_size" doc:"Memory for events that are not in segments yet; senders wait when it is used up."`
+	LogSize     config.Size          `yaml:"log_size" doc:"Size of the write-ahead log from which on segments are written earlier; a start reads all of it."`
 
 	Logger  *slog.Logger          // nil: nobody is told
 	Metrics prometheus.Registerer // nil: nothing is counted
@@ -35,7 +35,7 @@ type Options struct {
 
 // Retention says how long events are kept. Zero values are the defaults.
 type Retention struct {
-	Age  time.Duration `yaml:"age" doc:"Whole UTC days of arrival are removed when they ended so long ago. Default: 90d."`
+	Age  time.Duration `yaml:"age" doc:"Whole UTC days of arrival are removed when they ended so long ago."`
 	Size config.Size   `yaml:"size" doc:"The oldest days of a collection are removed when it takes more disk. Default: no limit."`
 }
 
@@ -57,9 +57,9 @@ func (o *Options) Validate() error {
 	}
 	switch {
 	case o.SealAfter < 0:
-		return config.Wrong("seal_after", "%s is negative", o.SealAfter)
+		return config.Wrong("seal_after", "%s is negative; e.g. 1h", config.FormatDuration(o.SealAfter))
 	case o.SegmentRows < 0:
-		return config.Wrong("segment_rows", "%d is negative", o.SegmentRows)
+		return config.Wrong("segment_rows", "%d is negative; e.g. 131072", o.SegmentRows)
 	case o.HeadSize != 0 && o.HeadSize < 16*config.MiB:
 		return config.Wrong("head_size", "%s is too small; at least 16MiB", o.HeadSize)
 	}
@@ -69,18 +69,28 @@ func (o *Options) Validate() error {
 // Validate says which option is wrong.
 func (r Retention) Validate() error {
 	if r.Age < 0 || r.Age > 0 && r.Age < day {
-		return config.Wrong("age", "%s is too short; at least 1d", r.Age)
+		return config.Wrong("age", "%s is too short; at least 1d", config.FormatDuration(r.Age))
 	}
 	return nil
 }
 
+// Default returns the options with their defaults written out, for those that do
+// not depend on the disk.
+func Default() Options {
+	return Options{
+		Retention: Retention{Age: defaultAge}, SealAfter: time.Hour,
+		SegmentRows: 1 << 17, HeadSize: 128 * config.MiB, LogSize: 256 * config.MiB,
+	}
+}
+
 // withDefaults fills in what is zero.
 func (o Options) withDefaults() Options {
-	set(&o.Retention.Age, defaultAge)
-	set(&o.SealAfter, time.Hour)
-	set(&o.SegmentRows, 1<<17)
-	set(&o.HeadSize, 128*config.MiB)
-	set(&o.LogSize, 256*config.MiB)
+	d := Default()
+	set(&o.Retention.Age, d.Retention.Age)
+	set(&o.SealAfter, d.SealAfter)
+	set(&o.SegmentRows, d.SegmentRows)
+	set(&o.HeadSize, d.HeadSize)
+	set(&o.LogSize, d.LogSize)
 	set(&o.Logger, slog.New(slog.DiscardHandler))
 	set(&o.BlockRows, 1<<15)
 	set(&o.BlockSize, 16*config.MiB)

@@ -61,7 +61,8 @@ type part struct {
 	partKey
 	segments []*stored // never changed in place: snapshots hold it
 	head     []*headBlock
-	sealed   uint64 // the highest arrival number in segments
+	sealed   uint64   // the highest arrival number in segments
+	failed   []string // files of segments that failed at their end and may be there; never changed in place
 }
 
 // A stored is a segment of a part.

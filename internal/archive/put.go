@@ -51,8 +51,14 @@ func (a *Archive) Put(ctx context.Context, b *llama.Batch) error {
 	}
 	defer a.positions.release(key)
 	events, err := a.unknown(b)
-	if err != nil || events == nil {
+	if err != nil {
 		return err
+	}
+	if events == nil { // all is stored, as far as the disk is not too full for it
+		if err := a.log.Settle(); err != nil {
+			return a.refuse(err)
+		}
+		return nil
 	}
 	return a.store(b.Position, events)
 }

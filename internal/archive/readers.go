@@ -16,7 +16,7 @@ type readers struct {
 // A deadFile is one that no snapshot after until refers to.
 type deadFile struct {
 	path  string
-	until uint64
+	until uint64 // 0: removing it has failed, and will be tried again
 }
 
 func (r *readers) open() uint64 {
@@ -57,12 +57,19 @@ func (r *readers) free() (paths []string) {
 	return paths
 }
 
-// removeFiles removes files that nothing refers to. One that stays is not lost: the
-// next start finds it covered by another, or too old.
+// removeFiles removes files that nothing refers to. One that cannot be removed is
+// kept among the dead, and so is the key of its day.
 func (a *Archive) removeFiles(paths []string) {
+	var stay []deadFile
 	for _, path := range paths {
 		if err := a.disk.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			a.o.Logger.Warn("a file that is no longer needed cannot be removed", "file", path, "error", err)
+			stay = append(stay, deadFile{path: path})
 		}
+	}
+	if len(stay) > 0 {
+		a.mu.Lock()
+		a.readers.dead = append(stay, a.readers.dead...)
+		a.mu.Unlock()
 	}
 }

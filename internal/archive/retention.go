@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -81,11 +83,10 @@ func (a *Archive) expire(ctx context.Context) error {
 			p.segments = p.segments[n:]
 		}
 	}
-	var files []string
 	if len(gone) > 0 {
 		a.catalog = nil
-		files = a.readers.drop(paths(gone)...)
 	}
+	files := a.readers.drop(paths(gone)...) // and those of before that could not be removed
 	a.mu.Unlock()
 	for _, s := range gone {
 		a.directories.forget(s)
@@ -121,6 +122,14 @@ func (a *Archive) destroyKeys(ctx context.Context) error {
 		return err
 	}
 	defer func() { <-a.sealing }()
+	a.mu.RLock()
+	parts := slices.Collect(maps.Values(a.parts))
+	a.mu.RUnlock()
+	for _, p := range parts {
+		if err := a.removeFailed(p); err != nil {
+			return fmt.Errorf("remove what is left of a segment that failed: %w", err)
+		}
+	}
 	a.mu.Lock()
 	waiting := map[string]bool{}
 	for _, dead := range a.readers.dead {
@@ -143,6 +152,14 @@ func (a *Archive) destroyKeys(ctx context.Context) error {
 	}
 	if len(gone) == 0 {
 		return nil
+	}
+	// A power cut may bring back files whose removal was not synced. Without a key
+	// they would look like damage.
+	for _, id := range gone {
+		folder := segmentsFolder + "/" + strings.TrimPrefix(id, keyPrefix)
+		if err := a.disk.SyncDir(folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove days that expired: %w", err)
+		}
 	}
 	if err := a.keyring.Destroy(gone...); err != nil {
 		return fmt.Errorf("destroy the keys of days that expired: %w", err)

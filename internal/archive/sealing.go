@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 	"time"
 
 	"github.com/llama-logs/llama/internal/archive/wal"
 	"github.com/llama-logs/llama/internal/column"
+	"github.com/llama-logs/llama/internal/seal"
 	"github.com/llama-logs/llama/internal/segment"
 )
 
@@ -177,7 +179,7 @@ func (a *Archive) sealPart(p *part) error {
 		return err
 	}
 	for len(blocks) > 0 {
-		w, err := segment.Create(a.disk, p.folder(), key, a.codec, p.collection, p.day)
+		w, err := a.createSegment(p, key)
 		if err != nil {
 			return err
 		}
@@ -186,19 +188,64 @@ func (a *Archive) sealPart(p *part) error {
 			w.Abort()
 			return fmt.Errorf("seal %s: %w", p.folder(), err)
 		}
-		name, err := w.Close(1)
+		s, err := a.closeSegment(p, key, w, 1)
 		if err != nil {
 			return fmt.Errorf("seal %s: %w", p.folder(), err)
 		}
-		s, err := segment.Open(a.disk, path.Join(p.folder(), name.String()), key, a.codec)
-		if err != nil {
-			return err
-		}
-		a.sealed(p, n, &stored{Name: name, Segment: s, path: path.Join(p.folder(), name.String())})
+		a.sealed(p, n, s)
 		blocks = blocks[n:]
 	}
 	a.metrics.seal.Observe(a.o.Now().Sub(began).Seconds())
 	return nil
+}
+
+// createSegment begins a segment of a part. What is left of those that failed is
+// removed first, durably. Otherwise two could be found at a start that overlap, and
+// none holds the other: one that failed and is not in use, and one that was merged
+// of what the first should have replaced.
+func (a *Archive) createSegment(p *part, key seal.Key) (*segment.Writer, error) {
+	if err := a.removeFailed(p); err != nil {
+		return nil, err
+	}
+	return segment.Create(a.disk, p.folder(), key, a.codec, p.collection, p.day)
+}
+
+// removeFailed removes what is left of a part's segments that failed, durably.
+func (a *Archive) removeFailed(p *part) error {
+	a.mu.RLock()
+	failed := p.failed
+	a.mu.RUnlock()
+	for _, file := range failed {
+		if err := a.disk.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	if len(failed) == 0 {
+		return nil
+	}
+	if err := a.disk.SyncDir(p.folder()); err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	p.failed = slices.DeleteFunc(slices.Clone(p.failed), func(file string) bool { return slices.Contains(failed, file) })
+	return nil
+}
+
+// closeSegment ends a segment and opens it for reading.
+func (a *Archive) closeSegment(p *part, key seal.Key, w *segment.Writer, generation int) (*stored, error) {
+	name, err := w.Close(generation)
+	s := &stored{Name: name, path: path.Join(p.folder(), name.String())}
+	if err == nil {
+		s.Segment, err = segment.Open(a.disk, s.path, key, a.codec)
+	}
+	if err != nil {
+		a.mu.Lock()
+		p.failed = append(slices.Clone(p.failed), s.path)
+		a.mu.Unlock()
+		return nil, err
+	}
+	return s, nil
 }
 
 // fill writes blocks until the segment has enough, and returns how many.

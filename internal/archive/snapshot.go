@@ -36,9 +36,11 @@ func (a *Archive) Snapshot() *Snapshot {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	s := &Snapshot{a: a, next: a.next, id: a.readers.open()}
+	logBytes := float64(a.log.Bytes())
 	for _, p := range a.parts {
 		for _, b := range p.head {
-			s.heads = append(s.heads, headView{b, b.pieces[:len(b.pieces):len(b.pieces)], b.stat})
+			share := float64(b.size()) / float64(max(a.headSize, 1))
+			s.heads = append(s.heads, headView{b, b.pieces[:len(b.pieces):len(b.pieces)], b.stat, int64(share * logBytes)})
 		}
 	}
 	if a.catalog == nil {
@@ -132,7 +134,7 @@ func damaged(collection string, g *stored, err error) column.Ref {
 type Collection struct {
 	Name     string
 	Events   uint64
-	Bytes    int64 // on disk, in segments
+	Bytes    int64 // on disk: in segments, and about its share of the log
 	MinTime  llama.Time
 	MaxTime  llama.Time
 	FirstSeq uint64
@@ -165,6 +167,7 @@ func (s *Snapshot) Collections() []Collection {
 	}
 	for _, h := range s.heads {
 		if h.stat.Rows > 0 {
+			h.stat.Bytes = h.logBytes
 			add(h.stat)
 		}
 	}

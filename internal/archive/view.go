@@ -19,9 +19,10 @@ type view struct {
 
 // A headView is the part of a headBlock that a snapshot sees.
 type headView struct {
-	block  *headBlock
-	pieces []piece
-	stat   column.Stat
+	block    *headBlock
+	pieces   []piece
+	stat     column.Stat
+	logBytes int64 // about what the log holds of it
 }
 
 // readHead returns what a snapshot sees of a block in memory.

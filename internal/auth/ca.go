@@ -49,9 +49,9 @@ type CA struct {
 }
 
 // OpenCA reads dir/ca.pem and dir/ca.key, or makes them for the given names and
-// addresses and for this machine's loopback. It fails when ca.pem covers none of
-// them, or is over: then both files have to be removed, and the new ca.pem
-// be made known to who uses it.
+// addresses and for this machine's loopback. What an old ca.pem does not cover is
+// in Missing. It fails when ca.pem is over: then both files have to be removed,
+// and the new ca.pem be made known to who uses it.
 func OpenCA(dir string, names []string, ips []netip.Addr) (*CA, error) {
 	names, ips = withLoopback(names, ips)
 	certFile, keyFile := filepath.Join(dir, "ca.pem"), filepath.Join(dir, "ca.key")
@@ -64,10 +64,6 @@ func OpenCA(dir string, names []string, ips []netip.Addr) (*CA, error) {
 		return nil, fmt.Errorf("open certificate authority: %w", err)
 	}
 	c.cover(names, ips)
-	if len(names)+len(ips) > loopbacks && len(c.names)+len(c.ips) <= loopbacks {
-		return nil, fmt.Errorf("%s was made for other names than %s; remove it and %s to make new ones",
-			certFile, strings.Join(c.Missing, ", "), keyFile)
-	}
 	if !time.Now().Before(c.cert.NotAfter) {
 		return nil, fmt.Errorf("%s was valid until %s; remove it and %s to make new ones", certFile, c.cert.NotAfter.Format(time.DateOnly), keyFile)
 	}
@@ -214,9 +210,6 @@ func certificate(name string, age time.Duration) *x509.Certificate {
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 }
-
-// loopbacks is how many names and addresses withLoopback adds.
-const loopbacks = 3
 
 // withLoopback returns names and addresses in the one form certificates know,
 // without repeats, and this machine's own.

@@ -5,26 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
-	"os"
-
-	"github.com/llama-logs/llama"
-	"github.com/llama-logs/llama/internal/auth"
 )
 
 // listen takes the page's port. Plain HTTP is for loopback only.
-func (c *Central) listen(o Options) error {
-	listener, err := net.Listen("tcp", o.Listen)
+func (c *Central) listen() error {
+	listener, err := net.Listen("tcp", c.o.Listen)
 	if err != nil {
 		return fmt.Errorf("central.listen: %w", err)
 	}
 	c.listener = listener
 	c.opened = append(c.opened, closedListener{listener})
-	local := listener.Addr().(*net.TCPAddr).IP.IsLoopback()
-	if o.TLS == nil && local {
+	if c.o.TLS == nil && c.address().IP.IsLoopback() {
 		return nil
 	}
-	settings, err := serverTLS(o, listener.Addr().(*net.TCPAddr).IP)
+	settings, err := c.TLS()
 	if err != nil {
 		return err
 	}
@@ -42,46 +36,22 @@ func (l closedListener) Close() error {
 	return nil
 }
 
-func serverTLS(o Options, bound net.IP) (*tls.Config, error) {
-	if o.TLS != nil {
-		pair, err := tls.LoadX509KeyPair(o.TLS.Cert, o.TLS.Key)
-		if err != nil {
-			return nil, llama.Errorf(llama.Invalid, "central.tls: %w", err)
-		}
-		return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13}, nil
-	}
-	names, addresses, err := reachedBy(o, bound)
-	if err != nil {
-		return nil, err
-	}
-	ca, err := auth.OpenCA(o.Data, names, addresses)
-	if err != nil {
-		return nil, fmt.Errorf("open central's certificate authority: %w", err)
-	}
-	return ca.TLS(), nil
-}
+func (c *Central) address() *net.TCPAddr { return c.listener.Addr().(*net.TCPAddr) }
 
-// reachedBy returns the names and addresses a certificate is to be for: those
-// configured, and the address bound, or all of this machine's when that is none
-// in particular.
-func reachedBy(o Options, bound net.IP) (names []string, addresses []netip.Addr, err error) {
-	names = append(names, o.Names...)
-	if host, err := os.Hostname(); err == nil {
-		names = append(names, host)
+// URL returns where the page is. One that is served on all addresses is named by
+// the first name it was given, or else as this machine knows itself.
+func (c *Central) URL() string {
+	scheme := "http"
+	if c.secure {
+		scheme = "https"
 	}
-	if address, ok := netip.AddrFromSlice(bound); ok && !address.IsUnspecified() {
-		return names, append(addresses, address.Unmap()), nil
+	at := c.address()
+	host := at.IP.String()
+	switch {
+	case at.IP.IsUnspecified() && len(c.o.Names) > 0:
+		host = c.o.Names[0]
+	case at.IP.IsUnspecified():
+		host = "localhost"
 	}
-	interfaces, err := net.InterfaceAddrs()
-	if err != nil {
-		return nil, nil, fmt.Errorf("list this machine's addresses: %w", err)
-	}
-	for _, i := range interfaces {
-		if network, ok := i.(*net.IPNet); ok {
-			if address, ok := netip.AddrFromSlice(network.IP); ok {
-				addresses = append(addresses, address.Unmap())
-			}
-		}
-	}
-	return names, addresses, nil
+	return fmt.Sprintf("%s://%s", scheme, net.JoinHostPort(host, fmt.Sprint(at.Port)))
 }

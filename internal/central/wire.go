@@ -52,7 +52,7 @@ func wireQuery(q *store.Query) api.Query {
 	for _, t := range q.Tasks {
 		wire.Tasks = append(wire.Tasks, api.Task{
 			Target: t.Target, Node: t.Node, State: string(t.State), Progress: t.Progress,
-			EventsRead: t.EventsRead, BytesRead: t.BytesRead, Error: t.Error,
+			EventsRead: t.EventsRead, BytesRead: t.BytesRead, Rows: t.Rows, Error: t.Error,
 			Queued: std(t.Queued), Delivered: std(t.Delivered), Started: std(t.Started), Ended: std(t.Ended),
 		})
 	}

@@ -2,6 +2,7 @@ package column
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/llama-logs/llama"
 )
@@ -22,11 +23,23 @@ type Block struct {
 	// a block without them.
 	Ingested func() ([]llama.Time, error)
 
+	// Read counts the bytes that were read from disk for it so far. Nil in a block
+	// that was only in memory.
+	Read *atomic.Int64
+
 	views []view // of a Builder's block: its columns before they are spread over all rows
 }
 
 // Rows is the number of events.
 func (b *Block) Rows() int { return len(b.Times) }
+
+// BytesRead returns how many bytes were read from disk for the block so far.
+func (b *Block) BytesRead() int64 {
+	if b.Read == nil {
+		return 0
+	}
+	return b.Read.Load()
+}
 
 // A Column is one field of a block: for each row a code into a dictionary.
 //

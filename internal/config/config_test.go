@@ -218,3 +218,33 @@ func FuzzRead(f *testing.F) {
 		_ = config.Read("l.yaml", data, &cfg) // must not panic or run away
 	})
 }
+
+func TestPrintLeavesOutWhatHasNoFixedValue(t *testing.T) {
+	t.Parallel()
+	v := defaults()
+	v.Archive.Floor, v.Archive.Keep = 0, 0
+	got, err := config.Print(&v.Archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "path: data\n"; string(got) != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestReferenceShowsNoZeroForADefaultThatItNames(t *testing.T) {
+	t.Parallel()
+	var v struct {
+		Peers int `yaml:"peers" doc:"Connections at once. Default: 64."`
+		Tries int `yaml:"tries" doc:"How often it is tried."`
+	}
+	var b strings.Builder
+	if err := config.WriteReference(&b, &v); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"| `peers` | number |  | Connections at once. Default: 64. |\n", "| `tries` | number | `0` | How often it is tried. |\n"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("got\n%swant %s", b.String(), want)
+		}
+	}
+}

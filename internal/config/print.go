@@ -12,8 +12,9 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// Print returns the YAML that Read would decode to v. Nil pointers, nodes and
-// empty lists are left out.
+// Print returns the YAML that Read would decode to v. Nil pointers, nodes, empty
+// lists, and sizes and durations of zero, which mean a default that is no fixed
+// value, are left out.
 func Print(v any) ([]byte, error) {
 	var b strings.Builder
 	if err := printStruct(&b, deref(reflect.ValueOf(v)), ""); err != nil {
@@ -41,6 +42,8 @@ func printStruct(b *strings.Builder, v reflect.Value, indent string) error {
 
 func absent(v reflect.Value) bool {
 	switch v.Kind() {
+	case reflect.Int64:
+		return v.IsZero() && (v.Type() == durationType || v.Type() == reflect.TypeFor[Size]())
 	case reflect.Pointer:
 		return v.IsNil()
 	case reflect.Slice, reflect.Map:
@@ -161,7 +164,7 @@ func referenceKey(w io.Writer, path string, v reflect.Value, doc string) error {
 		if err != nil {
 			return err
 		}
-		if ok && text != `""` {
+		if ok && text != `""` && !strings.Contains(doc, "Default: ") {
 			def = "`" + text + "`"
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/llama-logs/llama"
 )
 
 // CopyOptions bound a Copy. The zero value is usable.
@@ -87,8 +89,10 @@ func (o CopyOptions) filled() CopyOptions {
 func (c *Client) sendBody(ctx context.Context, s Stream, first uint64, body []byte, o CopyOptions, t *Tally) error {
 	var answer Answer
 	err := retry(ctx, o.Patience, o.Waiting, func() (err error) {
-		answer, err = c.Send(ctx, s, first, body)
-		return err
+		if answer, err = c.Send(ctx, s, first, body); err != nil || answer.Rejected == 0 {
+			return err
+		}
+		return c.reached(ctx, s, first+uint64(bytes.Count(body, []byte{'\n'})), answer)
 	})
 	if err != nil {
 		return fmt.Errorf("lines from %d: %w", first+1, err)
@@ -99,6 +103,20 @@ func (c *Client) sendBody(ctx context.Context, s Stream, first uint64, body []by
 		if len(t.Errors) < maxTallied {
 			t.Errors = append(t.Errors, Rejected{Line: first + e.Line, Detail: e.Detail})
 		}
+	}
+	return nil
+}
+
+// reached makes sure of an answer that refuses lines: its status is also that of
+// a body which was given up half-way, and what follows that must not be passed
+// over.
+func (c *Client) reached(ctx context.Context, s Stream, next uint64, a Answer) error {
+	has, err := c.Next(ctx, s)
+	if err != nil {
+		return err
+	}
+	if has < next {
+		return llama.Errorf(llama.Invalid, "the node read no further than line %d: %s", has+1, a.Detail)
 	}
 	return nil
 }

@@ -7,10 +7,12 @@ package door
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -50,6 +52,7 @@ type Answer struct {
 	Accepted int        `json:"accepted"`
 	Rejected int        `json:"rejected"`
 	Errors   []Rejected `json:"errors"` // the first of them
+	Detail   string     `json:"detail"` // why, when there are any
 }
 
 // Rejected is a line that was refused.
@@ -61,7 +64,8 @@ type Rejected struct {
 // maxAnswer bounds what is read of an answer.
 const maxAnswer = 1 << 20
 
-// Next returns the number of the first line that the node does not have.
+// Next returns the number of the first line that the node does not have. A
+// *llama.Error with code Unavailable asks to come again.
 func (c *Client) Next(ctx context.Context, s Stream) (uint64, error) {
 	query := url.Values{"source": {s.Source}, "epoch": {s.Epoch}}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.URL+"/insert/position?"+query.Encode(), nil)
@@ -70,7 +74,7 @@ func (c *Client) Next(ctx context.Context, s Stream) (uint64, error) {
 	}
 	resp, err := c.do(req)
 	if err != nil {
-		return 0, fmt.Errorf("ask %s for the position: %w", c.URL, err)
+		return 0, err
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
@@ -87,7 +91,8 @@ func (c *Client) Next(ctx context.Context, s Stream) (uint64, error) {
 
 // Send puts the lines of body, the first of which has number first, and returns
 // when they are safe on the node's disk. Refused lines are no error: they are in
-// the answer. A *llama.Error with code Unavailable asks to send the same again.
+// the answer, after which Next tells whether the body was read to its end. A
+// *llama.Error with code Unavailable asks to send the same again.
 func (c *Client) Send(ctx context.Context, s Stream, first uint64, body []byte) (Answer, error) {
 	query := url.Values{"collection": {s.Collection}}
 	if s.Parser != "" {
@@ -104,15 +109,31 @@ func (c *Client) Send(ctx context.Context, s Stream, first uint64, body []byte) 
 	req.Header.Set("Llama-Sequence", strconv.FormatUint(first, 10))
 	resp, err := c.do(req)
 	if err != nil {
-		return Answer{}, llama.Errorf(llama.Unavailable, "send to %s: %w", c.URL, err)
+		return Answer{}, err
 	}
 	defer resp.Body.Close()
 	return readAnswer(resp)
 }
 
+// do sends a request. A node that cannot be reached may be restarting, so that is
+// Unavailable; a name that does not exist and a certificate that is not trusted
+// stay as they are however long one waits.
 func (c *Client) do(req *http.Request) (*http.Response, error) {
 	req.Header.Set("Authorization", "Bearer "+c.Token)
-	return c.HTTP.Do(req)
+	resp, err := c.HTTP.Do(req)
+	if err == nil {
+		return resp, nil
+	}
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+		err = wrapped.Err // the rest repeats the address
+	}
+	code := llama.Unavailable
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	name, _ := errors.AsType[*net.DNSError](err)
+	if untrusted || errors.Is(err, http.ErrSchemeMismatch) || name != nil && name.IsNotFound {
+		code = llama.Invalid
+	}
+	return nil, llama.Errorf(code, "reach %s: %w", c.URL, err)
 }
 
 // readAnswer reads the counts of a success, and of a refusal of some lines only.
@@ -123,8 +144,8 @@ func readAnswer(resp *http.Response) (Answer, error) {
 	}
 	var answer Answer
 	known := json.Unmarshal(text, &answer) == nil
-	partly := resp.StatusCode == http.StatusBadRequest && known && answer.Rejected > 0
-	if resp.StatusCode < 300 && known || partly {
+	lines := resp.StatusCode == http.StatusBadRequest || resp.StatusCode == http.StatusRequestEntityTooLarge
+	if known && (resp.StatusCode < 300 || lines && answer.Rejected > 0) {
 		return answer, nil
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(text))
@@ -153,6 +174,8 @@ func refusal(resp *http.Response) error {
 		code, detail = llama.Unauthorized, "the ingest token is not known to the node: "+detail
 	case resp.StatusCode == http.StatusConflict:
 		code = llama.Conflict
+	case resp.StatusCode == http.StatusRequestEntityTooLarge:
+		code = llama.TooLarge
 	}
 	return llama.Errorf(code, "the node answers %d: %s", resp.StatusCode, detail)
 }

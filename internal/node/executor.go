@@ -39,7 +39,7 @@ func (e *executor) Partial(ctx context.Context, t task.Task, emit func(task.Fram
 	defer snapshot.Close()
 	return t.Partial(ctx, snapshot, names(snapshot), query.RunOptions{
 		NodeID: e.node, MaxMemory: queryMemory,
-		Progress: func(share float64, events int64) { progress(task.Progress{Share: share, Events: events}) },
+		Progress: func(p query.Progress) { progress(task.Progress(p)) },
 	}, emit)
 }
 

@@ -10,6 +10,7 @@ package node
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +19,7 @@ import (
 	"path/filepath"
 
 	"github.com/llama-logs/llama/internal/archive"
+	"github.com/llama-logs/llama/internal/config"
 	"github.com/llama-logs/llama/internal/envelope"
 	"github.com/llama-logs/llama/internal/fsys"
 	"github.com/llama-logs/llama/internal/parse"
@@ -31,7 +33,7 @@ import (
 // Options configure a node.
 type Options struct {
 	Syslog    string           `yaml:"syslog" doc:"Address for syslog over UDP and TCP; empty for none."`
-	Ingest    string           `yaml:"ingest" doc:"Address of the ingest door: JSON lines, plain lines, Elasticsearch's _bulk; empty for none. Addresses other than loopback need TLS: name the door under receivers instead."`
+	Ingest    string           `yaml:"ingest" doc:"Address of the ingest door: JSON lines, plain lines, Elasticsearch's _bulk; empty for none. On addresses other than loopback it is HTTPS, with central's certificate when central is in the same process."`
 	Receivers []Receiver       `yaml:"receivers" doc:"Further receivers, each under its kind."`
 	Parsers   parse.Options    `yaml:"parsers" doc:"Modules of your own, and what times without a zone mean."`
 	Pipeline  pipeline.Options `yaml:",inline"`
@@ -40,9 +42,20 @@ type Options struct {
 	Env `yaml:"-"`
 }
 
+// Validate says which option is wrong.
+func (o *Options) Validate() error {
+	var errs []error
+	for _, a := range []struct{ key, address string }{{"syslog", o.Syslog}, {"ingest", o.Ingest}} {
+		if _, _, err := net.SplitHostPort(a.address); a.address != "" && err != nil {
+			errs = append(errs, config.Wrong(a.key, "%q is not an address and a port; e.g. 127.0.0.1:5514", a.address))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // Default returns the options that run without a file.
 func Default() Options {
-	return Options{Syslog: "127.0.0.1:5514", Ingest: "127.0.0.1:8480"}
+	return Options{Syslog: "127.0.0.1:5514", Ingest: "127.0.0.1:8480", Archive: archive.Default()}
 }
 
 // Env is what the process around a node gives it.
@@ -50,10 +63,13 @@ type Env struct {
 	Data     string      // the data directory; the node's own files are in its folder node
 	Master   seal.Master // opens the keyrings
 	Tokens   string      // file with the ingest tokens
-	Socket   string      // where the operator's socket is made
+	Socket   string      // where the operator's socket is made; empty for none
 	Version  string
 	Log      *slog.Logger
-	Registry *prometheus.Registry
+	Registry *prometheus.Registry // the process's; nil for one of the node's own
+	// TLS gives the certificate of ingest doors that have none of their own and
+	// are not on loopback; nil when there is none to give.
+	TLS func() (*tls.Config, error)
 }
 
 // Node is an open node. Open it, Run it, Close it.
@@ -70,6 +86,9 @@ type Node struct {
 
 // Open recovers the archive, loads the parsers and takes the ports.
 func Open(o Options) (n *Node, err error) {
+	if o.Registry == nil {
+		o.Registry = prometheus.NewRegistry()
+	}
 	n = &Node{o: o}
 	defer func() {
 		if err != nil {
@@ -77,6 +96,9 @@ func Open(o Options) (n *Node, err error) {
 			n = nil
 		}
 	}()
+	if err := checkSocket(o.Socket); err != nil {
+		return n, err
+	}
 	parsers, err := parse.Load(o.Parsers)
 	if parsers == nil {
 		return n, fmt.Errorf("load parsers: %w", err)
@@ -140,7 +162,7 @@ type Join struct {
 func (n *Node) Run(ctx context.Context, j Join) error {
 	runner := task.NewRunner(task.RunnerOptions{
 		Identity: n.identity, Central: j.Central, Target: j.Target, Version: n.o.Version,
-		Link: j.Link, Executor: n.executor, Log: n.o.Log,
+		Link: j.Link, Executor: n.executor, Log: n.o.Log, Metrics: n.o.Registry,
 	})
 	keep, stopKeeping := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopKeeping()

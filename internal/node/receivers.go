@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -129,7 +130,7 @@ func (n *Node) openSyslogPair(metrics *receive.Metrics) error {
 	return nil
 }
 
-func (n *Node) openReceiver(r Receiver, metrics *receive.Metrics) error {
+func (n *Node) openReceiver(r Receiver, metrics *receive.Metrics) (err error) {
 	env := receive.Env{Name: r.Name, Log: n.o.Log, Metrics: metrics}
 	opened := running{}
 	switch {
@@ -155,14 +156,14 @@ func (n *Node) openReceiver(r Receiver, metrics *receive.Metrics) error {
 		if o.Tokens == "" {
 			o.Tokens = n.o.Tokens
 		}
+		if o.Secure, err = n.doorTLS(o); err != nil {
+			return err
+		}
 		door, err := receive.OpenHTTP(o)
 		if err != nil {
 			return err
 		}
-		opened = running{receiver: door, kind: KindHTTP, addr: door.Addr(), tls: o.TLS != nil}
-		if ip := door.Addr().(*net.TCPAddr).IP; o.TLS == nil && !ip.IsLoopback() {
-			return errors.Join(config.Wrong("listen", "%s is not loopback, and tokens must not travel in the clear; give it tls: {cert: FILE, key: FILE}", o.Listen), door.Close())
-		}
+		opened = running{receiver: door, kind: KindHTTP, addr: door.Addr(), tls: o.TLS != nil || o.Secure != nil}
 	case r.Files != nil:
 		o := *r.Files
 		o.Env, o.Positions = env, n.archive
@@ -174,6 +175,22 @@ func (n *Node) openReceiver(r Receiver, metrics *receive.Metrics) error {
 	}
 	n.add(opened, r.Name)
 	return nil
+}
+
+// doorTLS returns the certificate for a door that names none; nil for one that
+// does, or that is on loopback. Tokens must not travel in the clear.
+func (n *Node) doorTLS(o receive.HTTPOptions) (*tls.Config, error) {
+	address, err := net.ResolveTCPAddr("tcp", o.Listen)
+	if err != nil {
+		return nil, config.Wrong("listen", "%v", err)
+	}
+	switch {
+	case o.TLS != nil || address.IP.IsLoopback():
+		return nil, nil
+	case n.o.TLS == nil:
+		return nil, config.Wrong("listen", "%s is not loopback, and tokens must not travel in the clear; name the door under receivers, with tls: {cert: FILE, key: FILE}", o.Listen)
+	}
+	return n.o.TLS()
 }
 
 func (n *Node) add(r running, name string) {

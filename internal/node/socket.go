@@ -1,27 +1,37 @@
 package node
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
-	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/llama-logs/llama"
-	"github.com/llama-logs/llama/internal/query"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
 // The node's own operator asks over a socket in the data directory. Whoever may
 // open it (mode 0600) may ask everything; there is no other way to ask a node
 // without central.
+
+// maxSocket is the longest path of a socket, in bytes: the system's, less the
+// zero at its end.
+const maxSocket = len(syscall.RawSockaddrUnix{}.Path) - 1
+
+// checkSocket refuses a path that the system would refuse, in words that help.
+func checkSocket(path string) error {
+	if len(path) > maxSocket {
+		return llama.Errorf(llama.Invalid, "the path of the operator's socket, %s, has %d bytes, and the system allows %d; use a data directory with a shorter path", path, len(path), maxSocket)
+	}
+	return nil
+}
 
 // openSocket makes the socket. The data directory is locked, so one that lies
 // there is left over.
@@ -42,6 +52,17 @@ func (n *Node) openSocket() error {
 		return errors.Join(fmt.Errorf("open socket: %w", err), socket.Close())
 	}
 	n.socket = socket
+	n.opened = append(n.opened, closedListener{socket})
+	return nil
+}
+
+// closedListener closes a listener that its server may have closed already.
+type closedListener struct{ net.Listener }
+
+func (l closedListener) Close() error {
+	if err := l.Listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		return err
+	}
 	return nil
 }
 
@@ -50,7 +71,7 @@ func (n *Node) serveSocket(ctx context.Context) error {
 		return nil
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("ok\n")) })
+	mux.HandleFunc("GET /healthz", n.health)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(n.o.Registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("/select/logsql/query", n.selectQuery)
 	mux.HandleFunc("/select/logsql/tail", n.selectTail)
@@ -67,144 +88,11 @@ func (n *Node) serveSocket(ctx context.Context) error {
 	return nil
 }
 
-// maxForm bounds the parameters of a request.
-const maxForm = 1 << 20
-
-// asked reads the parameters that /select endpoints share, as VictoriaLogs names
-// them: query, start, end, limit.
-func asked(w http.ResponseWriter, r *http.Request) (q *query.Query, from, to llama.Time, err error) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	if err := r.ParseForm(); err != nil {
-		return nil, 0, 0, llama.Errorf(llama.Invalid, "the parameters cannot be read: %w", err)
-	}
-	now := time.Now()
-	if q, err = query.Parse(r.Form.Get("query"), now); err != nil {
-		return nil, 0, 0, err
-	}
-	if from, err = query.ParseMoment(r.Form.Get("start"), now); err != nil {
-		return nil, 0, 0, llama.Errorf(llama.Invalid, "start: %w", err)
-	}
-	if to, err = query.ParseMoment(r.Form.Get("end"), now); err != nil {
-		return nil, 0, 0, llama.Errorf(llama.Invalid, "end: %w", err)
-	}
-	if text := r.Form.Get("limit"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 0 {
-			return nil, 0, 0, llama.Errorf(llama.Invalid, "limit: %q is not a number of rows", text)
-		}
-		if n > 0 {
-			q = q.WithLimit(n)
-		}
-	}
-	return q, from, to, nil
-}
-
-// selectQuery answers POST and GET /select/logsql/query with a JSON object a
-// line. An error after the first row is told as a last line {"error": "..."}
-// and by a connection that ends before its time.
-func (n *Node) selectQuery(w http.ResponseWriter, r *http.Request) {
-	q, from, to, err := asked(w, r)
-	if err != nil {
-		n.refuse(w, err)
+// health answers GET /healthz: 503 while the archive takes nothing.
+func (n *Node) health(w http.ResponseWriter, _ *http.Request) {
+	if n.archive.Stat().Failing {
+		http.Error(w, "the archive cannot be written to; the log says why", http.StatusServiceUnavailable)
 		return
 	}
-	out := newLines(w)
-	err = n.executor.local(r.Context(), q, from, to, out.row)
-	n.end(w, out, err)
-}
-
-// selectTail answers /select/logsql/tail with matching events as they come.
-func (n *Node) selectTail(w http.ResponseWriter, r *http.Request) {
-	q, _, _, err := asked(w, r)
-	if err == nil {
-		_, err = q.Matcher()
-	}
-	if err != nil {
-		n.refuse(w, err)
-		return
-	}
-	out := newLines(w)
-	if err := out.flush(); err != nil {
-		return // who asked has gone
-	}
-	err = n.executor.follow(r.Context(), q, func(rows []query.Row) error {
-		for _, row := range rows {
-			if err := out.row(row); err != nil {
-				return err
-			}
-		}
-		return out.flush()
-	})
-	n.end(w, out, err)
-}
-
-// lines writes rows as NDJSON.
-type lines struct {
-	w    http.ResponseWriter
-	out  *bufio.Writer
-	line []byte
-	rows int
-}
-
-func newLines(w http.ResponseWriter) *lines {
-	w.Header().Set("Content-Type", "application/x-ndjson")
-	return &lines{w: w, out: bufio.NewWriterSize(w, 64<<10)}
-}
-
-func (l *lines) row(row query.Row) error {
-	l.line = append(llama.AppendFlat(l.line[:0], row), '\n')
-	l.rows++
-	_, err := l.out.Write(l.line)
-	return err
-}
-
-func (l *lines) flush() error {
-	if err := l.out.Flush(); err != nil {
-		return err
-	}
-	return http.NewResponseController(l.w).Flush()
-}
-
-// end flushes an answer, or says what went wrong with it.
-func (n *Node) end(w http.ResponseWriter, out *lines, err error) {
-	switch {
-	case err == nil:
-		out.out.Flush() // fails when who asked has gone
-	case out.rows == 0:
-		n.refuse(w, err)
-	default:
-		n.o.Log.Warn("answer cut short", "error", err)
-		text, _ := n.shown(err)
-		line, _ := json.Marshal(map[string]string{"error": text}) // strings always encode
-		out.out.Write(append(line, '\n'))
-		out.flush() // what is written is more than nothing
-		panic(http.ErrAbortHandler)
-	}
-}
-
-// refuse answers with a problem document (RFC 9457).
-func (n *Node) refuse(w http.ResponseWriter, err error) {
-	text, status := n.shown(err)
-	problem := map[string]any{"title": http.StatusText(status), "status": status, "detail": text}
-	if e, ok := errors.AsType[*query.Error](err); ok {
-		problem["column"] = e.Column
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(problem) // fails when who asked has gone
-}
-
-// shown returns what the operator sees of an error. It is their own node, so
-// that is all of it.
-func (n *Node) shown(err error) (string, int) {
-	status := http.StatusInternalServerError
-	switch llama.CodeOf(err) {
-	case llama.Invalid, llama.NotFound:
-		status = http.StatusBadRequest
-	case llama.TooLarge:
-		status = http.StatusRequestEntityTooLarge
-	case llama.Unavailable:
-		status = http.StatusServiceUnavailable
-	}
-	return err.Error(), status
+	io.WriteString(w, "ok\n") // fails when who asked has gone
 }

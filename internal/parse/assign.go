@@ -26,8 +26,7 @@ func (a *assignment) run(w *work) {
 	case a.from == "":
 		w.set(a.name, a.value, a.kind)
 	default:
-		if i := w.index(a.from); i >= 0 {
-			f := w.e.Fields[i]
+		if f := w.find(a.from); f != nil {
 			w.set(a.name, f.Value, f.Kind)
 		}
 	}

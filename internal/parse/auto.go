@@ -33,7 +33,9 @@ const cee = "@cee:"
 // Parse finds the fields of an event; it never returns an error.
 func (a *auto) Parse(e *llama.Event) error {
 	// Optional steps have nothing to report.
-	_ = parseWith(a.env, a.header, e)
+	if c := byteAt(e.Message, 0); c == '<' || isDigit(c) || isLetter(c) {
+		_ = parseWith(a.env, a.header, e)
+	}
 	if looksLikeJSON(strings.TrimPrefix(e.Message, cee)) {
 		_ = parseWith(a.env, a.json, e) // text in braces may be anything
 	}

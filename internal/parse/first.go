@@ -65,7 +65,7 @@ type firstStep struct {
 }
 
 // An optionList is options in their order. byStart lists, for the first byte of
-// a message, those that can match it.
+// a message, 0 if it is empty, those that can match it.
 type optionList struct {
 	all     []option
 	byStart [256][]uint16
@@ -137,17 +137,12 @@ func (p *patternOptions) options(v *env) ([]option, error) {
 }
 
 func (l *optionList) index() {
-	for i, o := range l.all {
-		if o.schema != nil && o.schema.prefix != "" {
-			c := o.schema.prefix[0]
-			l.byStart[c] = append(l.byStart[c], uint16(i))
-			continue
-		}
-		for c := range l.byStart {
-			l.byStart[c] = append(l.byStart[c], uint16(i))
-		}
-	}
 	for c := range l.byStart {
+		for i := range l.all {
+			if s := l.all[i].schema; s == nil || s.start.starts.has(byte(c)) || c == 0 && s.start.empty {
+				l.byStart[c] = append(l.byStart[c], uint16(i))
+			}
+		}
 		l.byStart[c] = slices.Clip(l.byStart[c])
 	}
 }
@@ -180,8 +175,7 @@ func (l *optionList) run(w *work, text string) bool {
 			}
 			continue
 		}
-		m.steps = 0
-		if m.match(o.schema, text) {
+		if m.matchOneOf(o.schema, text) {
 			m.apply(w)
 			assign(w, o.set)
 			return true

@@ -50,7 +50,8 @@ func (s *jsonStep) run(w *work) error {
 	if s.After != "" {
 		text = strings.TrimPrefix(strings.TrimLeft(text, " "), s.After)
 	}
-	fresh := len(w.e.Fields) == 0
+	own := strings.HasPrefix(s.Prefix, "~")
+	fresh := len(w.e.Fields) == 0 && !own
 	fields, err := llama.AppendFields(w.e.Fields, text)
 	if err != nil {
 		return err
@@ -70,7 +71,11 @@ func (s *jsonStep) run(w *work) error {
 		return nil
 	}
 	for _, f := range found {
-		if settable(f.Name) == nil && f.Name != llama.NameMessage {
+		switch {
+		case settable(f.Name) != nil || f.Name == llama.NameMessage:
+		case own:
+			w.set(f.Name, f.Value, f.Kind)
+		default:
 			w.put(f.Name, f.Value, f.Kind)
 		}
 	}
@@ -83,10 +88,10 @@ func (s *jsonStep) lift(e *llama.Event, fields []llama.Field) []llama.Field {
 	message, when := -1, -1
 	for i := range fields {
 		f := &fields[i]
-		if r := rank(messageNames, f.Name); r >= 0 && f.Kind == llama.String && (message < 0 || r < rank(messageNames, fields[message].Name)) {
+		if r := messageRank(f.Name); r > 0 && f.Kind == llama.String && (message < 0 || r < messageRank(fields[message].Name)) {
 			message = i
 		}
-		if r := rank(timeNames, f.Name); r >= 0 && (when < 0 || r < rank(timeNames, fields[when].Name)) {
+		if r := timeRank(f.Name); r > 0 && (when < 0 || r < timeRank(fields[when].Name)) {
 			if _, ok := s.anyTime(f.Value, e.Ingested); ok {
 				when = i
 			}
@@ -107,17 +112,39 @@ func (s *jsonStep) lift(e *llama.Event, fields []llama.Field) []llama.Field {
 	return out
 }
 
-// The members that hold an event's message and time, the surest first.
-var (
-	messageNames = []string{llama.NameMessage, "message", "msg", "log", "MESSAGE"}
-	timeNames    = []string{llama.NameTime, "@timestamp", "timestamp", "time", "ts", "datetime"}
-)
-
-func rank(names []string, name string) int {
-	for i, n := range names {
-		if n == name {
-			return i
-		}
+// messageRank returns how sure it is that the member called name is the event's
+// message, 1 for the surest, 0 if it is not.
+func messageRank(name string) int {
+	switch name {
+	case llama.NameMessage:
+		return 1
+	case "message":
+		return 2
+	case "msg":
+		return 3
+	case "log":
+		return 4
+	case "MESSAGE":
+		return 5
 	}
-	return -1
+	return 0
+}
+
+// timeRank is the same for the event's time.
+func timeRank(name string) int {
+	switch name {
+	case llama.NameTime:
+		return 1
+	case "@timestamp":
+		return 2
+	case "timestamp":
+		return 3
+	case "time":
+		return 4
+	case "ts":
+		return 5
+	case "datetime":
+		return 6
+	}
+	return 0
 }

@@ -70,7 +70,7 @@ func (s *kvStep) run(w *work) error {
 	}
 	pairs := 0
 	for at := 0; at < len(text); {
-		at += skipBlanks(text[at:])
+		at += blankLen(text[at:])
 		if strings.HasPrefix(text[at:], s.Pairs) {
 			at += len(s.Pairs)
 			continue
@@ -96,14 +96,6 @@ func (s *kvStep) run(w *work) error {
 		return errNoPair
 	}
 	return nil
-}
-
-func skipBlanks(s string) int {
-	n := 0
-	for n < len(s) && isBlank(s[n]) {
-		n++
-	}
-	return n
 }
 
 // pairEnd returns where the pair at from ends if its value is not quoted.
@@ -147,7 +139,7 @@ func (s *kvStep) value(text string, from int) (value string, next int, err error
 		return value, end + 1, nil
 	}
 	end := s.pairEnd(text, from)
-	return strings.TrimRight(text[from:end], " \t\r\n"), end, nil
+	return trimBlanks(text[from:end]), end, nil
 }
 
 // unquote resolves the escapes that logfmt writers use; other backslashes stand

@@ -151,16 +151,15 @@ func readWhens(options []whenOptions) ([]when, error) {
 
 func (s *mapStep) run(w *work) error {
 	for _, r := range s.rename {
-		if i := w.index(r[0]); i >= 0 && r[0] != r[1] {
-			f := w.e.Fields[i]
+		if f := w.find(r[0]); f != nil && r[0] != r[1] {
+			value, kind := f.Value, f.Kind
 			w.remove(r[1])
 			w.remove(r[0])
-			w.set(r[1], f.Value, f.Kind)
+			w.set(r[1], value, kind)
 		}
 	}
 	for _, c := range s.copy {
-		if i := w.index(c[0]); i >= 0 {
-			f := w.e.Fields[i]
+		if f := w.find(c[0]); f != nil {
 			w.set(c[1], f.Value, f.Kind)
 		}
 	}
@@ -175,7 +174,7 @@ func (s *mapStep) run(w *work) error {
 	}
 	assign(w, s.set)
 	for i := range s.absent {
-		if w.index(s.absent[i].name) < 0 {
+		if w.find(s.absent[i].name) == nil {
 			s.absent[i].run(w)
 		}
 	}

@@ -89,13 +89,20 @@ func (c *condition) holds(e *llama.Event) bool {
 	if len(c.Contains) > 0 && !slices.ContainsFunc(c.Contains, func(s string) bool { return strings.Contains(e.Message, s) }) {
 		return false
 	}
-	if len(c.Schema) > 0 && !slices.ContainsFunc(c.Schema, func(s schemaText) bool {
-		var m schemaMatch
-		return m.match(s.schema, e.Message)
-	}) {
+	if len(c.Schema) > 0 && !isOneOf(e.Message, c.Schema) {
 		return false
 	}
 	return len(c.regexes) == 0 || slices.ContainsFunc(c.regexes, func(re *regexp.Regexp) bool { return re.MatchString(e.Message) })
+}
+
+func isOneOf(message string, schemas []schemaText) bool {
+	var m schemaMatch
+	for _, s := range schemas {
+		if m.matchOneOf(s.schema, message) {
+			return true
+		}
+	}
+	return false
 }
 
 func startsWithAny(s string, prefixes []string) bool {

@@ -101,9 +101,6 @@ func parseWith(v *env, steps []step, e *llama.Event) error {
 			break
 		}
 	}
-	if err == nil {
-		w.dropScratch()
-	}
 	w.end()
 	v.works.Put(w)
 	return err

@@ -2,6 +2,7 @@ package parse
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/llama-logs/llama"
 )
@@ -13,14 +14,16 @@ import (
 // It is matched by hand-written code and not by regular expressions, and against
 // the whole message. Its language is in StepSchema's Doc.
 //
-// A schema is compiled to nodes, each of which knows what follows it. Matching
-// walks them, and goes back only where a capture could end at several places. It
-// gives up after maxSchemaSteps, so no message can make it slow.
+// A schema is compiled to nodes, each of which knows what follows it, and with
+// which bytes that can start. Matching walks them, and goes back only where a
+// capture could end at several places. It gives up after maxSchemaSteps, so no
+// message can make it slow.
 type schema struct {
 	source   string
 	start    *node
 	captures []capture
 	prefix   string // what every match starts with
+	suffix   string // what every match ends with, blanks aside
 }
 
 type nodeKind uint8
@@ -38,10 +41,43 @@ const (
 type node struct {
 	kind    nodeKind
 	text    string
-	capture int // index, -1 for what is skipped
+	capture int // index, -1 for what is skipped; of an option the first in or behind it
 	typ     valueType
 	inner   *node // what an option holds; its end goes on to next
 	next    *node
+	starts  byteSet // what text of this node and all behind it can start with
+	empty   bool    // it can be of no text at all
+}
+
+// A byteSet is a set of bytes.
+type byteSet [4]uint64
+
+func (s *byteSet) has(c byte) bool { return s[c>>6]&(1<<(c&63)) != 0 }
+func (s *byteSet) add(c byte)      { s[c>>6] |= 1 << (c & 63) }
+
+func (s *byteSet) join(other *byteSet) {
+	for i := range s {
+		s[i] |= other[i]
+	}
+}
+
+// learn notes how n can start. What follows it knows already.
+func (n *node) learn() {
+	switch n.kind {
+	case nodeText:
+		n.starts.add(n.text[0])
+	case nodeBlanks, nodeBlank, nodeEnd:
+		for _, c := range []byte(blanks) {
+			n.starts.add(c)
+		}
+		n.empty = n.kind == nodeEnd
+	case nodeToken, nodeRest:
+		n.starts = byteSet{^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0)}
+		n.empty = n.kind == nodeRest && n.next.empty
+	case nodeOption:
+		n.starts, n.empty = n.inner.starts, n.inner.empty || n.next.empty
+		n.starts.join(&n.next.starts)
+	}
 }
 
 // A capture is one named value of a schema.
@@ -70,9 +106,16 @@ func compileSchema(source string) (*schema, error) {
 		return nil, err
 	}
 	s := &schema{source: source, captures: r.captures}
-	s.start = link(items, &node{kind: nodeEnd})
+	end := &node{kind: nodeEnd}
+	end.learn()
+	s.start = link(items, end)
 	for n := s.start; n.kind == nodeText; n = n.next {
 		s.prefix += n.text
+	}
+	for n := s.start; n != end; n = n.next {
+		if n.kind == nodeText && n.next == end {
+			s.suffix = strings.TrimRight(n.text, blanks)
+		}
 	}
 	return s, nil
 }
@@ -88,6 +131,7 @@ func link(items []item, after *node) *node {
 		if it.kind == nodeBlanks && after.kind == nodeRest {
 			n.kind = nodeBlank
 		}
+		n.learn()
 		after = n
 	}
 	return after

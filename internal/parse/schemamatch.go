@@ -20,19 +20,29 @@ type schemaMatch struct {
 // match reports whether the whole text is of the schema, and remembers where its
 // values are.
 func (m *schemaMatch) match(s *schema, text string) bool {
+	m.schema, m.steps, m.far = nil, 0, 0
 	if !strings.HasPrefix(text, s.prefix) || len(text) > 1<<30 {
 		return false
 	}
 	m.schema, m.text = s, text
+	clear(m.spans[:len(s.captures)])
 	return m.from(s.start, 0)
 }
 
+// matchOneOf is match where there are other schemas to try: what a mismatch
+// would say is not known, and most are found without a walk.
+func (m *schemaMatch) matchOneOf(s *schema, text string) bool {
+	return strings.HasSuffix(trimBlanks(text), s.suffix) && m.match(s, text)
+}
+
 // from matches what is left of the text, from at on, against n and all behind it.
+// What an attempt that failed has noted is overwritten, or cleared where it was an
+// option's.
 func (m *schemaMatch) from(n *node, at int) bool {
 	if m.steps++; m.steps > maxSchemaSteps {
 		return false
 	}
-	for {
+	for ; ; n = n.next {
 		m.far = max(m.far, at)
 		switch n.kind {
 		case nodeText:
@@ -40,96 +50,120 @@ func (m *schemaMatch) from(n *node, at int) bool {
 				return false
 			}
 			at += len(n.text)
-		case nodeBlanks, nodeBlank:
+		case nodeBlanks:
+			count := blankLen(m.text[at:])
+			if count == 0 {
+				return false
+			}
+			at += count
+		case nodeBlank:
 			if at == len(m.text) || !isBlank(m.text[at]) {
 				return false
 			}
 			at++
-			for n.kind == nodeBlanks && at < len(m.text) && isBlank(m.text[at]) {
-				at++
-			}
 		case nodeEnd:
-			for at < len(m.text) && isBlank(m.text[at]) {
-				at++
-			}
-			return at == len(m.text)
-		case nodeToken:
-			return m.token(n, at)
-		case nodeRest:
-			return m.rest(n, at)
+			return at+blankLen(m.text[at:]) == len(m.text)
 		case nodeOption:
 			if m.from(n.inner, at) {
 				return true
 			}
-		}
-		n = n.next
-	}
-}
-
-// token tries all ends of a capture without blanks, the shortest first.
-func (m *schemaMatch) token(n *node, at int) bool {
-	end := at
-	for end < len(m.text) && !isBlank(m.text[end]) {
-		end++
-	}
-	switch n.next.kind {
-	case nodeBlanks, nodeBlank, nodeEnd:
-		return end > at && m.take(n, at, end)
-	case nodeText:
-		first := n.next.text[0]
-		for to := at + 1; to < end; to++ {
-			i := strings.IndexByte(m.text[to:end], first)
-			if i < 0 {
+			clear(m.spans[n.capture:len(m.schema.captures)])
+		case nodeToken, nodeRest:
+			to := m.end(n, at, at)
+			if to < 0 {
 				return false
 			}
-			to += i
-			if m.take(n, at, to) {
-				return true
+			for next := m.end(n, at, to+1); next >= 0; next = m.end(n, at, to+1) {
+				if m.take(n, at, to) && m.from(n.next, to) {
+					return true
+				}
+				if m.steps > maxSchemaSteps {
+					return false
+				}
+				to = next
 			}
-		}
-		return false
-	}
-	for to := at + 1; to <= end; to++ {
-		if m.take(n, at, to) {
-			return true
-		}
-	}
-	return false
-}
-
-// rest tries all ends of a capture with blanks, the shortest first.
-func (m *schemaMatch) rest(n *node, at int) bool {
-	switch n.next.kind {
-	case nodeEnd:
-		return m.take(n, at, len(strings.TrimRight(m.text[at:], " \t\r\n"))+at)
-	case nodeText:
-		for to := at; to <= len(m.text); to++ {
-			i := strings.Index(m.text[to:], n.next.text)
-			if i < 0 {
+			if !m.take(n, at, to) { // its last possible end: no way back is needed
 				return false
 			}
-			to += i
-			if m.take(n, at, to) {
-				return true
-			}
-		}
-		return false
-	}
-	for to := at; to <= len(m.text); to++ {
-		if n.next.kind == nodeBlanks && (to == len(m.text) || !isBlank(m.text[to])) {
-			continue
-		}
-		if m.take(n, at, to) {
-			return true
+			at = to
 		}
 	}
-	return false
 }
 
-// take captures a value, if it is of its type and all behind it matches. It notes
-// the place last, so that attempts that failed leave nothing.
+// end returns the first place from which on the capture n, which begins at at,
+// can end so that what follows it can start there; -1 when there is none.
+func (m *schemaMatch) end(n *node, at, from int) int {
+	if n.kind == nodeToken {
+		return m.tokenEnd(n.next, max(at+1, from))
+	}
+	if from > len(m.text) {
+		return -1
+	}
+	switch next := n.next; {
+	case next.kind == nodeEnd:
+		if end := max(at, len(trimBlanks(m.text))); end >= from {
+			return end
+		}
+		return -1
+	case next.kind == nodeText:
+		if i := strings.Index(m.text[from:], next.text); i >= 0 {
+			return from + i
+		}
+		return -1
+	case next.kind == nodeBlanks && next.next.kind == nodeText:
+		return m.wordEnd(next.next.text, at, from)
+	}
+	for i := from; i < len(m.text); i++ {
+		if n.next.starts.has(m.text[i]) && (n.next.kind != nodeBlanks || i == at || !isBlank(m.text[i-1])) {
+			return i
+		}
+	}
+	if n.next.empty {
+		return len(m.text)
+	}
+	return -1
+}
+
+// tokenEnd is end for a capture without blanks.
+func (m *schemaMatch) tokenEnd(next *node, from int) int {
+	if from > len(m.text) || isBlank(m.text[from-1]) {
+		return -1
+	}
+	for i := from; i < len(m.text); i++ {
+		switch c := m.text[i]; {
+		case next.starts.has(c):
+			return i
+		case isBlank(c):
+			return -1
+		}
+	}
+	if next.empty {
+		return len(m.text)
+	}
+	return -1
+}
+
+// wordEnd is end for a capture that blanks and a text follow. Of several blanks
+// only the first comes into question: what follows would be the same.
+func (m *schemaMatch) wordEnd(word string, at, from int) int {
+	if from > at {
+		from += blankLen(m.text[from:])
+	}
+	for i := from + 1; i < len(m.text); i++ {
+		n := strings.Index(m.text[i:], word)
+		if n < 0 {
+			return -1
+		}
+		if i += n; isBlank(m.text[i-1]) {
+			return max(from, len(trimBlanks(m.text[:i])))
+		}
+	}
+	return -1
+}
+
+// take notes a value, if it is of its type.
 func (m *schemaMatch) take(n *node, from, to int) bool {
-	if m.steps > maxSchemaSteps || !n.typ.accepts(m.text[from:to]) || !m.from(n.next, to) {
+	if n.typ != typeAny && !n.typ.accepts(m.text[from:to]) {
 		return false
 	}
 	if n.capture >= 0 {

@@ -93,7 +93,7 @@ func (r *schemaReader) option() (item, error) {
 	if r.depth++; r.depth > 8 {
 		return item{}, r.errorf(r.at, "more than 8 optional parts in one another")
 	}
-	start := r.at
+	start, first := r.at, len(r.captures)
 	r.at++
 	inner, err := r.sequence(true)
 	if err != nil {
@@ -104,7 +104,7 @@ func (r *schemaReader) option() (item, error) {
 	}
 	r.at++
 	r.depth--
-	return item{kind: nodeOption, capture: -1, inner: inner}, nil
+	return item{kind: nodeOption, capture: first, inner: inner}, nil
 }
 
 func (r *schemaReader) text() (item, error) {

@@ -26,6 +26,26 @@ func isDigit(c byte) bool  { return c-'0' <= 9 }
 func isLetter(c byte) bool { return c|0x20-'a' < 26 }
 func isBlank(c byte) bool  { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
 
+// blanks are the bytes that isBlank is true for.
+const blanks = " \t\n\r"
+
+// blankLen returns how many blanks s begins with.
+func blankLen(s string) int {
+	n := 0
+	for n < len(s) && isBlank(s[n]) {
+		n++
+	}
+	return n
+}
+
+// trimBlanks returns s without the blanks at its end.
+func trimBlanks(s string) string {
+	for s != "" && isBlank(s[len(s)-1]) {
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
 // byteAt returns a byte of s, 0 behind its end.
 func byteAt(s string, at int) byte {
 	if at < len(s) {

@@ -2,6 +2,7 @@ package parse
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 
 	"github.com/llama-logs/llama"
@@ -32,12 +33,28 @@ var facilityNames = [24]string{
 	"local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
 }
 
-var facilityCodes = [24]string{
-	"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11",
-	"12", "13", "14", "15", "16", "17", "18", "19", "20", "21", "22", "23",
-}
-
 var severityNames = [8]string{"emergency", "alert", "critical", "error", "warning", "notice", "informational", "debug"}
+
+// priorityFields are the fields that each priority gives, priorityNames the filter
+// of their names. Nearly every event has them.
+var (
+	priorityFields = makePriorityFields()
+	priorityNames  = namesOf(priorityFields[0][:])
+)
+
+func makePriorityFields() (all [192][5]llama.Field) {
+	for code := range all {
+		facility, severity := code>>3, code&7
+		all[code] = [5]llama.Field{
+			{Name: fieldPriority, Value: strconv.Itoa(code), Kind: llama.Number},
+			{Name: fieldFacility, Value: strconv.Itoa(facility), Kind: llama.Number},
+			{Name: fieldFacilityName, Value: facilityNames[facility]},
+			{Name: fieldSeverity, Value: strconv.Itoa(severity), Kind: llama.Number},
+			{Name: fieldSeverityName, Value: severityNames[severity]},
+		}
+	}
+	return all
+}
 
 var errNoHeader = errors.New("no syslog header: neither a priority such as <13> nor a time")
 
@@ -80,7 +97,7 @@ func newSyslog(o syslogOptions, v *env) (step, error) {
 
 func (s *syslogStep) run(w *work) error {
 	if s.optional {
-		if w.index(fieldProcess) >= 0 || !looksLikeSyslog(w.e.Message) {
+		if w.find(fieldProcess) != nil || !looksLikeSyslog(w.e.Message) {
 			return nil
 		}
 	}
@@ -97,8 +114,7 @@ func (s *syslogStep) run(w *work) error {
 
 // A header is what a syslog header says. Its strings are parts of the message.
 type header struct {
-	priority   string
-	code       int // of the priority; -1 without
+	code       int // the priority; -1 without
 	hasTime    bool
 	stamp      stamp
 	version    string
@@ -143,7 +159,7 @@ func (h *header) readPriority(s string) int {
 		case isDigit(c) && i < 4:
 			code = code*10 + int(c-'0')
 		case c == '>' && i > 1 && code <= 191:
-			h.priority, h.code = canonicalNumber(s[1:i]), code
+			h.code = code
 			return i + 1
 		default:
 			return 0
@@ -166,13 +182,15 @@ func (h *header) apply(w *work, c clock) {
 	if h.hasTime {
 		w.e.Time = c.time(&h.stamp, w.e.Ingested)
 	}
-	if h.code >= 0 {
-		facility, severity := h.code>>3, h.code&7
-		w.set(fieldPriority, h.priority, llama.Number)
-		w.set(fieldFacility, facilityCodes[facility], llama.Number)
-		w.set(fieldFacilityName, facilityNames[facility], llama.String)
-		w.set(fieldSeverity, facilityCodes[severity], llama.Number)
-		w.set(fieldSeverityName, severityNames[severity], llama.String)
+	switch {
+	case h.code < 0:
+	case len(w.e.Fields) == 0:
+		w.e.Fields = append(w.e.Fields, priorityFields[h.code][:]...)
+		w.names.join(&priorityNames)
+	default:
+		for _, f := range priorityFields[h.code] {
+			w.set(f.Name, f.Value, f.Kind)
+		}
 	}
 	setFound(w, fieldVersion, h.version)
 	setFound(w, fieldRelay, h.relay)

@@ -211,7 +211,7 @@ func (h *header) readRelayed(s string) bool {
 		return false
 	}
 	relay := h.host
-	inner = header{code: h.code, priority: h.priority}
+	inner = header{code: h.code}
 	if inner.code < 0 {
 		inner.readPriority(s)
 	}

@@ -54,19 +54,17 @@ func (h *header) read5424(s string) bool {
 
 // part5424 cuts one part of the header off; "-" stands for none.
 func part5424(s string) (part, rest string, ok bool) {
-	i := strings.IndexByte(s, ' ')
-	if i <= 0 || i > 255 {
+	n := 0
+	for n < len(s) && s[n] > ' ' && s[n] != 0x7f {
+		n++
+	}
+	switch {
+	case n == 0 || n > 255 || byteAt(s, n) != ' ':
 		return "", "", false
+	case n == 1 && s[0] == '-':
+		return "", s[2:], true
 	}
-	for j := range i {
-		if s[j] < '!' || s[j] == 0x7f {
-			return "", "", false
-		}
-	}
-	if part = s[:i]; part == "-" {
-		part = ""
-	}
-	return part, s[i+1:], true
+	return s[:n], s[n+1:], true
 }
 
 // cutStructured cuts the structured data, which it checks, off its message.
@@ -131,7 +129,15 @@ func nameLen(s string) int {
 // quotedLen returns the length of a value up to its closing quote, -1 when it
 // has none.
 func quotedLen(s string) int {
-	for i := 0; i < len(s); i++ {
+	end := strings.IndexByte(s, '"')
+	if end < 0 {
+		return -1
+	}
+	first := strings.IndexByte(s[:end], '\\')
+	if first < 0 {
+		return end
+	}
+	for i := first; i < len(s); i++ {
 		switch s[i] {
 		case '"':
 			return i
@@ -171,12 +177,11 @@ func applyStructured(w *work, s string) {
 // setParam sets a parameter. One that is repeated becomes an array of its
 // values.
 func setParam(w *work, name, value string) {
-	i := w.index(name)
-	if i < 0 {
-		w.add(name, value, llama.String)
+	old := w.find(name)
+	if old == nil {
+		w.set(name, value, llama.String)
 		return
 	}
-	old := w.e.Fields[i]
 	list := []byte(old.Value)
 	if old.Kind != llama.Array {
 		list = append(llama.AppendString([]byte{'['}, old.Value), ']')

@@ -92,12 +92,25 @@ func (t valueType) convert(s string) (string, llama.Kind) {
 	case typeBool:
 		return s, llama.Bool
 	case typeLower:
-		return strings.ToLower(s), llama.String
+		return lower(s), llama.String
 	case typeDuration:
 		d, _ := duration(s)
 		return strconv.FormatInt(int64(d), 10), llama.Number
 	}
 	return s, llama.String
+}
+
+// lower is strings.ToLower without memory for what firewalls write most.
+func lower(s string) string {
+	switch s {
+	case "TCP":
+		return "tcp"
+	case "UDP":
+		return "udp"
+	case "ICMP":
+		return "icmp"
+	}
+	return strings.ToLower(s)
 }
 
 // isIP reports whether s is an IPv4 or IPv6 address, without a zone.
@@ -133,14 +146,24 @@ func duration(s string) (time.Duration, bool) {
 		d, err := config.ParseDuration(s)
 		return d, err == nil
 	}
-	total := time.Duration(0)
-	parts := 0
-	for part := range strings.SplitSeq(s, ":") {
-		n, err := strconv.ParseUint(strings.TrimRight(part, "hms"), 10, 31)
-		if parts++; err != nil || parts > 3 {
+	total, parts := time.Duration(0), 0
+	for more := true; more; {
+		n := digitsLen(s)
+		if parts++; n == 0 || n > 9 || parts > 3 {
 			return 0, false
 		}
-		total = total*60 + time.Duration(n)
+		count := time.Duration(0)
+		for _, digit := range []byte(s[:n]) {
+			count = count*10 + time.Duration(digit-'0')
+		}
+		total = total*60 + count
+		for s = s[n:]; s != "" && (s[0] == 'h' || s[0] == 'm' || s[0] == 's'); {
+			s = s[1:]
+		}
+		if more = s != ""; more && s[0] != ':' {
+			return 0, false
+		}
+		s = s[min(1, len(s)):]
 	}
 	return total * time.Second, true
 }

@@ -14,10 +14,12 @@ const usualFields = 24
 // enough to put the event back as it was.
 type work struct {
 	e       *llama.Event
-	before  llama.Event   // as it came; its Fields share memory with e's
-	kept    []llama.Field // a copy of the fields as they came, made before the first is changed
+	time    llama.Time // as they came
+	message string
+	came    int           // how many fields the event came with
+	kept    []llama.Field // a copy of them, made before the first is changed
 	changed bool
-	scratch bool // there are fields whose name starts with ~
+	own     []llama.Field // those whose name starts with ~; they live within a module only
 	names   nameFilter
 }
 
@@ -39,14 +41,27 @@ func (f *nameFilter) add(name string) {
 	f[word] |= bit
 }
 
+func (f *nameFilter) join(other *nameFilter) {
+	for i := range f {
+		f[i] |= other[i]
+	}
+}
+
+func namesOf(fields []llama.Field) (f nameFilter) {
+	for i := range fields {
+		f.add(fields[i].Name)
+	}
+	return f
+}
+
 func (f *nameFilter) may(name string) bool {
 	word, bit := f.place(name)
 	return f[word]&bit != 0
 }
 
 func (w *work) begin(e *llama.Event) {
-	w.e, w.before = e, *e
-	w.changed, w.scratch = false, false
+	w.e, w.time, w.message, w.came = e, e.Time, e.Message, len(e.Fields)
+	w.changed = false
 	if cap(e.Fields)-len(e.Fields) < usualFields {
 		e.Fields = slices.Grow(e.Fields, usualFields)
 	}
@@ -63,23 +78,24 @@ func (w *work) learn(fields []llama.Field) {
 
 // end forgets the event, so that a pooled work does not keep its memory.
 func (w *work) end() {
-	w.e, w.before = nil, llama.Event{}
+	w.e, w.message = nil, ""
 	clear(w.kept)
-	w.kept = w.kept[:0]
+	clear(w.own)
+	w.kept, w.own = w.kept[:0], w.own[:0]
 }
 
 // undo puts the event back as it came.
 func (w *work) undo() {
 	if w.changed {
-		copy(w.before.Fields, w.kept)
+		w.e.Fields = append(w.e.Fields[:0], w.kept...)
 	}
-	*w.e = w.before
+	w.e.Time, w.e.Message, w.e.Fields = w.time, w.message, w.e.Fields[:w.came]
 }
 
 // touch must be called before a field that came with the event is changed.
 func (w *work) touch() {
 	if !w.changed {
-		w.kept = append(w.kept[:0], w.before.Fields...)
+		w.kept = append(w.kept[:0], w.e.Fields[:w.came]...)
 		w.changed = true
 	}
 }
@@ -89,19 +105,37 @@ func (w *work) text(name string) (string, bool) {
 	if name == "" || name == llama.NameMessage {
 		return w.e.Message, true
 	}
-	if i := w.index(name); i >= 0 {
-		return w.e.Fields[i].Value, true
+	if f := w.find(name); f != nil {
+		return f.Value, true
 	}
 	return "", false
 }
 
-// index returns where the field called name is, -1 when there is none.
+// find returns the field called name, nil when there is none. It is valid until
+// the next is added.
+func (w *work) find(name string) *llama.Field {
+	if name[0] == '~' {
+		if i := indexOf(w.own, name); i >= 0 {
+			return &w.own[i]
+		}
+	} else if i := w.index(name); i >= 0 {
+		return &w.e.Fields[i]
+	}
+	return nil
+}
+
+// index returns where among the event's fields the one called name is, -1 when
+// there is none.
 func (w *work) index(name string) int {
 	if !w.names.may(name) {
 		return -1
 	}
-	for i := range w.e.Fields {
-		if w.e.Fields[i].Name == name {
+	return indexOf(w.e.Fields, name)
+}
+
+func indexOf(fields []llama.Field, name string) int {
+	for i := range fields {
+		if fields[i].Name == name {
 			return i
 		}
 	}
@@ -113,44 +147,43 @@ func (w *work) set(name, value string, kind llama.Kind) {
 	switch {
 	case name == llama.NameMessage:
 		w.e.Message = value
-		return
-	case name[0] == '~':
-		w.scratch = true
+	case name[0] != '~':
+		w.put(name, value, kind)
+	default:
+		if f := w.find(name); f != nil {
+			f.Value, f.Kind = value, kind
+			return
+		}
+		w.own = append(w.own, llama.Field{Name: name, Value: value, Kind: kind})
 	}
-	w.put(name, value, kind)
 }
 
 // put is set for a name that a sender chose, which is no name of the module's own
 // whatever it begins with.
 func (w *work) put(name, value string, kind llama.Kind) {
-	if i := w.index(name); i >= 0 {
-		if i < len(w.before.Fields) {
-			w.touch()
+	word, bit := w.names.place(name)
+	if w.names[word]&bit != 0 {
+		if i := indexOf(w.e.Fields, name); i >= 0 {
+			if i < w.came {
+				w.touch()
+			}
+			w.e.Fields[i].Value, w.e.Fields[i].Kind = value, kind
+			return
 		}
-		w.e.Fields[i].Value, w.e.Fields[i].Kind = value, kind
-		return
 	}
-	w.add(name, value, kind)
-}
-
-// add appends a field that is known not to be there.
-func (w *work) add(name, value string, kind llama.Kind) {
-	w.names.add(name)
+	w.names[word] |= bit
 	w.e.Fields = append(w.e.Fields, llama.Field{Name: name, Value: value, Kind: kind})
 }
 
 func (w *work) remove(name string) {
-	if i := w.index(name); i >= 0 {
-		w.touch()
+	if name[0] == '~' {
+		if i := indexOf(w.own, name); i >= 0 {
+			w.own = slices.Delete(w.own, i, i+1)
+		}
+	} else if i := w.index(name); i >= 0 {
+		if i < w.came {
+			w.touch()
+		}
 		w.e.Fields = slices.Delete(w.e.Fields, i, i+1)
 	}
-}
-
-// dropScratch removes the fields whose name starts with ~: they live within a
-// module only.
-func (w *work) dropScratch() {
-	if !w.scratch {
-		return
-	}
-	w.e.Fields = slices.DeleteFunc(w.e.Fields, func(f llama.Field) bool { return f.Name != "" && f.Name[0] == '~' })
 }

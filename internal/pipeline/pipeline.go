@@ -114,34 +114,46 @@ func (e *Entry) WithParser(name string) (llama.Sink, error) {
 // long as parsing about ten.
 const parallelFrom = 256
 
-// Put prepares the events in place and hands them on.
+// Put prepares the events in place and hands them on. Events that come without
+// memory for fields have none afterwards.
 func (e *Entry) Put(ctx context.Context, b *llama.Batch) error {
-	workers := min(runtime.GOMAXPROCS(0), len(b.Events)/parallelFrom)
-	tallies := make([]tally, max(1, workers))
-	if workers <= 1 {
-		e.prepare(b.Events, &tallies[0])
+	parts := make([]part, max(1, min(runtime.GOMAXPROCS(0), len(b.Events)/parallelFrom)))
+	share := (len(b.Events) + len(parts) - 1) / len(parts)
+	for i := range parts {
+		parts[i].events = b.Events[i*share : min((i+1)*share, len(b.Events))]
+		parts[i].memory = fieldMemories.Get().(*fieldMemory)
+	}
+	if len(parts) == 1 {
+		e.prepare(&parts[0])
 	} else {
 		var all sync.WaitGroup
-		share := (len(b.Events) + workers - 1) / workers
-		for i := range workers {
-			part := b.Events[i*share : min((i+1)*share, len(b.Events))]
-			all.Go(func() { e.prepare(part, &tallies[i]) })
+		for i := range parts {
+			all.Go(func() { e.prepare(&parts[i]) })
 		}
 		all.Wait()
 	}
 	err := e.p.next.Put(ctx, b)
-	for i := range tallies {
-		e.p.count(&tallies[i], err == nil)
+	for i := range parts {
+		e.p.count(&parts[i].tally, err == nil)
+		parts[i].memory.takeBack(parts[i].events)
 	}
 	return err
 }
 
+// A part of a batch is what one core prepares.
+type part struct {
+	events []llama.Event
+	memory *fieldMemory
+	tally  tally
+}
+
 // prepare makes events ready for the archive. Neighbours mostly have one source,
 // so what is known of it is kept from event to event.
-func (e *Entry) prepare(events []llama.Event, t *tally) {
-	o := origin{Origin: e.origin}
-	for i := range events {
-		event := &events[i]
+func (e *Entry) prepare(p *part) {
+	o, t := origin{Origin: e.origin}, &p.tally
+	for i := range p.events {
+		event := &p.events[i]
+		lent := p.memory.lend(event, i)
 		if i == 0 || event.Source != o.source {
 			o.read(event.Source)
 			t.from(event.Source)
@@ -151,6 +163,9 @@ func (e *Entry) prepare(events []llama.Event, t *tally) {
 		if err := e.event(event, &o); err != nil {
 			t.now.Failed++
 			event.Set("error.message", err.Error(), llama.String)
+		}
+		if lent {
+			p.memory.settle(event)
 		}
 	}
 }

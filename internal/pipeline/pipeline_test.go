@@ -260,24 +260,3 @@ func TestLargeBatches(t *testing.T) {
 		}
 	}
 }
-
-func BenchmarkPut(b *testing.B) {
-	for _, bench := range []struct{ name, message string }{{"sshd", sshd}, {"other", other}} {
-		b.Run(bench.name, func(b *testing.B) {
-			p := open(b, "routes: [{when: {program: su}, collection: su}]", llama.SinkFunc(func(context.Context, *llama.Batch) error { return nil }))
-			entry := p.From(pipeline.Origin{})
-			const n = 1024
-			events := make([]llama.Event, n)
-			b.ReportAllocs()
-			for b.Loop() {
-				for i := range events {
-					events[i] = llama.Event{Time: 1, Ingested: 1, Source: "syslog-udp 10.0.0.7", Message: bench.message, Fields: events[i].Fields[:0]}
-				}
-				if err := entry.Put(context.Background(), &llama.Batch{Events: events}); err != nil {
-					b.Fatal(err)
-				}
-			}
-			b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "events/s")
-		})
-	}
-}

@@ -40,6 +40,8 @@ const (
 type Frame struct {
 	Kind  Kind
 	Bytes []byte
+	// Rows is how many rows or groups end in the frame. It does not travel.
+	Rows int
 }
 
 const (
@@ -198,8 +200,8 @@ func (w *rowWriter) add(k *kept) {
 
 func (w *rowWriter) full() bool { return len(w.rows.b) >= frameBytes }
 
-// take returns the frame and begins another.
-func (w *rowWriter) take() []byte {
+// frame returns the frame and begins another.
+func (w *rowWriter) frame(k Kind) Frame {
 	out := wire{[]byte{frameVersion}}
 	out.uint(uint64(len(w.list)))
 	for _, name := range w.list {
@@ -207,8 +209,9 @@ func (w *rowWriter) take() []byte {
 	}
 	out.uint(uint64(w.count))
 	out.b = append(out.b, w.rows.b...)
+	f := Frame{k, out.b, w.count}
 	*w = rowWriter{rows: wire{w.rows.b[:0]}}
-	return out.b
+	return f
 }
 
 // readRows gives each row of a frame to each.

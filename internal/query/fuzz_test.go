@@ -86,10 +86,10 @@ func FuzzMerge(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, n, kind uint8, b []byte) {
 		m := queries[int(n)%len(queries)].NewMerge(RunOptions{MaxMemory: 1 << 20})
-		if m.Add("n", Frame{Kind(kind), b}) != nil {
+		if m.Add("n", Frame{Kind: Kind(kind), Bytes: b}) != nil {
 			return
 		}
-		err := m.Rows(func(Row) error { return nil })
+		err := m.Rows(t.Context(), func(Row) error { return nil })
 		if err != nil && llama.CodeOf(err) != llama.TooLarge {
 			t.Fatal(err)
 		}

@@ -259,18 +259,21 @@ func (g *groupGatherer) merge(from gatherer) error {
 
 func (g *groupGatherer) frames(emit func(Frame) error) error {
 	var groups wire
-	count := 0
+	count, whole := 0, 0
 	send := func() error {
 		out := wire{[]byte{frameVersion}}
 		out.uint(uint64(count))
 		out.b = append(out.b, groups.b...)
-		groups.b, count = groups.b[:0], 0
-		return emit(Frame{State, out.b})
+		f := Frame{State, out.b, whole}
+		groups.b, count, whole = groups.b[:0], 0, 0
+		return emit(f)
 	}
 	for id := range g.groups() {
 		for more := true; more; {
 			more = g.write(&groups, id)
-			count++
+			if count++; !more {
+				whole++
+			}
 			if len(groups.b) >= frameBytes {
 				if err := send(); err != nil {
 					return err

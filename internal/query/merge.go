@@ -53,17 +53,21 @@ func (m *Merge) Add(node string, f Frame) error {
 	return fmt.Errorf("merge a frame of %s: kind %d does not belong to this query: %w", node, f.Kind, errFrame)
 }
 
-// Rows gives the answer so far to emit, row by row. It may be called once.
-func (m *Merge) Rows(emit func(Row) error) error {
+// Rows gives the answer so far to emit, row by row. It may be called once, and
+// ends soon after ctx does, with the context's error.
+func (m *Merge) Rows(ctx context.Context, emit func(Row) error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	emit = limited(m.o.MaxRows, emit)
 	if m.state != nil {
-		return runPipes(context.Background(), m.env, m.plan.rest, m.state.rows, emit)
+		return runPipes(ctx, m.env, m.plan.rest, m.state.rows, emit)
 	}
 	newest := &rowSpec{}
 	slices.SortStableFunc(m.rows, newest.compare)
-	for _, k := range m.rows {
+	for i, k := range m.rows {
+		if i%1024 == 0 && ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		if err := emit(k.row); err != nil {
 			return err
 		}

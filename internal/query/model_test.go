@@ -310,7 +310,7 @@ func TestModel(t *testing.T) {
 		}
 		compareRows(t, "Execute "+text, ordered, want, got)
 		got = nil
-		if err := merged(t, q, events, options).Rows(collect); err != nil {
+		if err := merged(t, q, events, options).Rows(t.Context(), collect); err != nil {
 			t.Fatalf("%s: %v", text, err)
 		}
 		compareRows(t, "Merge "+text, ordered, want, got)
@@ -403,7 +403,7 @@ func TestLimitAnswersTheNewest(t *testing.T) {
 		}
 		compareRows(t, "Execute "+q.String(), true, want, got)
 		got = nil
-		if err := merged(t, q, events, o).Rows(collect); err != nil {
+		if err := merged(t, q, events, o).Rows(t.Context(), collect); err != nil {
 			t.Fatal(err)
 		}
 		compareRows(t, "Merge "+q.String(), true, want, got)

@@ -251,7 +251,7 @@ func (g *rowGatherer) frames(emit func(Frame) error) error {
 		for _, k := range h.list {
 			w.add(k)
 			if w.full() {
-				if err := emit(Frame{State, w.take()}); err != nil {
+				if err := emit(w.frame(State)); err != nil {
 					return err
 				}
 			}
@@ -260,7 +260,7 @@ func (g *rowGatherer) frames(emit func(Frame) error) error {
 	if w.count == 0 {
 		return nil
 	}
-	return emit(Frame{State, w.take()})
+	return emit(w.frame(State))
 }
 
 func (g *rowGatherer) read(node string, f Frame) error {

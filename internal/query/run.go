@@ -27,9 +27,16 @@ type RunOptions struct {
 	Workers   int        // at once; 0 is GOMAXPROCS
 	MaxMemory int64      // bytes that states and kept rows may take, roughly; 0 is no limit
 	MaxRows   int        // rows of an answer; 0 is no limit
-	// Progress is told the share of the blocks that is done, from 0 to 1, and how
-	// many events were read. It is called by one at a time and must be quick.
-	Progress func(share float64, events int64)
+	// Progress is told how far the run is. It is called by one at a time and must
+	// be quick.
+	Progress func(Progress)
+}
+
+// Progress is how far a run is.
+type Progress struct {
+	Share  float64 // of the blocks, from 0 to 1
+	Events int64   // looked at
+	Bytes  int64   // read from disk
 }
 
 // Partial runs the node's half of the query and gives what the merger needs to
@@ -51,11 +58,11 @@ func (q *Query) Partial(ctx context.Context, src Source, o RunOptions, emit func
 		if !w.full() {
 			return nil
 		}
-		return emit(Frame{Rows, w.take()})
+		return emit(w.frame(Rows))
 	})
 	// What was found before an error is worth sending.
 	if w.count > 0 {
-		if sent := emit(Frame{Rows, w.take()}); err == nil {
+		if sent := emit(w.frame(Rows)); err == nil {
 			err = sent
 		}
 	}
@@ -106,10 +113,10 @@ type run struct {
 	env  *env
 	stop atomic.Bool
 
-	mu     sync.Mutex
-	total  int64 // rows of refs
-	done   int64
-	events int64
+	mu    sync.Mutex
+	total int64 // rows of refs
+	done  int64
+	so    Progress
 }
 
 func newRun(p *plan, src Source, o RunOptions) *run {
@@ -123,16 +130,18 @@ func newRun(p *plan, src Source, o RunOptions) *run {
 	return r
 }
 
-// progress counts a block as done.
-func (r *run) progress(ref *column.Ref, read bool) {
+// progress counts a block as done; nil stands for one that was not read.
+func (r *run) progress(ref *column.Ref, read *column.Block) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.done += int64(ref.Rows)
-	if read {
-		r.events += int64(ref.Rows)
+	if read != nil {
+		r.so.Events += int64(ref.Rows)
+		r.so.Bytes += read.BytesRead()
 	}
 	if r.o.Progress != nil && r.total > 0 {
-		r.o.Progress(float64(r.done)/float64(r.total), r.events)
+		r.so.Share = float64(r.done) / float64(r.total)
+		r.o.Progress(r.so)
 	}
 }
 
@@ -178,7 +187,7 @@ func (r *run) gather(ctx context.Context) (gatherer, error) {
 				}
 				ref := &r.refs[n]
 				if int64(ref.MaxTime) < r.env.oldest.Load() {
-					r.progress(ref, false) // as are all that follow
+					r.progress(ref, nil) // as are all that follow
 					continue
 				}
 				c, err := r.chunk(inner, ref, work)
@@ -188,7 +197,7 @@ func (r *run) gather(ctx context.Context) (gatherer, error) {
 				if err := states[i].add(c); err != nil {
 					return err
 				}
-				r.progress(ref, true)
+				r.progress(ref, c.block)
 			}
 		})
 	}

@@ -61,7 +61,7 @@ func TestLimitReadsTheNewestBlocksOnly(t *testing.T) {
 	})
 	rows := 0
 	var share float64
-	o := RunOptions{Workers: 1, Progress: func(s float64, _ int64) { share = s }}
+	o := RunOptions{Workers: 1, Progress: func(p Progress) { share = p.Share }}
 	err := mustParse(t, `event | limit 150`).Execute(context.Background(), src, o, func(Row) error {
 		rows++
 		return nil
@@ -261,11 +261,27 @@ func TestLargeStatesTravelInParts(t *testing.T) {
 			return nil
 		}
 	}
-	if err := errors.Join(m.Rows(collect(&got)), q.Execute(context.Background(), Events(events), RunOptions{}, collect(&want))); err != nil {
+	if err := errors.Join(m.Rows(t.Context(), collect(&got)), q.Execute(context.Background(), Events(events), RunOptions{}, collect(&want))); err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %.300q\nwant %.300q", got, want)
+	}
+}
+
+func TestMergedRowsEndWithTheirContext(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{`*`, `* | stats by (_seq) count() n | filter n:1`} {
+		q := mustParse(t, text)
+		m := q.NewMerge(RunOptions{})
+		if err := q.Partial(t.Context(), Events([]llama.Event{event(1, "c", "x")}), RunOptions{}, func(f Frame) error { return m.Add("n", f) }); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := m.Rows(ctx, func(Row) error { return nil }); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: got %v", text, err)
+		}
 	}
 }
 
@@ -274,12 +290,12 @@ func TestMergeRefuses(t *testing.T) {
 	rows := mustParse(t, `*`).NewMerge(RunOptions{})
 	stats := mustParse(t, `* | stats count() n`).NewMerge(RunOptions{})
 	for name, err := range map[string]error{
-		"a state for rows":  rows.Add("n", Frame{State, []byte{1, 0}}),
-		"rows for a state":  stats.Add("n", Frame{Rows, []byte{1, 0, 0}}),
-		"another version":   stats.Add("n", Frame{State, []byte{2, 0}}),
-		"nothing":           stats.Add("n", Frame{State, nil}),
-		"more than is said": stats.Add("n", Frame{State, []byte{1, 0, 0}}),
-		"less than is said": stats.Add("n", Frame{State, []byte{1, 5, 1}}),
+		"a state for rows":  rows.Add("n", Frame{Kind: State, Bytes: []byte{1, 0}}),
+		"rows for a state":  stats.Add("n", Frame{Kind: Rows, Bytes: []byte{1, 0, 0}}),
+		"another version":   stats.Add("n", Frame{Kind: State, Bytes: []byte{2, 0}}),
+		"nothing":           stats.Add("n", Frame{Kind: State, Bytes: nil}),
+		"more than is said": stats.Add("n", Frame{Kind: State, Bytes: []byte{1, 0, 0}}),
+		"less than is said": stats.Add("n", Frame{Kind: State, Bytes: []byte{1, 5, 1}}),
 	} {
 		if !errors.Is(err, errFrame) {
 			t.Errorf("%s: %v", name, err)

@@ -75,7 +75,7 @@ func (r *run) search(ctx context.Context, jobs <-chan job) error {
 		if err := r.env.budget.grow(f.size); err != nil {
 			return err
 		}
-		r.progress(j.ref, true)
+		r.progress(j.ref, c.block)
 		j.result <- f
 	}
 	return nil

@@ -20,11 +20,14 @@ type HTTPOptions struct {
 	Env
 	Listen    string      `yaml:"listen" doc:"Address and port; an address left out means all."`
 	TLS       *TLSOptions `yaml:"tls" doc:"Serve HTTPS, and nothing else."`
-	Tokens    string      `yaml:"tokens" doc:"File with write-only tokens, one a line, readable by its owner only."`
+	Tokens    string      `yaml:"tokens" doc:"File with write-only tokens, one a line, readable by its owner only. Default: ingest-token in the data directory."`
 	MaxLine   config.Size `yaml:"max_line" doc:"Longer lines are cut here and marked in log.flags; a JSON line that was cut is kept as a plain message. Default: 1MiB."`
 	MaxBody   config.Size `yaml:"max_body" doc:"How large one body may be once unpacked. Default: 1GiB."`
 	MaxBodies int         `yaml:"max_bodies" doc:"Bodies read at once; more are asked to come later. Default: 64."`
 
+	// Secure is the certificate of the process, for a door that has none of its
+	// own. Nil: such a door is plain HTTP.
+	Secure *tls.Config `yaml:"-"`
 	// Positions answers GET /insert/position. Nil: no position is known.
 	Positions Positions `yaml:"-"`
 }
@@ -52,8 +55,6 @@ const (
 // Validate says which option is wrong.
 func (o *HTTPOptions) Validate() error {
 	switch {
-	case o.Tokens == "":
-		return config.Wrong("tokens", "is missing; a file with a token a line")
 	case o.MaxLine < 0 || o.MaxLine > maxMaxLine:
 		return config.Wrong("max_line", "%s is out of range; up to %s", o.MaxLine, maxMaxLine)
 	case o.MaxBody < 0:
@@ -97,6 +98,8 @@ func OpenHTTP(o HTTPOptions) (*HTTP, error) {
 			return nil, err
 		}
 		h.tls.NextProtos = []string{"h2", "http/1.1"}
+	} else {
+		h.tls = o.Secure
 	}
 	_, h.log, h.metrics = o.named("http")
 	if h.listener, err = net.Listen("tcp", o.Listen); err != nil {

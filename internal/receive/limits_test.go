@@ -336,7 +336,6 @@ func TestValidateNamesTheKey(t *testing.T) {
 		{&receive.SyslogUDPOptions{Listen: ":514", MaxMessage: 2 * config.MiB}, "max_message: 2MiB is out of range; from 480B to 1MiB"},
 		{&receive.SyslogTCPOptions{Listen: ":514", MaxPeers: -1}, "max_peers: is negative"},
 		{&receive.TLSOptions{Cert: "x"}, "key: is missing"},
-		{&receive.HTTPOptions{Listen: ":80"}, "tokens: is missing"},
 		{&receive.HTTPOptions{Listen: ":80", Tokens: "x", MaxLine: config.GiB}, "max_line: 1GiB is out of range; up to 16MiB"},
 		{&receive.FilesOptions{}, "paths: is missing"},
 		{&receive.FilesOptions{Paths: []string{"["}}, `paths: "[" is not a pattern`},

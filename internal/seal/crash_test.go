@@ -153,6 +153,29 @@ func TestKeyringGoesOnAfterAFault(t *testing.T) {
 	}
 }
 
+// TestKeyThatWasToBeDestroyedComesBack lets Destroy fail, of which nobody knows what
+// it did to the file, and then asks for the key: what is sealed under it from then on
+// can be opened.
+func TestKeyThatWasToBeDestroyedComesBack(t *testing.T) {
+	t.Parallel()
+	m := master("m")
+	for at, failed := 1, true; failed; at++ {
+		for seed := range uint64(10) {
+			disk := fsys.NewMem()
+			fault := fsys.NewFault(disk)
+			k := open(t, fault, m)
+			key(t, k, "day")
+			fault.Set(fsys.Plan{At: at})
+			if failed = k.Destroy("day") != nil; !failed {
+				continue
+			}
+			want := key(t, k, "day").append(nil)
+			p := promises{keys: map[string][]byte{"day": want}}
+			p.check(t, fmt.Sprintf("operation %d, seed %d", at, seed), disk.Crash(seed), m)
+		}
+	}
+}
+
 func TestFullDiskLosesNoKey(t *testing.T) {
 	t.Parallel()
 	m := master("m")

@@ -27,6 +27,8 @@ type Keyring struct {
 	disk fsys.FS
 	name string
 	keys atomic.Pointer[map[string]Key] // the map is never changed, only replaced
+	// unsure: replacing the file failed, so that it may lack keys which are in memory.
+	unsure atomic.Bool
 
 	mu     sync.Mutex // held by whoever replaces the file
 	id     []byte
@@ -130,8 +132,10 @@ func (k *Keyring) save(keys map[string]Key) error {
 		return err
 	}
 	if err := fsys.Replace(k.disk, k.name, data); err != nil {
+		k.unsure.Store(true)
 		return err
 	}
+	k.unsure.Store(false)
 	k.keys.Store(&keys)
 	return nil
 }
@@ -140,7 +144,7 @@ func (k *Keyring) save(keys map[string]Key) error {
 // when Key returns. Asking for a key that exists waits for nobody. An id has 1 to
 // 1024 bytes.
 func (k *Keyring) Key(id string) (Key, error) {
-	if key, ok := k.Find(id); ok {
+	if key, ok := k.Find(id); ok && !k.unsure.Load() {
 		return key, nil
 	}
 	if id == "" || len(id) > maxKeyID {
@@ -148,13 +152,15 @@ func (k *Keyring) Key(id string) (Key, error) {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if key, ok := k.Find(id); ok {
+	keys := *k.keys.Load()
+	if key, ok := keys[id]; ok && !k.unsure.Load() {
 		return key, nil
+	} else if !ok {
+		keys = maps.Clone(keys)
+		keys[id] = NewKey()
 	}
-	keys := maps.Clone(*k.keys.Load())
-	keys[id] = NewKey()
 	if err := k.save(keys); err != nil {
-		return Key{}, fmt.Errorf("keyring %s: add key %q: %w", k.name, id, err)
+		return Key{}, fmt.Errorf("keyring %s: write key %q: %w", k.name, id, err)
 	}
 	return keys[id], nil
 }
@@ -171,7 +177,8 @@ func (k *Keyring) IDs() []string { return slices.Sorted(maps.Keys(*k.keys.Load()
 // Destroy removes keys, in the file and then in memory: when it returns nil,
 // nothing that was sealed under them can be opened any more, but by a Sealer that
 // is still held. Ids without a key are passed over. After an error a key may or
-// may not be in the file, but it still works in this process; destroy it again.
+// may not be in the file, but it still works in this process: destroy it again, or
+// ask for it with Key, which puts it back, before more is sealed under it.
 func (k *Keyring) Destroy(ids ...string) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync/atomic"
 
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/column"
@@ -128,7 +129,10 @@ func (s *Segment) Block(d *Directory, block int) (*column.Block, error) {
 		return nil, err
 	}
 	defer f.Close() // it was only read
-	b := &column.Block{Collection: d.collection}
+	b := &column.Block{Collection: d.collection, Read: &atomic.Int64{}}
+	read := func(i int) { b.Read.Add(int64(place.columns[i].length)) }
+	read(0)
+	read(1)
 	if b.Times, err = numbers[llama.Time](s, f, place, 0); err != nil {
 		return nil, err
 	}
@@ -140,9 +144,13 @@ func (s *Segment) Block(d *Directory, block int) (*column.Block, error) {
 	}
 	at, _ := slices.BinarySearch(b.Names, llama.NameIngested)
 	b.Names = slices.Insert(b.Names, at, llama.NameIngested)
-	b.Ingested = func() ([]llama.Time, error) { return s.ingested(place) }
+	b.Ingested = func() ([]llama.Time, error) {
+		read(2)
+		return s.ingested(place)
+	}
 	b.Load = column.Once(func(name string) (*column.Column, error) {
 		if name == llama.NameIngested {
+			read(2)
 			times, err := s.ingested(place)
 			if err != nil {
 				return nil, err
@@ -153,6 +161,7 @@ func (s *Segment) Block(d *Directory, block int) (*column.Block, error) {
 		if !ok {
 			return nil, nil
 		}
+		read(i)
 		return s.column(place, i, name, rows)
 	})
 	return b, nil

@@ -183,7 +183,8 @@ func (w *Writer) flush() error {
 }
 
 // Close ends the file, syncs it, gives it its name and syncs the folder, in that
-// order. It returns the name in the folder. After an error the segment is not there.
+// order. It returns the name in the folder. After an error the segment may be there
+// under that name, whole; best effort was made that it is not.
 func (w *Writer) Close(generation int) (Name, error) {
 	name := Name{w.summary.FirstSeq, w.summary.LastSeq, generation}
 	err := w.finish()
@@ -192,21 +193,21 @@ func (w *Writer) Close(generation int) (Name, error) {
 	}
 	if err != nil {
 		w.Abort()
-		return Name{}, err
+		return name, err
 	}
 	if err := w.file.Close(); err != nil {
-		w.disk.Remove(w.tmp) // best effort: Open removes what is left
-		return Name{}, err
+		w.disk.Remove(w.tmp)
+		return name, err
 	}
 	final := path.Join(w.folder, name.String())
-	if err := w.disk.Rename(w.tmp, final); err != nil {
-		w.disk.Remove(w.tmp) // as above
-		return Name{}, err
+	if err = w.disk.Rename(w.tmp, final); err == nil {
+		err = w.disk.SyncDir(w.folder)
 	}
-	if err := w.disk.SyncDir(w.folder); err != nil {
-		return Name{}, err
+	if err != nil {
+		w.disk.Remove(w.tmp)
+		w.disk.Remove(final) // nobody knows of it yet
 	}
-	return name, nil
+	return name, err
 }
 
 // Abort gives up and removes the file.

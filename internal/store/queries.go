@@ -42,6 +42,7 @@ type Task struct {
 	Progress            float64 // 0 to 1
 	EventsRead          int64
 	BytesRead           int64
+	Rows                int64  // rows or groups that were sent
 	FrameBytes          int64  // of the partial results that came
 	Frames              uint64 // how many frames are kept: those from 0 up to this one, without it
 	Queued              llama.Time
@@ -132,13 +133,13 @@ func (s *Store) putTask(ctx context.Context, tx *sql.Tx, q *Query, t *Task) erro
 		}
 	}
 	_, err := tx.ExecContext(ctx, `INSERT INTO tasks (query_id, node_id, target, attempt, state, progress, events_read, bytes_read,
-			frame_bytes, frames, queued, delivered, started, ended, sealed_error)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+			sent_rows, frame_bytes, frames, queued, delivered, started, ended, sealed_error)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 		ON CONFLICT (query_id, node_id) DO UPDATE SET attempt = excluded.attempt, state = excluded.state, progress = excluded.progress,
-			events_read = excluded.events_read, bytes_read = excluded.bytes_read, frame_bytes = excluded.frame_bytes, frames = excluded.frames,
+			events_read = excluded.events_read, bytes_read = excluded.bytes_read, sent_rows = excluded.sent_rows, frame_bytes = excluded.frame_bytes, frames = excluded.frames,
 			queued = excluded.queued, delivered = excluded.delivered, started = excluded.started, ended = excluded.ended, sealed_error = excluded.sealed_error`,
 		q.ID, t.Node, t.Target, t.Attempt, t.State, t.Progress, t.EventsRead, t.BytesRead,
-		t.FrameBytes, int64(t.Frames), t.Queued, t.Delivered, t.Started, t.Ended, sealed)
+		t.Rows, t.FrameBytes, int64(t.Frames), t.Queued, t.Delivered, t.Started, t.Ended, sealed)
 	if err != nil {
 		return fmt.Errorf("update task of query %s for node %s: %w", q.ID, t.Node, err)
 	}
@@ -146,9 +147,9 @@ func (s *Store) putTask(ctx context.Context, tx *sql.Tx, q *Query, t *Task) erro
 }
 
 // Query returns a query. The error is a *llama.Error with code NotFound when
-// there is none of that id.
+// there is none of that id, or its time is over.
 func (s *Store) Query(ctx context.Context, id string) (*Query, error) {
-	found, err := s.selectQueries(ctx, `WHERE id = $1`, id)
+	found, err := s.selectQueries(ctx, `WHERE id = $1 AND (live = 1 OR expires > $2)`, id, now())
 	if err != nil {
 		return nil, err
 	}
@@ -171,8 +172,8 @@ func (s *Store) Queries(ctx context.Context, f Filter) ([]Query, error) {
 	if f.Limit <= 0 {
 		f.Limit = 100
 	}
-	return s.selectQueries(ctx, `WHERE ($1 = '' OR user_name = $1) AND ($2 = '' OR state = $2) AND ($3 = '' OR id < $3) ORDER BY id DESC LIMIT $4`,
-		f.User, f.State, f.After, f.Limit)
+	return s.selectQueries(ctx, `WHERE ($1 = '' OR user_name = $1) AND ($2 = '' OR state = $2) AND ($3 = '' OR id < $3)
+		AND (live = 1 OR expires > $4) ORDER BY id DESC LIMIT $5`, f.User, f.State, f.After, now(), f.Limit)
 }
 
 // Live returns the queries that have not ended, the oldest first.
@@ -229,7 +230,7 @@ func (s *Store) scanQuery(rows *sql.Rows) (Query, error) {
 }
 
 func (s *Store) readTasks(ctx context.Context, q *Query) error {
-	rows, err := s.read.QueryContext(ctx, `SELECT node_id, target, attempt, state, progress, events_read, bytes_read, frame_bytes, frames,
+	rows, err := s.read.QueryContext(ctx, `SELECT node_id, target, attempt, state, progress, events_read, bytes_read, sent_rows, frame_bytes, frames,
 		queued, delivered, started, ended, sealed_error FROM tasks WHERE query_id = $1 ORDER BY target, node_id`, q.ID)
 	if err != nil {
 		return fmt.Errorf("read tasks of query %s: %w", q.ID, err)
@@ -239,7 +240,7 @@ func (s *Store) readTasks(ctx context.Context, q *Query) error {
 		t := Task{Query: q.ID}
 		var sealed []byte
 		var frames int64
-		if err := rows.Scan(&t.Node, &t.Target, &t.Attempt, &t.State, &t.Progress, &t.EventsRead, &t.BytesRead, &t.FrameBytes, &frames,
+		if err := rows.Scan(&t.Node, &t.Target, &t.Attempt, &t.State, &t.Progress, &t.EventsRead, &t.BytesRead, &t.Rows, &t.FrameBytes, &frames,
 			&t.Queued, &t.Delivered, &t.Started, &t.Ended, &sealed); err != nil {
 			return fmt.Errorf("read tasks of query %s: %w", q.ID, err)
 		}

@@ -296,6 +296,10 @@ func (c *Central) keep(ctx context.Context, n *node, frames *batch) {
 	}
 }
 
+// sweepEvery is how often the results that are over are deleted. They cannot be
+// read any more before.
+const sweepEvery = time.Minute
+
 // watchTime looks at deadlines and presence, and sweeps results that are over.
 func (c *Central) watchTime(ctx context.Context) error {
 	tick := time.NewTicker(c.o.Tick)
@@ -304,7 +308,7 @@ func (c *Central) watchTime(ctx context.Context) error {
 	for {
 		c.checkPresence(ctx)
 		c.checkQueries(ctx)
-		if now := time.Now(); now.Sub(swept) > time.Hour {
+		if now := time.Now(); now.Sub(swept) > sweepEvery {
 			swept = now
 			if _, err := c.o.Store.Sweep(ctx, llama.At(now)); err != nil && ctx.Err() == nil {
 				c.o.Log.Error("old results not deleted", "error", err)

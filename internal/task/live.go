@@ -115,7 +115,8 @@ func (l *live) note(node string, attempt uint32, r report) {
 	if t.State != store.Running { // a late report of the delivery is no way back
 		t.State = r.State
 	}
-	t.Progress, t.EventsRead, t.BytesRead = max(t.Progress, min(r.Progress, 1)), r.Events, r.Bytes
+	t.Progress = max(t.Progress, min(r.Progress, 1))
+	t.EventsRead, t.BytesRead, t.Rows = r.Events, r.Bytes, r.Rows
 	settle(l.q)
 	l.dirty = true
 	l.wake()
@@ -193,7 +194,8 @@ func (c *Central) count(ctx context.Context, l *live, q *store.Query, t *store.T
 		}
 		t.Frames++
 		t.State, t.Error, t.Ended = p.report.State, cut(p.report.Error), now
-		t.Progress, t.EventsRead, t.BytesRead = min(max(p.report.Progress, 0), 1), p.report.Events, p.report.Bytes
+		t.Progress = min(max(p.report.Progress, 0), 1)
+		t.EventsRead, t.BytesRead, t.Rows = p.report.Events, p.report.Bytes, p.report.Rows
 	}
 	return frames, nil
 }
@@ -222,7 +224,7 @@ func (c *Central) mergeOne(ctx context.Context, l *live, q *store.Query, t *stor
 		return nil, nil
 	}
 	l.merge = nil
-	end := &report{State: store.Partial, Progress: t.Progress, Events: t.EventsRead, Bytes: t.BytesRead}
+	end := &report{State: store.Partial, Progress: t.Progress, Events: t.EventsRead, Bytes: t.BytesRead, Rows: t.Rows}
 	if end.Error, end.Code = shown(problem); end.Code != llama.TooLarge {
 		c.o.Log.Error("frame not merged", "query", l.id, "node", t.Node, "frame", t.Frames, "error", problem)
 		end.State, end.Error = store.Failed, "the node has sent a damaged frame"
@@ -261,11 +263,11 @@ func (c *Central) finish(ctx context.Context, l *live, q *store.Query) error {
 	result := newResult(q, c.o.MaxRows)
 	chunks := none
 	if l.plan != nil {
-		chunks = result.chunks(l.merge.merge)
+		chunks = result.chunks(ctx, l.merge.merge)
 	}
 	l.merge = nil // used up
 	err := c.o.Store.Finish(ctx, q, chunks)
-	if result.problem != nil {
+	if result.problem != nil && ctx.Err() == nil { // else it is tried again
 		c.o.Log.Error("partial results not merged", "query", l.id, "error", result.problem)
 		q.State, q.Rows, q.Columns = store.Failed, 0, nil
 		q.Error, _ = shown(result.problem)

@@ -41,7 +41,7 @@ func (t Task) Partial(ctx context.Context, src query.Source, collections []strin
 		q = q.WithLimit(t.Limit)
 	}
 	o.From, o.To = t.From, t.To
-	return q.Partial(ctx, src, o, func(f query.Frame) error { return emit(Frame{Kind: uint8(f.Kind), Body: f.Bytes}) })
+	return q.Partial(ctx, src, o, func(f query.Frame) error { return emit(Frame{Kind: uint8(f.Kind), Body: f.Bytes, Rows: f.Rows}) })
 }
 
 type logsQL struct {

@@ -19,7 +19,7 @@ import (
 func holds(node string, events ...llama.Event) fake {
 	src := query.Events(events)
 	return fake{partial: func(ctx context.Context, t Task, emit func(Frame) error, progress func(Progress)) error {
-		o := query.RunOptions{NodeID: node, Progress: func(share float64, read int64) { progress(Progress{Share: share, Events: read}) }}
+		o := query.RunOptions{NodeID: node, Progress: func(p query.Progress) { progress(Progress(p)) }}
 		return t.Partial(ctx, src, []string{"sshd"}, o, emit)
 	}}
 }
@@ -68,6 +68,14 @@ func TestLogsQLOverNodes(t *testing.T) {
 		if strings.Contains(q.Normal, "limit") {
 			t.Errorf("the normal form %q has a limit that was not in the text", q.Normal)
 		}
+	}
+	q := w.in(w.submit(Request{Query: "* | stats by (host.name) count() n"}), store.Done)
+	sent := map[string]int64{}
+	for _, one := range q.Tasks {
+		sent[one.Target] = one.Rows
+	}
+	if d := gocmp.Diff(map[string]int64{"a": 1, "b": 2}, sent); d != "" {
+		t.Errorf("groups each target has sent: -want +got\n%s", d)
 	}
 	_, err := w.central.Submit(t.Context(), Request{Query: "* | limit x"})
 	if e, ok := errors.AsType[*query.Error](err); !ok || e.Column != 11 {

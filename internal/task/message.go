@@ -64,6 +64,7 @@ type report struct {
 	Progress float64     `json:"progress"`
 	Events   int64       `json:"events"`
 	Bytes    int64       `json:"bytes"`
+	Rows     int64       `json:"rows"` // sent
 	Error    string      `json:"error,omitempty"`
 	Code     llama.Code  `json:"code,omitempty"`
 }

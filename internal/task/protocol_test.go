@@ -116,6 +116,35 @@ func TestConnectionLostMidQuery(t *testing.T) {
 	}
 }
 
+// A deaf link loses the first message.
+type deaf struct {
+	Link
+	once sync.Once
+}
+
+func (d *deaf) Send(m carrier.Message) (err error) {
+	send := true
+	d.once.Do(func() { send = false })
+	if send {
+		err = d.Link.Send(m)
+	}
+	return err
+}
+
+func TestFirstHelloIsSaidAgainSoon(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{})
+	s := w.away("a", emits(0, 1, 1))
+	link := must(carrier.Open(must(w.broker.Node(s.own.ID()))(t), w.log))(t)
+	defer link.Close()
+	r := NewRunner(RunnerOptions{
+		Identity: s.own, Central: w.own.Public(), Target: "a", Link: &deaf{Link: link}, Executor: s.does, Log: w.log,
+		Heartbeat: time.Hour,
+	})
+	defer running(t, r.Run)()
+	w.until("the node is online", func() bool { return w.central.node(s.own.ID()).isOnline() })
+}
+
 // A cable carries TCP connections to an address and can be cut.
 type cable struct {
 	url string

@@ -101,7 +101,7 @@ func TestSubmitRefuses(t *testing.T) {
 	}{
 		{"a bad query", Request{Query: "| count"}, llama.Invalid, "column 1: "},
 		{"a long query", Request{Query: strings.Repeat("a", maxText+1)}, llama.TooLarge, "64 KiB"},
-		{"an unknown target", Request{Query: "*", Targets: []string{"a", "x"}}, llama.NotFound, `there is no target "x"; there are a`},
+		{"an unknown target", Request{Query: "*", Targets: []string{"a", "x"}}, llama.NotFound, `there is no target "x"; there is "a"`},
 		{"an unknown language", Request{Query: "*", Language: "sql"}, llama.Invalid, "logsql"},
 		{"a range that ends first", Request{Query: "*", From: 2, To: 1}, llama.Invalid, "time range"},
 		{"a negative limit", Request{Query: "*", Limit: -1}, llama.Invalid, "limit"},
@@ -145,7 +145,7 @@ func TestStatesProgressAndFirstRows(t *testing.T) {
 		q := w.get(id)
 		i := slices.IndexFunc(q.Tasks, func(t store.Task) bool { return t.Target == "a" })
 		task := q.Tasks[i]
-		return q.State == store.Running && task.State == store.Running && task.Progress == 0.25 && task.EventsRead == 10 && task.BytesRead == 100 && task.Frames == 1
+		return q.State == store.Running && task.State == store.Running && task.Progress == 0.25 && task.EventsRead == 10 && task.BytesRead == 100 && task.Rows == 10 && task.Frames == 1
 	})
 	page, err := w.central.Rows(t.Context(), id, 2, 3)
 	if err != nil || len(page.Rows) != 3 || page.Total != 10 || page.Complete || text(page.Rows[0]) != text(numbered(2)) {
@@ -169,7 +169,9 @@ func TestCancel(t *testing.T) {
 	w.until("rows come", func() bool { return len(w.rows(running)) == 10 })
 	for _, id := range []string{running, queued} {
 		start := time.Now()
-		if err := w.central.Cancel(t.Context(), id); err != nil {
+		gone, leave := context.WithCancel(t.Context())
+		leave() // who asks does not wait for it
+		if err := w.central.Cancel(gone, id); err != nil {
 			t.Fatal(err)
 		}
 		if took := time.Since(start); took > time.Second {

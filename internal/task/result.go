@@ -88,7 +88,7 @@ func newResult(q *store.Query, maxRows int64) *result {
 }
 
 // chunks yields the rows of m in chunks.
-func (r *result) chunks(m Merge) iter.Seq2[store.Chunk, error] {
+func (r *result) chunks(ctx context.Context, m Merge) iter.Seq2[store.Chunk, error] {
 	return func(yield func(store.Chunk, error) bool) {
 		var rows []Row
 		var bytes int
@@ -97,7 +97,7 @@ func (r *result) chunks(m Merge) iter.Seq2[store.Chunk, error] {
 			rows, bytes = nil, 0
 			return yield(c, nil)
 		}
-		err := m.Rows(func(row Row) error {
+		err := m.Rows(ctx, func(row Row) error {
 			if r.q.Rows >= r.most {
 				return errEnough
 			}

@@ -90,6 +90,7 @@ func (r *Runner) execute(ctx context.Context, one *run) error {
 				return err
 			}
 		}
+		r.update(one, func(rep *report) { rep.Rows += int64(f.Rows) })
 		return ctx.Err()
 	}
 	return r.o.Executor.Partial(ctx, one.task, emit, func(p Progress) {

@@ -42,6 +42,9 @@ type RunnerOptions struct {
 const (
 	// progressEvery is the least time between two reports of one task.
 	progressEvery = 200 * time.Millisecond
+	// firstHello is after how long the first hello is said again, then twice as
+	// long and so on: central may not have listened yet when the node connected.
+	firstHello = 200 * time.Millisecond
 	// maxAsks bounds how many live tails and statuses are served at once.
 	maxAsks = 64
 )
@@ -114,7 +117,8 @@ func (r *Runner) Run(ctx context.Context) error {
 
 // beat says hello and sends again what was not acknowledged.
 func (r *Runner) beat(ctx context.Context) error {
-	hello := time.NewTicker(r.o.Heartbeat)
+	wait := min(firstHello, r.o.Heartbeat)
+	hello := time.NewTicker(wait)
 	defer hello.Stop()
 	resend := time.NewTicker(r.o.Resend / 2)
 	defer resend.Stop()
@@ -126,6 +130,8 @@ func (r *Runner) beat(ctx context.Context) error {
 			return nil
 		case <-hello.C:
 			r.hello()
+			wait = min(2*wait, r.o.Heartbeat)
+			hello.Reset(wait)
 		case <-progress.C:
 			r.tellLate()
 		case <-resend.C:

@@ -2,6 +2,7 @@ package task
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/config"
 	"github.com/llama-logs/llama/internal/store"
 )
 
@@ -89,22 +91,26 @@ func (c *Central) choose(names []string) ([]Target, error) {
 	for _, name := range slices.Compact(slices.Sorted(slices.Values(names))) {
 		i := slices.IndexFunc(all, func(t Target) bool { return t.Name == name })
 		if i < 0 {
-			return nil, llama.Errorf(llama.NotFound, "there is no target %q; there are %s", cut(name), list(all))
+			return nil, llama.Errorf(llama.NotFound, "there is no target %q; %s", cut(name), existing(name, all))
 		}
 		chosen = append(chosen, all[i])
 	}
 	return chosen, nil
 }
 
-func list(targets []Target) string {
+// existing names the target that was most likely meant, or those there are.
+func existing(name string, targets []Target) string {
 	var names []string
-	for _, t := range targets[:min(len(targets), 10)] {
+	for _, t := range targets {
 		names = append(names, t.Name)
 	}
-	if len(targets) > 10 {
-		names = append(names, "…")
+	if near := config.Near(name, names); near != "" {
+		return fmt.Sprintf("there is %q", near)
 	}
-	return strings.Join(names, ", ")
+	if len(names) > 10 {
+		names = append(names[:10], "…")
+	}
+	return "these are known: " + strings.Join(names, ", ")
 }
 
 // Submit asks a question. It returns when the query is durable and on its way;
@@ -211,7 +217,8 @@ func (c *Central) Cancel(ctx context.Context, id string) error {
 	if l.over {
 		return nil
 	}
-	return c.end(ctx, l, store.Cancelled, "")
+	// A cancel stands, even when who asked for it has gone.
+	return c.end(context.WithoutCancel(ctx), l, store.Cancelled, "")
 }
 
 // find returns a live query, or nil for one that has ended. The error is

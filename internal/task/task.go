@@ -50,6 +50,7 @@ type Row = []llama.Field
 type Frame struct {
 	Kind uint8 // below 0x80
 	Body []byte
+	Rows int // rows or groups in it, as a node counts them; it does not travel
 }
 
 // A Planner understands queries.
@@ -71,7 +72,7 @@ type Plan interface {
 // the frames so far are all that it can take.
 type Merge interface {
 	Add(node string, f Frame) error
-	Rows(emit func(Row) error) error
+	Rows(ctx context.Context, emit func(Row) error) error
 }
 
 // A Task is one query addressed to one node, as it travels.
@@ -92,7 +93,7 @@ type Task struct {
 type Progress struct {
 	Share  float64 // 0 to 1
 	Events int64   // looked at
-	Bytes  int64   // read
+	Bytes  int64   // read from disk
 }
 
 // An Executor answers tasks at a node. Its methods may be called by many at

@@ -46,11 +46,16 @@ func (c *Central) Watch(ctx context.Context, id string) iter.Seq2[Update, error]
 // watchLive yields l until it has ended, and reports whether its end is wanted.
 func (c *Central) watchLive(ctx context.Context, l *live, yield func(Update, error) bool) bool {
 	var shown uint64
+	var total int64 // rows as they were last merged
 	for {
 		u, changed, rows, took := c.update(ctx, l, shown)
 		if l.isOver() {
 			return true
 		}
+		if u.Rows != nil {
+			total = u.Query.Rows
+		}
+		u.Query.Rows = total
 		if shown = rows; !yield(u, nil) {
 			return false
 		}
@@ -109,8 +114,11 @@ func (c *Central) update(ctx context.Context, l *live, shown uint64) (u Update, 
 	page, err := c.window(ctx, l, u.Query, 0, PreviewRows)
 	if err != nil {
 		c.o.Log.Warn("partial results not merged yet", "query", l.id, "error", err)
-	} else if u.Rows = page.Rows; u.Rows == nil {
-		u.Rows = []Row{}
+	} else {
+		u.Rows, u.Query.Rows = page.Rows, page.Total
+		if u.Rows == nil {
+			u.Rows = []Row{}
+		}
 	}
 	return u, changed, rows, time.Since(start)
 }
@@ -192,7 +200,7 @@ func (c *Central) window(ctx context.Context, l *live, q *store.Query, offset, l
 	}
 	var page Page
 	most := newResult(q, c.o.MaxRows).most
-	err = m.merge.Rows(func(row Row) error {
+	err = m.merge.Rows(ctx, func(row Row) error {
 		if page.Total >= most {
 			return errEnough
 		}

@@ -219,7 +219,7 @@ func (m *merge) Add(_ string, f Frame) error {
 	return err
 }
 
-func (m *merge) Rows(emit func(Row) error) error {
+func (m *merge) Rows(_ context.Context, emit func(Row) error) error {
 	number := func(r Row) int { n, _ := strconv.Atoi(r[0].Value); return n }
 	slices.SortStableFunc(m.rows, func(a, b Row) int { return number(a) - number(b) })
 	for _, row := range m.rows {
@@ -241,7 +241,7 @@ func frameOf(from, to int) Frame {
 	for n := from; n < to; n++ {
 		rows = append(rows, numbered(n))
 	}
-	return Frame{Kind: 1, Body: encodeRows(rows)}
+	return Frame{Kind: 1, Body: encodeRows(rows), Rows: len(rows)}
 }
 
 // wantRows is what rows returns for rows from..to-1.

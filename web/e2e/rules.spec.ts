@@ -36,7 +36,7 @@ for (const theme of ['light', 'dark'] as const) {
   })
 }
 
-test('the page breaks no rule of its content security policy', async ({ page, llama }) => {
+test('the page breaks no rule of its content security policy', async ({ page, llama, log }) => {
   const broken: string[] = []
   await page.exposeFunction('broken', (what: string) => broken.push(what))
   await page.addInitScript(() => {
@@ -44,12 +44,27 @@ test('the page breaks no rule of its content security policy', async ({ page, ll
       ;(window as unknown as { broken: (what: string) => void }).broken(`${e.effectiveDirective} ${e.blockedURI}`)
     })
   })
+  llama.import('sshd', log)
   await signIn(page, llama)
   await page.goto(`${llama.url}/query?mode=logsql&from=&q=*`)
-  await expect(page.getByRole('textbox', { name: 'LogsQL query' })).toBeVisible()
-  await page.getByRole('button', { name: /Time range/ }).click()
+  const editor = page.getByRole('textbox', { name: 'LogsQL query' })
+  await editor.press('Control+Space')
+  await expect(page.getByRole('listbox', { name: 'Completions' })).toBeVisible()
+  await page.keyboard.press('Escape')
+  for (const button of [/^Targets/, /^Time range/, 'Recent', 'Export', /^Account/, /^Help/]) {
+    await page.getByRole('button', { name: button }).click()
+    await expect(page.locator('[role=dialog], [role=menu]')).toBeVisible()
+    await page.keyboard.press('Escape')
+    await expect(page.locator('[role=dialog], [role=menu]')).toBeHidden()
+  }
+  await page.getByRole('row').nth(3).click()
+  await expect(page.getByRole('dialog')).toBeVisible()
   await page.keyboard.press('Escape')
   await page.getByRole('tab', { name: 'Simple' }).click()
   await page.getByLabel('Collection', { exact: true }).click()
+  await expect(page.getByRole('option', { name: /sshd/ })).toBeVisible()
+  await page.keyboard.press('Escape')
+  await page.getByRole('link', { name: 'Live' }).click()
+  await expect(page.getByText('Waiting for events')).toBeVisible()
   expect(broken).toEqual([])
 })

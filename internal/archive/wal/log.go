@@ -102,6 +102,13 @@ func (l *Log) newHeader() *header {
 	return h
 }
 
+// Settle makes durable what Open has played back from a full disk, if it did.
+func (l *Log) Settle() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.settle()
+}
+
 // settle writes what is owed to a file of its own, which appears as a whole: until
 // then the file that has the frames now is the end of the log. The caller holds mu,
 // or has not given the log to anyone yet.

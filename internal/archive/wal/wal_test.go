@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"syscall"
@@ -174,10 +175,17 @@ func TestSectionsAreBounded(t *testing.T) {
 			}
 		}
 		got, err := decode(f, &Shapes{})
-		if !cmp.Equal(batch, got, cmpopts.EquateEmpty()) || err != nil || len(f.Sections) < 3 {
+		if !slices.EqualFunc(batch, got, sameEvent) || err != nil || len(f.Sections) < 3 {
 			t.Errorf("%s: %d sections, error %v", name, len(f.Sections), err)
 		}
 	}
+}
+
+// sameEvent is quicker than cmp.Equal.
+func sameEvent(x, y llama.Event) bool {
+	fields := slices.Equal(x.Fields, y.Fields)
+	x.Fields, y.Fields = nil, nil
+	return fields && reflect.DeepEqual(x, y)
 }
 
 func TestEncodeRefuses(t *testing.T) {

@@ -76,7 +76,8 @@ export function createApi(base: string, onSignedOut: () => void): Api {
       }
     },
     cancel: async (id) => void (await call('DELETE', `/query/${id}`)),
-    exportURL: (id, format) => `${base}/query/${id}/rows${search({ format })}`,
+    // Most CSV is opened in a spreadsheet, which would run what looks like a formula.
+    exportURL: (id, format) => `${base}/query/${id}/rows${search(format === 'csv' ? { format, spreadsheet: 'true' } : { format })}`,
     async *tail(query, targets, signal) {
       const path = `/tail${search({ query, targets: targets.join(',') })}`
       const stream = await events(path, signal)

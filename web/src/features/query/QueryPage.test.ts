@@ -37,6 +37,13 @@ describe('QueryPage', () => {
     expect(router.currentRoute.value.query).toEqual({ mode: 'simple', collection: 'sshd', from: '' })
   })
 
+  it('does not take a site that is away for one without logs', async () => {
+    const away = fakeApi({ targets: () => Promise.resolve([{ name: 'brno', state: 'offline', nodes: [] }]) })
+    const { page } = await mountPage(QueryPage, away)
+    expect(page.text()).toContain('What brno holds is listed once it is online')
+    expect((await mountPage(QueryPage, fakeApi())).page.text()).toContain('No logs yet')
+  })
+
   it('asks what a link says', async () => {
     const { api, asked } = answering()
     const { page } = await mountPage(QueryPage, api, '/query?mode=simple&text=Failed&from=now-1h&targets=a,b&limit=100')
@@ -68,7 +75,7 @@ describe('QueryPage', () => {
       ask: (ask) => Promise.resolve(aQuery({ state: 'partial', rows: ask.name ? 0 : 1, tasks: [failed] })),
     })
     const { page } = await mountPage(QueryPage, api, '/query?mode=simple')
-    expect(page.text()).toContain('Not complete: 1 failed.')
+    expect(page.text()).toContain('Not complete: 1 failed: the disk is gone.')
     expect(page.get('ul[aria-label=Targets]').text()).toContain('failed: the disk is gone')
   })
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { addFilter, computes, fieldIs, fieldName, phrase, splitQuery, tokenize } from './logsql'
+import { addFilter, computes, fieldIs, fieldName, groupsOf, phrase, splitQuery, tokenize } from './logsql'
 
 const kinds = (text: string) =>
   tokenize(text)
@@ -65,4 +65,16 @@ it.each([
   ['constructor | fields a', false],
 ])('computes(%s) is %s', (query, want) => {
   expect(computes(query)).toBe(want)
+})
+
+describe('groupsOf', () => {
+  it.each([
+    ['* | stats by (_time:1h, host.name, "a \\" b") count() n, sum(x) y', ['_time', 'host.name', 'a " b']],
+    ['* | stats count() n', []],
+    ['"stats by (x)" | top 5 by (y)', []],
+    ['* | stats by (a) count() n | stats by (b) sum(n) m | sort by (m)', ['b']],
+    ['* | stats by (a', ['a']],
+  ])('%s', (query, want) => {
+    expect(groupsOf(query)).toEqual(want)
+  })
 })

@@ -141,6 +141,17 @@ export function ordersRows(query: string): boolean {
   return computes(query) || hasPipe(query, new Set(['sort', 'order', 'first', 'last']))
 }
 
+/** The fields that the last `stats` of a query groups by, `_time` among them. */
+export function groupsOf(query: string): string[] {
+  const tokens = tokenize(splitQuery(query).pipes).filter((t) => t.kind !== 'space')
+  const pipe = tokens.findLastIndex((t) => t.kind === 'pipe' && t.text === 'stats')
+  const open = tokens.findIndex((t, i) => i > pipe && t.text === '(')
+  if (pipe < 0 || tokens[open - 1]?.text.toLowerCase() !== 'by') return []
+  const close = tokens.findIndex((t, i) => i > open && t.text === ')')
+  const inside = tokens.slice(open + 1, close < 0 ? undefined : close)
+  return inside.filter((_, i) => i === 0 || inside[i - 1]?.text === ',').map((t) => unquote(t.text))
+}
+
 function hasPipe(query: string, names: ReadonlySet<string>): boolean {
   return tokenize(splitQuery(query).pipes).some((t) => t.kind === 'pipe' && names.has(t.text))
 }
@@ -169,6 +180,13 @@ export function fieldName(name: string): string {
 /** A string in double quotes. */
 export function quote(text: string): string {
   return JSON.stringify(text)
+}
+
+/** What a token of a word or a string says. */
+function unquote(token: string): string {
+  if (!/^["'`]/.test(token)) return token
+  const inside = token.slice(1, -1)
+  return token.startsWith('`') ? inside : inside.replace(/\\(.)/g, '$1')
 }
 
 /** A word where it can stand alone, else a phrase in quotes. */

@@ -22,6 +22,7 @@ describe('caveat', () => {
     ['rows not fetched', aQuery({ state: 'done', rows: 10 }), 4, 'Only 4 of 10 rows could be fetched.'],
     ['cancelled', aQuery({ state: 'cancelled' }), 0, 'Cancelled: these are the rows that had arrived.'],
     ['a reason', aQuery({ state: 'partial', error: 'brno: out of memory' }), 1, 'brno: out of memory'],
+    ['a reason of all', aQuery({ state: 'failed', tasks: [task('failed', { error: 'no such collection' })] }), 0, 'Not complete: 1 failed: no such collection.'],
     ['tasks', aQuery({ state: 'partial', tasks: [task('done'), task('expired')] }), 1, 'Not complete: 1 expired.'],
   ] as const)('%s', (_name, query, shown, want) => {
     expect(caveat(query, shown)).toBe(want)

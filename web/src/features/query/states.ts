@@ -48,8 +48,14 @@ export function worstFirst<T>(list: readonly T[], stateOf: (item: T) => TaskStat
 export function caveat(query: Query, shown: number): string | undefined {
   const bad = query.tasks.filter((t) => t.state !== 'done')
   if (query.state === 'cancelled') return 'Cancelled: these are the rows that had arrived.'
-  if (query.state !== 'done') return query.error || `Not complete: ${tally(bad)}.`
+  if (query.state !== 'done') return query.error || `Not complete: ${tally(bad)}${reasonOf(bad)}.`
   if (shown < query.rows) return `Only ${formatCount(shown)} of ${plural(query.rows, 'row')} could be fetched.`
   if (query.limit !== undefined && query.limit > 0 && shown >= query.limit) return `The limit of ${plural(query.limit, 'row')} is reached; there may be more.`
   return undefined
+}
+
+/** Why the tasks went wrong, where all say the same. */
+function reasonOf(tasks: readonly Task[]): string {
+  const [reason, ...others] = new Set(tasks.map((t) => t.error ?? ''))
+  return reason && others.length === 0 ? `: ${reason}` : ''
 }

@@ -15,6 +15,8 @@ export type ListsState =
   | { readonly kind: 'failed'; readonly message: string }
 
 const everyMs = 15_000
+/** While no collection is known: somebody waits for the first. */
+const firstEveryMs = 2000
 const recentAtMost = 15
 
 /** What there is to ask: targets, collections and recent queries, kept fresh while the page is looked at. */
@@ -39,14 +41,18 @@ export function useLists(api: Pick<Api, 'targets' | 'collections' | 'queries'>):
     }
   }
 
-  const timer = setInterval(() => {
-    if (!document.hidden) void refresh()
-  }, everyMs)
+  let timer: ReturnType<typeof setTimeout> | undefined
+  async function keepFresh() {
+    if (!document.hidden) await refresh()
+    if (abort.signal.aborted) return
+    const some = state.value.kind === 'done' && state.value.collections.length > 0
+    timer = setTimeout(() => void keepFresh(), some ? everyMs : firstEveryMs)
+  }
   onScopeDispose(() => {
-    clearInterval(timer)
+    clearTimeout(timer)
     abort.abort()
   })
-  void refresh()
+  void keepFresh()
   return { state: shallowReadonly(state), refresh }
 }
 

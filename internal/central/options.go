@@ -1,0 +1,96 @@
+package central
+
+import (
+	"io/fs"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/llama-logs/llama/internal/config"
+	"github.com/llama-logs/llama/internal/seal"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Options configure central.
+type Options struct {
+	Listen  string        `yaml:"listen" doc:"Address of the page and the API. Plain HTTP on loopback, TLS on any other."`
+	Names   []string      `yaml:"names" doc:"Host names the page is reached by, besides localhost and addresses."`
+	TLS     *TLS          `yaml:"tls" doc:"A certificate of yours. Without it, addresses other than loopback get one from an authority made for this server (DATA/ca.pem)."`
+	Results ResultOptions `yaml:"results" doc:"How long and how much of queries is kept."`
+
+	Env `yaml:"-"`
+}
+
+// Validate says which option is wrong.
+func (o *Options) Validate() error {
+	if _, _, err := net.SplitHostPort(o.Listen); err != nil {
+		return config.Wrong("listen", "%q is not an address and a port; e.g. 127.0.0.1:8080", o.Listen)
+	}
+	return nil
+}
+
+// TLS names a certificate.
+type TLS struct {
+	Cert string `yaml:"cert" doc:"File with the certificate and those that signed it, PEM."`
+	Key  string `yaml:"key" doc:"File with its key, PEM."`
+}
+
+// Validate says which option is wrong.
+func (t *TLS) Validate() error {
+	switch {
+	case t.Cert == "":
+		return config.Wrong("cert", "is missing; a PEM file")
+	case t.Key == "":
+		return config.Wrong("key", "is missing; a PEM file")
+	}
+	return nil
+}
+
+// ResultOptions bound what is kept of queries.
+type ResultOptions struct {
+	Lifetime time.Duration `yaml:"lifetime" doc:"How long a result can be read."`
+	Deadline time.Duration `yaml:"deadline" doc:"How long nodes, also those that are offline now, have to answer."`
+	MaxRows  int64         `yaml:"max_rows" doc:"Rows of one result."`
+	MaxSize  config.Size   `yaml:"max_size" doc:"What nodes may send for one query, compressed."`
+	PerUser  int           `yaml:"per_user" doc:"Queries of one user that may run at once."`
+}
+
+// Validate says which option is wrong.
+func (r *ResultOptions) Validate() error {
+	switch {
+	case r.Lifetime < time.Minute:
+		return config.Wrong("lifetime", "%s is too short; at least 1m", r.Lifetime)
+	case r.Deadline < time.Second:
+		return config.Wrong("deadline", "%s is too short; at least 1s", r.Deadline)
+	case r.MaxRows < 1:
+		return config.Wrong("max_rows", "%d is too few; e.g. 1000000", r.MaxRows)
+	case r.MaxSize < config.MiB:
+		return config.Wrong("max_size", "%s is too small; at least 1MiB", r.MaxSize)
+	case r.PerUser < 1:
+		return config.Wrong("per_user", "%d is too few; e.g. 32", r.PerUser)
+	}
+	return nil
+}
+
+// Default returns the options that run without a file.
+func Default() Options {
+	return Options{
+		Listen: "127.0.0.1:8080",
+		Results: ResultOptions{
+			Lifetime: 7 * 24 * time.Hour,
+			Deadline: 24 * time.Hour,
+			MaxRows:  1_000_000,
+			MaxSize:  256 * config.MiB,
+			PerUser:  32,
+		},
+	}
+}
+
+// Env is what the process around central gives it.
+type Env struct {
+	Data     string      // the data directory; central's own files are in its folder central
+	Master   seal.Master // opens the keyring
+	Page     fs.FS       // the built page; nil for none
+	Log      *slog.Logger
+	Registry *prometheus.Registry // the process's; nil for one of central's own
+}

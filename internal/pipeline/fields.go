@@ -1,0 +1,64 @@
+package pipeline
+
+import (
+	"sync"
+
+	"github.com/llama-logs/llama"
+)
+
+// A fieldMemory lends memory to the events of one batch, or of one worker's part
+// of it, for as long as its Put lasts. Their fields lie there one after another,
+// so that they are written and read in the order of memory, and no receiver holds
+// room for the fields of a large batch while its peer is silent.
+//
+// What was lent is overwritten by a later batch and not cleared: the texts of the
+// last few batches stay in memory a little longer.
+type fieldMemory struct {
+	chunks [][]llama.Field
+	chunk  int // the one in use
+	used   int // of it
+	lent   []int32
+}
+
+const (
+	chunkFields = 4096
+	// usualFields is what an event is lent at first. What it does not use is lent
+	// to the next; an event with more fields gets memory of its own.
+	usualFields = 128
+)
+
+var fieldMemories = sync.Pool{New: func() any { return new(fieldMemory) }}
+
+// lend gives e, the ith of its part, memory for its fields if it came without.
+func (m *fieldMemory) lend(e *llama.Event, i int) bool {
+	if cap(e.Fields) > 0 {
+		return false
+	}
+	if m.chunk == len(m.chunks) {
+		m.chunks = append(m.chunks, make([]llama.Field, chunkFields))
+	}
+	e.Fields = m.chunks[m.chunk][m.used : m.used : m.used+usualFields]
+	m.lent = append(m.lent, int32(i))
+	return true
+}
+
+// settle leaves e, to which memory was lent just now, what it uses of it.
+func (m *fieldMemory) settle(e *llama.Event) {
+	n := len(e.Fields)
+	if cap(e.Fields) == usualFields {
+		m.used += n
+	} // else it has grown and lies elsewhere
+	e.Fields = e.Fields[:n:n]
+	if m.used+usualFields > chunkFields {
+		m.chunk, m.used = m.chunk+1, 0
+	}
+}
+
+// takeBack ends the loan to the events of the part, which are empty afterwards.
+func (m *fieldMemory) takeBack(events []llama.Event) {
+	for _, i := range m.lent {
+		events[i].Fields = nil
+	}
+	m.chunk, m.used, m.lent = 0, 0, m.lent[:0]
+	fieldMemories.Put(m)
+}
