@@ -2,6 +2,7 @@ package archive
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/llama-logs/llama/internal/archive/wal"
@@ -51,6 +52,7 @@ func (a *Archive) add(f *wal.Frame) {
 			a.addPiece(p, s, f.First)
 		}
 		s.Shapes = nil // the block knows them
+		s.Collection = p.collection
 	}
 	if p := f.Position; p.Named() {
 		a.positions.advance(positionKey{p.Source, p.Epoch}, p.Last, a.o.Now().Unix())
@@ -66,7 +68,7 @@ func (a *Archive) addPiece(p *part, s *wal.Section, frame uint64) {
 		FirstSeq: frame + uint64(s.First), LastSeq: frame + uint64(s.Last),
 	}
 	pc := piece{Section: *s, frame: frame}
-	pc.Shapes = nil
+	pc.Shapes, pc.Collection = nil, p.collection // that of the section is of the batch's memory
 	if stat.FirstSeq <= p.sealed {
 		pc.from = p.sealed + 1
 		stat = a.statOf(p.collection, &pc)
@@ -179,6 +181,7 @@ func readPieces(shapes *wal.Shapes, pieces []piece, fn func(*column.Row)) error 
 func (a *Archive) part(key partKey) *part {
 	p := a.parts[key]
 	if p == nil {
+		key.collection = strings.Clone(key.collection) // it may be of a batch
 		p = &part{partKey: key}
 		a.parts[key] = p
 	}
