@@ -113,13 +113,9 @@ func (a *Archive) learn(b *headBlock, shapes []string) {
 		if _, known := b.shapes[definition]; known {
 			continue
 		}
-		s, err := a.shapes.Of(definition)
-		if err != nil {
-			panic(fmt.Sprintf("archive: a frame that was read or made has a wrong shape: %v", err))
-		}
 		entries := len(b.shapes) + len(b.names)
 		b.shapes[definition] = struct{}{}
-		for _, name := range s.Names {
+		for name := range wal.Names(definition) {
 			b.names[name] = struct{}{}
 		}
 		taken := bytesOfEntry * (len(b.shapes) + len(b.names) - entries)

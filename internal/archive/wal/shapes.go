@@ -2,6 +2,7 @@ package wal
 
 import (
 	"fmt"
+	"iter"
 	"strings"
 	"sync"
 
@@ -43,6 +44,20 @@ func (s *Shapes) Of(definition string) (*column.Shape, error) {
 	s.known[definition] = shape
 	s.bytes += len(definition)
 	return shape, nil
+}
+
+// Names yields the names in a definition, without keeping it as Shapes.Of does.
+func Names(definition string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		in := text{data: definition}
+		in.string() // the source
+		for range in.uvarint() {
+			name := in.string()
+			if in.bytes(1); in.failed || !yield(name) {
+				return
+			}
+		}
+	}
 }
 
 func decodeShape(definition string) (*column.Shape, error) {

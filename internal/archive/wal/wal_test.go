@@ -276,6 +276,9 @@ func TestShapesAreSharedAndBounded(t *testing.T) {
 	if err != nil || err2 != nil || first != second || first.Names[0] != "labels._msg" {
 		t.Errorf("%p and %p, %v, %v: %v", first, second, err, err2, first)
 	}
+	if names := slices.Collect(Names(definition(1))); !slices.Equal(names, []string{"_msg"}) {
+		t.Errorf("names %q", names)
+	}
 	for i := range 1000 {
 		if _, err := shapes.Of(definition(i)); err != nil {
 			t.Fatal(err)
