@@ -153,6 +153,9 @@ func (p *process) takeData(c *Config) error {
 		return err
 	}
 	c.Data = data
+	if err := node.CheckSocket(socketFile(data)); err != nil {
+		return err
+	}
 	files, err := fsys.Dir(data)
 	if err != nil {
 		return fmt.Errorf("open the data directory: %w", err)

@@ -45,6 +45,8 @@ type Archive struct {
 	sealing chan struct{}
 	trimmed uint64 // the oldest log file, as the checkpoint has it
 
+	tidying sync.Mutex // held while files of segments that failed are removed; before mu
+
 	mu       sync.RWMutex
 	next     uint64 // the next arrival number
 	parts    map[partKey]*part

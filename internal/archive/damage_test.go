@@ -263,3 +263,33 @@ func readAll(t *testing.T, disk fsys.FS, m seal.Master) (events []llama.Event, f
 	slices.SortFunc(events, func(x, y llama.Event) int { return int(x.Seq) - int(y.Seq) })
 	return events, first
 }
+
+// TestOverlappingSegmentLeavesTheRest gives a segment the name of one that overlaps
+// another, which nothing here does: the archive opens, and reading says what is wrong.
+func TestOverlappingSegmentLeavesTheRest(t *testing.T) {
+	t.Parallel()
+	disk, m := fsys.NewMem(), newMaster(t)
+	a := open(t, disk, m, small())
+	for i := range uint64(3) {
+		put(t, a, lines("s", 3*i, 3*i+2)) // two events
+		if err := a.sealAll(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	folder := partKey{"c", dayOf(llama.At(now))}.folder()
+	from, to := segment.Name{First: 3, Last: 4, Generation: 1}, segment.Name{First: 2, Last: 4, Generation: 1}
+	if err := disk.Rename(path.Join(folder, from.String()), path.Join(folder, to.String())); err != nil {
+		t.Fatal(err)
+	}
+	events, err := readAll(t, disk, m)
+	victim := path.Join(folder, segment.Name{First: 1, Last: 2, Generation: 1}.String())
+	if corrupt, ok := errors.AsType[*segment.CorruptError](err); !ok || corrupt.File != victim || len(events) != 4 {
+		t.Errorf("%d events, want 4, and %v, want damage in %s", len(events), err, victim)
+	}
+	if _, err := disk.Stat(victim); err != nil {
+		t.Errorf("it was removed: %v", err)
+	}
+}

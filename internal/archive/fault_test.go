@@ -107,9 +107,10 @@ func TestPowerCutAtEveryOperation(t *testing.T) {
 	}
 }
 
-// TestKilledNameIsNotBuiltOn kills the process between naming a segment and syncing
-// its folder. The next one finds the name and goes on from there: what it removes, a
-// segment that was merged or a log file, may go before the name is durable.
+// TestKilledNameIsNotBuiltOn kills the process between naming a file, of a segment or
+// of positions, and syncing its folder. The next one finds the name and goes on from
+// there: what it removes, a segment that was merged or a log file, may go before the
+// name is durable.
 func TestKilledNameIsNotBuiltOn(t *testing.T) {
 	t.Parallel()
 	m := newMaster(t)
@@ -141,7 +142,7 @@ func TestKilledNameIsNotBuiltOn(t *testing.T) {
 					failed = w.fault.Failed()
 					w.disk = w.disk.Kill()
 					w.open(fsys.Plan{})
-					if name == "seal" { // of another collection, after which the log can go
+					if name == "seal" && seed%2 == 0 { // of another collection, after which the log can go
 						w.put(w.plain())
 						w.excuse("seal", w.a.sealAll(ctx))
 					}
@@ -150,5 +151,34 @@ func TestKilledNameIsNotBuiltOn(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestPowerCutWhileAnArchiveIsMade kills a process that makes an archive, and cuts the
+// power while the next one goes on with it: the folder is never taken for something
+// else.
+func TestPowerCutWhileAnArchiveIsMade(t *testing.T) {
+	t.Parallel()
+	m := newMaster(t)
+	dies := func(disk *fsys.Mem, at int) bool {
+		fault := fsys.NewFault(disk)
+		fault.Set(fsys.Plan{Only: fsys.Changes, At: at, Then: -1, Dead: true})
+		Open(fault, m, small()) // whether it dies in it is seen below
+		return fault.Failed()
+	}
+	for first, failed := 1, true; failed; first++ {
+		for second, again := 1, true; again; second++ {
+			for seed := range uint64(20) {
+				disk := fsys.NewMem()
+				failed = dies(disk, first)
+				disk = disk.Kill()
+				again = dies(disk, second)
+				a, err := Open(disk.Crash(seed), m, small())
+				if err != nil {
+					t.Fatalf("killed at operation %d, power cut at %d, seed %d: %v", first, second, seed, err)
+				}
+				put(t, a, lines("s", 0, 2))
+			}
+		}
 	}
 }

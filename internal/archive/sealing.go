@@ -210,8 +210,11 @@ func (a *Archive) createSegment(p *part, key seal.Key) (*segment.Writer, error) 
 	return segment.Create(a.disk, p.folder(), key, a.codec, p.collection, p.day)
 }
 
-// removeFailed removes what is left of a part's segments that failed, durably.
+// removeFailed removes what is left of a part's segments that failed, durably. One at
+// a time: another could already be making a segment of the same name again.
 func (a *Archive) removeFailed(p *part) error {
+	a.tidying.Lock()
+	defer a.tidying.Unlock()
 	a.mu.RLock()
 	failed := p.failed
 	a.mu.RUnlock()

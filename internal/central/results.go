@@ -39,12 +39,9 @@ func (a adapter) Rows(ctx context.Context, id string, offset, limit int64, emit 
 // are read by Rows.
 func (a adapter) Watch(ctx context.Context, id string, from int64, emit func(api.Change) error) error {
 	var last api.Query
-	for u, err := range a.tasks.Watch(ctx, id) {
+	for u, err := range a.tasks.Watch(ctx, id, from != api.NoRows) {
 		if err != nil {
 			return err
-		}
-		if from == api.NoRows {
-			u.Rows = nil
 		}
 		if err := change(u, &last, from, emit); err != nil {
 			return err

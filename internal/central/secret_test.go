@@ -39,8 +39,12 @@ func TestNothingOfEventsIsInTheClear(t *testing.T) {
 		t.Error("a wrong query was answered")
 	}
 	look := func(when string) {
+		forms := []string{planted}
+		for i := range 3 { // as it looks wherever it begins in what is encoded
+			forms = append(forms, base64.StdEncoding.EncodeToString([]byte(planted[i:]))[:12])
+		}
 		for name, content := range files(t, h.data) {
-			for _, form := range []string{planted, base64.StdEncoding.EncodeToString([]byte(planted))[:12]} {
+			for _, form := range forms {
 				if strings.Contains(content, hex.EncodeToString([]byte(form))) {
 					t.Errorf("%s: %s has %q in the clear", when, name, form)
 				}

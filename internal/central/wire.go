@@ -59,10 +59,14 @@ func wireQuery(q *store.Query) api.Query {
 	return wire
 }
 
-// together returns how far a query is on all its nodes.
+// together returns how far a query is on all its nodes. Where rows have not been
+// merged yet, those that were sent are counted.
 func together(q *store.Query) api.Progress {
 	p := api.Progress{Rows: q.Rows}
 	for _, t := range q.Tasks {
+		if q.Rows == 0 {
+			p.Rows += t.Rows
+		}
 		p.EventsRead += t.EventsRead
 		p.BytesRead += t.BytesRead
 		share := t.Progress

@@ -96,7 +96,7 @@ func Open(o Options) (n *Node, err error) {
 			n = nil
 		}
 	}()
-	if err := checkSocket(o.Socket); err != nil {
+	if err := CheckSocket(o.Socket); err != nil {
 		return n, err
 	}
 	parsers, err := parse.Load(o.Parsers)

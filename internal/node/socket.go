@@ -25,8 +25,8 @@ import (
 // zero at its end.
 const maxSocket = len(syscall.RawSockaddrUnix{}.Path) - 1
 
-// checkSocket refuses a path that the system would refuse, in words that help.
-func checkSocket(path string) error {
+// CheckSocket refuses a path that the system would refuse, in words that help.
+func CheckSocket(path string) error {
 	if len(path) > maxSocket {
 		return llama.Errorf(llama.Invalid, "the path of the operator's socket, %s, has %d bytes, and the system allows %d; use a data directory with a shorter path", path, len(path), maxSocket)
 	}

@@ -65,26 +65,10 @@ func (a *access) read(s string) bool {
 	if byteAt(s, 0) == '[' {
 		return a.readTLS(s[1:])
 	}
-	bracket := strings.Index(s, " [")
-	if bracket < 0 {
+	client, rest, ok := cutAccessTime(s, &a.stamp)
+	if !ok || !a.readClient(client) {
 		return false
 	}
-	rest := s[bracket+2:]
-	n := readCLF(rest, &a.stamp)
-	for n == 0 { // " [" may stand in the user's name
-		next := strings.Index(rest, " [")
-		if next < 0 {
-			return false
-		}
-		bracket += next + 2
-		rest = rest[next+2:]
-		n = readCLF(rest, &a.stamp)
-	}
-	if !strings.HasPrefix(rest[n:], `] `) || !a.readClient(s[:bracket]) {
-		return false
-	}
-	rest = rest[n+2:]
-	var ok bool
 	if a.request, rest, ok = cutQuoted(rest); !ok {
 		return false
 	}
@@ -98,6 +82,34 @@ func (a *access) read(s string) bool {
 		a.agent, _, _ = cutQuoted(strings.TrimPrefix(after, " "))
 	}
 	return true
+}
+
+// cutAccessTime reads the first time in brackets and returns what stands before and
+// behind it.
+func cutAccessTime(s string, out *stamp) (before, behind string, ok bool) {
+	for at := 1; at < len(s); {
+		i := strings.IndexByte(s[at:], '[') // which may stand in the user's name, too
+		if i < 0 {
+			break
+		}
+		at += i + 1
+		if s[at-2] != ' ' {
+			continue
+		}
+		if n := readCLF(s[at:], out); n > 0 {
+			behind, ok = strings.CutPrefix(s[at+n:], "] ")
+			return s[:at-2], behind, ok
+		}
+	}
+	return "", "", false
+}
+
+// isAccessLog reports whether a message is a line of an access log: what the step
+// would read of it up to the request's first quote.
+func isAccessLog(s string) bool {
+	var st stamp
+	_, request, ok := cutAccessTime(s, &st)
+	return ok && strings.HasPrefix(request, `"`)
 }
 
 // readTLS reads the format that mod_ssl comes configured with:

@@ -14,6 +14,48 @@ type assignment struct {
 	kind        llama.Kind
 	from        string // the other field, whose kind is kept; empty for the value
 	parts       []part // of a text with the values of fields in it; nil for the value
+	block       *fieldBlock
+}
+
+// A fieldBlock is fields that are set together. Most events have none of them, and
+// get them by one copy.
+type fieldBlock struct {
+	fields []llama.Field
+	names  nameFilter
+}
+
+func (b *fieldBlock) run(w *work) {
+	if !w.names.overlaps(&b.names) {
+		w.e.Fields = append(w.e.Fields, b.fields...)
+		w.names.join(&b.names)
+		return
+	}
+	for i := range b.fields {
+		w.set(b.fields[i].Name, b.fields[i].Value, b.fields[i].Kind)
+	}
+}
+
+// inBlocks makes one assignment of neighbours that set values of their own.
+func inBlocks(list []assignment) []assignment {
+	var out []assignment
+	for i := 0; i < len(list); {
+		var fields []llama.Field
+		for ; i < len(list) && list[i].fixed(); i++ {
+			fields = append(fields, llama.Field{Name: list[i].name, Value: list[i].value, Kind: list[i].kind})
+		}
+		if len(fields) > 0 {
+			out = append(out, assignment{block: &fieldBlock{fields, namesOf(fields)}})
+			continue
+		}
+		out = append(out, list[i])
+		i++
+	}
+	return out
+}
+
+// fixed reports whether a gives a field of the event a value of its own.
+func (a *assignment) fixed() bool {
+	return a.from == "" && a.parts == nil && a.name[0] != '~' && a.name != llama.NameMessage
 }
 
 // A part of a text is plain, or the value of a field.
@@ -21,6 +63,8 @@ type part struct{ plain, field string }
 
 func (a *assignment) run(w *work) {
 	switch {
+	case a.block != nil:
+		a.block.run(w)
 	case a.parts != nil:
 		a.join(w)
 	case a.from == "":

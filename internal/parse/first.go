@@ -108,6 +108,7 @@ func (p *patternOptions) options(v *env) ([]option, error) {
 	if err != nil {
 		return nil, err
 	}
+	set = inBlocks(set)
 	var list []option
 	for _, t := range p.Schema {
 		list = append(list, option{schema: t.schema, set: set})
@@ -175,7 +176,7 @@ func (l *optionList) run(w *work, text string) bool {
 			}
 			continue
 		}
-		if m.matchOneOf(o.schema, text) {
+		if o.schema.may(text) && m.match(o.schema, text) {
 			m.apply(w)
 			assign(w, o.set)
 			return true

@@ -89,6 +89,7 @@ func newMap(o mapOptions, _ *env) (step, error) {
 	s.copy, errs[1] = readNames(o.Copy)
 	s.convert, errs[2] = readTypes(o.Convert)
 	s.set, errs[3] = readAssignments(o.Set)
+	s.set = inBlocks(s.set)
 	s.absent, errs[4] = readAssignments(o.Default)
 	s.when, errs[5] = readWhens(o.When)
 	for i, l := range s.lookup {
@@ -144,6 +145,7 @@ func readWhens(options []whenOptions) ([]when, error) {
 		if w.otherwise, err = readAssignments(o.Else); err != nil {
 			return nil, err
 		}
+		w.set, w.otherwise = inBlocks(w.set), inBlocks(w.otherwise)
 		list = append(list, w)
 	}
 	return list, nil

@@ -22,6 +22,7 @@ type matchOptions struct {
 	Schema     []schemaText        `yaml:"schema" doc:"Schemas that the message is of; see the step schema."`
 	Fields     map[string][]string `yaml:"fields" doc:"Fields and the values they may have."`
 	JSON       bool                `yaml:"json" doc:"The message is a JSON object."`
+	AccessLog  bool                `yaml:"access_log" doc:"The message is a line of a web server's access log: a time in brackets, and a request in quotes behind it."`
 }
 
 // A condition is compiled matchOptions.
@@ -29,6 +30,7 @@ type condition struct {
 	matchOptions
 	regexes []*regexp.Regexp
 	names   []string // of Fields, sorted
+	wild    []string // what stands before the * in Process
 }
 
 // readConditions reads the match of a module: one condition or a list of which
@@ -60,8 +62,13 @@ func readConditions(n *config.Node) ([]condition, error) {
 			c.names = append(c.names, name)
 		}
 		slices.Sort(c.names)
+		for _, p := range o.Process {
+			if prefix, ok := strings.CutSuffix(p, "*"); ok {
+				c.wild = append(c.wild, prefix)
+			}
+		}
 		if c.empty() {
-			return nil, n.Errorf("a match that asks for nothing; one of process, collection, source, starts, contains, regex, schema, fields, json")
+			return nil, n.Errorf("a match that asks for nothing; one of process, collection, source, starts, contains, regex, schema, fields, json, access_log")
 		}
 		list = append(list, c)
 	}
@@ -69,7 +76,7 @@ func readConditions(n *config.Node) ([]condition, error) {
 }
 
 func (c *condition) empty() bool {
-	return len(c.Process)+len(c.Collection)+len(c.Source)+len(c.Starts)+len(c.Contains)+len(c.Regex)+len(c.Schema)+len(c.Fields) == 0 && !c.JSON
+	return len(c.Process)+len(c.Collection)+len(c.Source)+len(c.Starts)+len(c.Contains)+len(c.Regex)+len(c.Schema)+len(c.Fields) == 0 && !c.JSON && !c.AccessLog
 }
 
 // holds reports whether e fulfils the condition. What is cheap is asked first.
@@ -78,7 +85,8 @@ func (c *condition) holds(e *llama.Event) bool {
 		len(c.Collection) > 0 && !slices.Contains(c.Collection, e.Collection) ||
 		len(c.Source) > 0 && !startsWithAny(e.Source, c.Source) ||
 		len(c.Process) > 0 && !c.isProcess(e) ||
-		c.JSON && !looksLikeJSON(e.Message) {
+		c.JSON && !looksLikeJSON(e.Message) ||
+		c.AccessLog && !isAccessLog(e.Message) {
 		return false
 	}
 	for _, name := range c.names {
@@ -96,10 +104,12 @@ func (c *condition) holds(e *llama.Event) bool {
 }
 
 func isOneOf(message string, schemas []schemaText) bool {
-	var m schemaMatch
 	for _, s := range schemas {
-		if m.matchOneOf(s.schema, message) {
-			return true
+		if s.may(message) {
+			var m schemaMatch
+			if m.match(s.schema, message) {
+				return true
+			}
 		}
 	}
 	return false
@@ -120,12 +130,7 @@ func (c *condition) isProcess(e *llama.Event) bool {
 		return false
 	}
 	name = baseName(name)
-	for _, p := range c.Process {
-		if prefix, ok := strings.CutSuffix(p, "*"); p == name || ok && strings.HasPrefix(name, prefix) {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(c.Process, name) || startsWithAny(name, c.wild)
 }
 
 // baseName drops the folder of a process that syslog named by its path.
@@ -164,6 +169,9 @@ func (c *condition) String() string {
 	if c.JSON {
 		parts = append(parts, "a JSON object")
 	}
+	if c.AccessLog {
+		parts = append(parts, "a line of an access log")
+	}
 	return strings.Join(parts, " and ")
 }
 
@@ -191,7 +199,6 @@ func (x *index) add(m *Module, c *condition) {
 		}
 		return append(list, m)
 	}
-	wild := slices.ContainsFunc(c.Process, func(p string) bool { return strings.HasSuffix(p, "*") })
 	switch {
 	case len(c.Starts) > 0:
 		for _, s := range c.Starts {
@@ -199,7 +206,7 @@ func (x *index) add(m *Module, c *condition) {
 				x.byStart[s[0]] = once(x.byStart[s[0]])
 			}
 		}
-	case len(c.Process) > 0 && !wild:
+	case len(c.Process) > 0 && len(c.wild) == 0:
 		for _, p := range c.Process {
 			x.byProcess[p] = once(x.byProcess[p])
 		}

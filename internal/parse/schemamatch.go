@@ -29,10 +29,10 @@ func (m *schemaMatch) match(s *schema, text string) bool {
 	return m.from(s.start, 0)
 }
 
-// matchOneOf is match where there are other schemas to try: what a mismatch
-// would say is not known, and most are found without a walk.
-func (m *schemaMatch) matchOneOf(s *schema, text string) bool {
-	return strings.HasSuffix(trimBlanks(text), s.suffix) && m.match(s, text)
+// may reports whether text begins and ends as a match does. Where there are other
+// schemas to try, most are passed over by it.
+func (s *schema) may(text string) bool {
+	return strings.HasPrefix(text, s.prefix) && strings.HasSuffix(trimBlanks(text), s.suffix)
 }
 
 // from matches what is left of the text, from at on, against n and all behind it.

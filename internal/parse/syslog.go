@@ -35,11 +35,13 @@ var facilityNames = [24]string{
 
 var severityNames = [8]string{"emergency", "alert", "critical", "error", "warning", "notice", "informational", "debug"}
 
-// priorityFields are the fields that each priority gives, priorityNames the filter
-// of their names. Nearly every event has them.
+// priorityFields are the fields that each priority gives, for nearly every event
+// has them; headerNames is the filter of all names of a header.
 var (
 	priorityFields = makePriorityFields()
-	priorityNames  = namesOf(priorityFields[0][:])
+	headerNames    = namesOf((&header{
+		version: "1", relay: "a", host: "a", process: "a", pid: "1", logger: "a", level: "a", msgID: "a",
+	}).append([]llama.Field{{Name: fieldProcID}}))
 )
 
 func makePriorityFields() (all [192][5]llama.Field) {
@@ -182,34 +184,47 @@ func (h *header) apply(w *work, c clock) {
 	if h.hasTime {
 		w.e.Time = c.time(&h.stamp, w.e.Ingested)
 	}
-	switch {
-	case h.code < 0:
-	case len(w.e.Fields) == 0:
-		w.e.Fields = append(w.e.Fields, priorityFields[h.code][:]...)
-		w.names.join(&priorityNames)
-	default:
-		for _, f := range priorityFields[h.code] {
+	if len(w.e.Fields) == 0 {
+		w.e.Fields = h.append(w.e.Fields)
+		w.names.join(&headerNames)
+	} else {
+		var room [16]llama.Field
+		for _, f := range h.append(room[:0]) {
 			w.set(f.Name, f.Value, f.Kind)
 		}
 	}
-	setFound(w, fieldVersion, h.version)
-	setFound(w, fieldRelay, h.relay)
-	setFound(w, fieldHost, h.host)
-	setFound(w, fieldProcess, h.process)
-	switch {
-	case h.pid == "":
-	case allDigits(h.pid):
-		w.set(fieldPID, canonicalNumber(h.pid), llama.Number)
-	default:
-		w.set(fieldProcID, h.pid, llama.String)
-	}
-	setFound(w, fieldLogger, h.logger)
-	setFound(w, fieldLevel, h.level)
-	setFound(w, fieldMsgID, h.msgID)
 	if h.structured != "" {
 		applyStructured(w, h.structured)
 	}
 	w.e.Message = h.message
+}
+
+// append appends the header's fields, but those of structured data.
+func (h *header) append(fields []llama.Field) []llama.Field {
+	if h.code >= 0 {
+		fields = append(fields, priorityFields[h.code][:]...)
+	}
+	fields = appendFound(fields, fieldVersion, h.version)
+	fields = appendFound(fields, fieldRelay, h.relay)
+	fields = appendFound(fields, fieldHost, h.host)
+	fields = appendFound(fields, fieldProcess, h.process)
+	switch {
+	case h.pid == "":
+	case allDigits(h.pid):
+		fields = append(fields, llama.Field{Name: fieldPID, Value: canonicalNumber(h.pid), Kind: llama.Number})
+	default:
+		fields = append(fields, llama.Field{Name: fieldProcID, Value: h.pid})
+	}
+	fields = appendFound(fields, fieldLogger, h.logger)
+	fields = appendFound(fields, fieldLevel, h.level)
+	return appendFound(fields, fieldMsgID, h.msgID)
+}
+
+func appendFound(fields []llama.Field, name, value string) []llama.Field {
+	if value == "" {
+		return fields
+	}
+	return append(fields, llama.Field{Name: name, Value: value})
 }
 
 func setFound(w *work, name, value string) {

@@ -47,6 +47,10 @@ func (f *nameFilter) join(other *nameFilter) {
 	}
 }
 
+func (f *nameFilter) overlaps(other *nameFilter) bool {
+	return f[0]&other[0]|f[1]&other[1]|f[2]&other[2]|f[3]&other[3] != 0
+}
+
 func namesOf(fields []llama.Field) (f nameFilter) {
 	for i := range fields {
 		f.add(fields[i].Name)

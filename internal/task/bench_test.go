@@ -16,7 +16,7 @@ func ask(b *testing.B, w *world) {
 		b.Error(err)
 		return
 	}
-	for _, err := range w.central.Watch(context.Background(), q.ID) {
+	for _, err := range w.central.Watch(context.Background(), q.ID, false) {
 		if err != nil {
 			b.Error(err)
 		}

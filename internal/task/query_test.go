@@ -293,7 +293,7 @@ func TestWatch(t *testing.T) {
 	id := w.submit(Request{})
 	var states []store.State
 	var rows []int
-	for u, err := range w.central.Watch(t.Context(), id) {
+	for u, err := range w.central.Watch(t.Context(), id, true) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -312,7 +312,7 @@ func TestWatch(t *testing.T) {
 		t.Errorf("got states %v and numbers of rows %v", states, rows)
 	}
 	late := 0
-	for u, err := range w.central.Watch(t.Context(), id) {
+	for u, err := range w.central.Watch(t.Context(), id, true) {
 		if late++; err != nil || !u.End || len(u.Rows) != 20 {
 			t.Errorf("late: got %+v, %v", u, err)
 		}
@@ -320,7 +320,13 @@ func TestWatch(t *testing.T) {
 	if late != 1 {
 		t.Errorf("who comes late got %d updates, want 1", late)
 	}
-	for _, err := range w.central.Watch(t.Context(), "nope") {
+	id = w.submit(Request{})
+	for u, err := range w.central.Watch(t.Context(), id, false) {
+		if err != nil || u.Rows != nil || u.End && u.Query.Rows != 20 {
+			t.Errorf("without preview: got %+v, %v", u, err)
+		}
+	}
+	for _, err := range w.central.Watch(t.Context(), "nope", true) {
 		if llama.CodeOf(err) != llama.NotFound {
 			t.Errorf("got %v, want not found", err)
 		}

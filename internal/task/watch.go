@@ -28,27 +28,28 @@ type Update struct {
 
 // Watch yields a query as it is, at once, and then whenever it has changed, until
 // it has ended. Who comes late misses nothing. A watcher that is slow sees fewer
-// updates, not older ones.
-func (c *Central) Watch(ctx context.Context, id string) iter.Seq2[Update, error] {
+// updates, not older ones. Without preview the updates have no rows, and what came
+// so far is not merged for them.
+func (c *Central) Watch(ctx context.Context, id string, preview bool) iter.Seq2[Update, error] {
 	return func(yield func(Update, error) bool) {
 		l, err := c.find(ctx, id)
 		if err != nil {
 			yield(Update{}, err)
 			return
 		}
-		if l != nil && !c.watchLive(ctx, l, yield) {
+		if l != nil && !c.watchLive(ctx, l, preview, yield) {
 			return
 		}
-		c.watchEnd(ctx, id, yield)
+		c.watchEnd(ctx, id, preview, yield)
 	}
 }
 
 // watchLive yields l until it has ended, and reports whether its end is wanted.
-func (c *Central) watchLive(ctx context.Context, l *live, yield func(Update, error) bool) bool {
+func (c *Central) watchLive(ctx context.Context, l *live, preview bool, yield func(Update, error) bool) bool {
 	var shown uint64
 	var total int64 // rows as they were last merged
 	for {
-		u, changed, rows, took := c.update(ctx, l, shown)
+		u, changed, rows, took := c.update(ctx, l, shown, preview)
 		if l.isOver() {
 			return true
 		}
@@ -102,12 +103,12 @@ func (l *live) isOver() bool {
 
 // update returns l as it is, the channel that closes when that changes, the
 // number of its rows' version, and how long it took to merge them.
-func (c *Central) update(ctx context.Context, l *live, shown uint64) (u Update, changed <-chan struct{}, rows uint64, took time.Duration) {
+func (c *Central) update(ctx context.Context, l *live, shown uint64, preview bool) (u Update, changed <-chan struct{}, rows uint64, took time.Duration) {
 	l.mu.Lock()
 	u.Query, changed, rows = clone(l.q), l.changed, l.rows
 	over := l.over
 	l.mu.Unlock()
-	if over || rows == shown {
+	if over || rows == shown || !preview {
 		return u, changed, rows, 0
 	}
 	start := time.Now()
@@ -123,10 +124,14 @@ func (c *Central) update(ctx context.Context, l *live, shown uint64) (u Update, 
 	return u, changed, rows, time.Since(start)
 }
 
-func (c *Central) watchEnd(ctx context.Context, id string, yield func(Update, error) bool) {
+func (c *Central) watchEnd(ctx context.Context, id string, preview bool, yield func(Update, error) bool) {
 	q, err := c.o.Store.Query(ctx, id)
 	if err != nil {
 		yield(Update{}, err)
+		return
+	}
+	if !preview {
+		yield(Update{Query: q, End: true}, nil)
 		return
 	}
 	page, err := c.kept(ctx, q, 0, PreviewRows)
