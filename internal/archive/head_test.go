@@ -37,6 +37,9 @@ func TestHeadIsViewedWhenAsked(t *testing.T) {
 	if again := a.Stat().HeadBytes; again != viewed {
 		t.Errorf("%d bytes after the head was read, %d after it was read again", viewed, again)
 	}
+	b := batch(rng, 10)
+	put(t, a, b)
+	want = append(want, b.Events...)
 	s := a.Snapshot()
 	defer s.Close()
 	if err := a.sealAll(t.Context()); err != nil {
@@ -51,6 +54,38 @@ func TestHeadIsViewedWhenAsked(t *testing.T) {
 		t.Errorf("%d bytes are counted when all is sealed", left)
 	}
 	holds(t, a, want)
+}
+
+// TestOlderSnapshotIsReadLater reads two snapshots of a block that grows between
+// them, the newer one first.
+func TestOlderSnapshotIsReadLater(t *testing.T) {
+	t.Parallel()
+	o := small()
+	o.BlockRows = 100
+	a := open(t, fsys.NewMem(), newMaster(t), o)
+	rng := rand.New(rand.NewPCG(6, 7))
+	put(t, a, batch(rng, 20))
+	older := a.Snapshot()
+	defer older.Close()
+	put(t, a, batch(rng, 20))
+	newer := a.Snapshot()
+	defer newer.Close()
+	for _, s := range []*Snapshot{newer, older} {
+		last := s.NextSeq() - 1
+		rows := 0
+		for _, ref := range s.Refs("", math.MinInt64, math.MaxInt64) {
+			b, err := ref.Read(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if rows += b.Rows(); b.Rows() != ref.Rows || b.Seqs[b.Rows()-1] > last {
+				t.Errorf("%d rows up to %d of a snapshot up to %d, %d are said", b.Rows(), b.Seqs[b.Rows()-1], last, ref.Rows)
+			}
+		}
+		if rows != int(last) {
+			t.Errorf("%d events in a snapshot of %d", rows, last)
+		}
+	}
 }
 
 // TestHeadIsReadWhileItGrows lets readers take snapshots of a head to which events
