@@ -272,6 +272,9 @@ func newBar(file string, size int64, quiet bool) *progressbar.ProgressBar {
 		progressbar.OptionSetPredictTime(true),
 		progressbar.OptionSetWidth(20),
 		progressbar.OptionClearOnFinish(),
+		// The spinner of a pipe turns as it is read: a goroutine that turned it would
+		// outlive the bar, and write while the bar is cleared.
+		progressbar.OptionSetSpinnerChangeInterval(0),
 	)
 }
 
