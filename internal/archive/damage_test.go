@@ -19,6 +19,7 @@ import (
 	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zstd"
 	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/archive/wal"
 	"github.com/llama-logs/llama/internal/fsys"
 	"github.com/llama-logs/llama/internal/seal"
 	"github.com/llama-logs/llama/internal/segment"
@@ -279,7 +280,7 @@ func TestOverlappingSegmentLeavesTheRest(t *testing.T) {
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
 	}
-	folder := partKey{"c", dayOf(llama.At(now))}.folder()
+	folder := partKey{"c", wal.DayOf(llama.At(now))}.folder()
 	from, to := segment.Name{First: 3, Last: 4, Generation: 1}, segment.Name{First: 2, Last: 4, Generation: 1}
 	if err := disk.Rename(path.Join(folder, from.String()), path.Join(folder, to.String())); err != nil {
 		t.Fatal(err)
