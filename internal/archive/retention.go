@@ -21,12 +21,15 @@ const upkeepEvery = 10 * time.Second
 func (a *Archive) runUpkeep(ctx context.Context) error {
 	tick := time.NewTicker(upkeepEvery)
 	defer tick.Stop()
+	w := newWatch(a.o.Now())
+	defer a.unsteady.Store(false)
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 		}
+		a.unsteady.Store(!w.steady(a.o.Now()))
 		if err := a.upkeep(ctx); err != nil && ctx.Err() == nil {
 			a.o.Logger.Error("upkeep of the archive", "error", err)
 		}
@@ -58,18 +61,22 @@ func rest(ctx context.Context, span time.Duration) {
 	}
 }
 
-// expire removes what is over its age or beyond its collection's size, and
-// destroys the keys of days of which nothing is left.
+// expire removes what is over its age or beyond its collection's size or that of all,
+// and destroys the keys of days of which nothing is left.
 func (a *Archive) expire(ctx context.Context) error {
 	now := a.o.Now()
+	free, total, err := a.disk.Free()
+	if err != nil {
+		return err
+	}
 	a.mu.Lock()
-	var gone []*stored
+	going := map[*part]int{} // how many segments go, the oldest
 	for collection, parts := range a.byCollection() {
 		r := a.o.retention(collection)
 		size := int64(0)
 		for _, p := range parts { // newest day first
 			keep := 0
-			if !ended(p.day, now.Add(-r.Age)) {
+			if a.unsteady.Load() || !ended(p.day, now.Add(-r.Age)) {
 				keep = len(p.segments)
 			}
 			for i, s := range slices.Backward(p.segments[len(p.segments)-keep:]) {
@@ -78,10 +85,14 @@ func (a *Archive) expire(ctx context.Context) error {
 					break
 				}
 			}
-			n := len(p.segments) - keep
-			gone = append(gone, p.segments[:n]...)
-			p.segments = p.segments[n:]
+			going[p] = len(p.segments) - keep
 		}
+	}
+	a.limit(going, free, a.o.floor(total))
+	var gone []*stored
+	for p, n := range going {
+		gone = append(gone, p.segments[:n]...)
+		p.segments = p.segments[n:]
 	}
 	if len(gone) > 0 {
 		a.catalog = nil
