@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -352,4 +353,64 @@ func heap() int {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int(m.HeapAlloc)
+}
+
+// TestEventsOfVeryManyFieldsAreKept puts events of tens of thousands of fields, each
+// with names of its own, and then the same. It takes minutes if any part of reading
+// takes time for each field that grows with their number.
+func TestEventsOfVeryManyFieldsAreKept(t *testing.T) {
+	t.Parallel()
+	disk, m := fsys.NewMem(), newMaster(t)
+	o := Options{FreeFloor: 1, Now: func() time.Time { return now }}
+	a := open(t, disk, m, o)
+	var want []llama.Event
+	for i := range 6 {
+		e := llama.Event{Collection: "c", Ingested: llama.At(now), Message: "wide"}
+		for f := range 40_000 {
+			e.Fields = append(e.Fields, llama.Field{Name: fmt.Sprint(f, ".", min(i, 3)), Value: fmt.Sprint(i)})
+		}
+		usual := lines("s", uint64(3*i), uint64(3*i+2))
+		usual.Position = llama.Position{}
+		b := &llama.Batch{Events: append(usual.Events, e)}
+		put(t, a, b)
+		want = append(want, b.Events...)
+		if i%2 == 1 {
+			sealed(t, a)
+		}
+	}
+	sameWide(t, a, want)
+	if err := errors.Join(a.sealAll(t.Context()), a.upkeep(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	sameWide(t, a, want)
+	s := a.Snapshot()
+	defer s.Close()
+	for _, ref := range s.Refs("c", math.MinInt64, math.MaxInt64) {
+		b, err := ref.Read(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if cells := b.Rows() * len(b.Names); b.Rows() > 1 && cells > 2<<20 {
+			t.Errorf("a block of %d rows and %d names", b.Rows(), len(b.Names))
+		}
+	}
+	a = open(t, disk.Crash(1), m, o)
+	sameWide(t, a, want)
+}
+
+// sameWide is holds for events of so many fields that comparing them by reflection
+// would take minutes.
+func sameWide(t *testing.T, a *Archive, want []llama.Event) {
+	t.Helper()
+	got, err := contents(a)
+	if err != nil || len(got) != len(want) {
+		t.Fatalf("%d events, want %d; %v", len(got), len(want), err)
+	}
+	byName := func(x, y llama.Field) int { return strings.Compare(x.Name, y.Name) }
+	for i := range want {
+		fields := slices.SortedFunc(slices.Values(want[i].Fields), byName)
+		if got[i].Message != want[i].Message || got[i].Seq != want[i].Seq || !slices.Equal(fields, got[i].Fields) {
+			t.Fatalf("event %d has %d fields, want %d; or others", i, len(got[i].Fields), len(fields))
+		}
+	}
 }

@@ -27,6 +27,17 @@ type blockPlace struct {
 	columns []columnPlace
 }
 
+// offsets returns where each chunk is.
+func (p *blockPlace) offsets() []int64 {
+	offsets := make([]int64, len(p.columns))
+	at := p.offset
+	for i, c := range p.columns {
+		offsets[i] = at
+		at += int64(c.length)
+	}
+	return offsets
+}
+
 type columnPlace struct {
 	kind   block.Kind
 	name   uint32 // place in names

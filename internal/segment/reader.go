@@ -154,6 +154,7 @@ func (s *Segment) blame(place *blockPlace, err error) error {
 // source returns what reads the chunks of a block, and adds to read how many bytes
 // that took.
 func (s *Segment) source(d *Directory, place *blockPlace, read *atomic.Int64) block.Source {
+	offsets := place.offsets()
 	return func(kind block.Kind, name string) ([]byte, error) {
 		i := int(kind) - 1
 		if kind == block.Field {
@@ -171,7 +172,7 @@ func (s *Segment) source(d *Directory, place *blockPlace, read *atomic.Int64) bl
 		}
 		defer f.Close() // it was only read
 		read.Add(int64(place.columns[i].length))
-		return s.chunk(f, place, i)
+		return s.chunk(f, place, i, offsets[i])
 	}
 }
 
@@ -195,12 +196,8 @@ func (s *Segment) ingested(d *Directory, place *blockPlace) ([]llama.Time, error
 	return times, nil
 }
 
-// chunk reads, unseals and unpacks the i-th chunk of a block.
-func (s *Segment) chunk(f fsys.File, place *blockPlace, i int) (plain []byte, err error) {
-	offset := place.offset
-	for _, c := range place.columns[:i] {
-		offset += int64(c.length)
-	}
+// chunk reads, unseals and unpacks the i-th chunk of a block, which is at offset.
+func (s *Segment) chunk(f fsys.File, place *blockPlace, i int, offset int64) (plain []byte, err error) {
 	packed, err := s.piece(f, 'c', offset, place.columns[i].length, place.piece+uint64(i))
 	if err != nil {
 		return nil, err
