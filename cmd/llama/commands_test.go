@@ -44,6 +44,7 @@ import (
 //	field ENV FILE KEY            sets $ENV to a text in a JSON file
 //	repeat N FILE                 prints the file's text N times
 //	taken                         takes a port and keeps it; sets $TAKEN
+//	day ENV FILE KEY              sets $ENV to the day of a time in a JSON file
 var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"addresses":  command(1, scriptAddresses),
 	"send":       command(2, func(ts *testscript.TestScript, args []string) { ts.Check(sendFile(args[0], ts.MkAbs(args[1]))) }),
@@ -56,6 +57,7 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"field":      command(3, scriptField),
 	"repeat":     command(2, scriptRepeat),
 	"taken":      command(0, scriptTaken),
+	"day":        command(3, scriptDay),
 }
 
 // command makes a script's command of what cannot be negated and wants so many
@@ -282,4 +284,10 @@ func scriptTaken(ts *testscript.TestScript, _ []string) {
 	ts.Check(err)
 	ts.Defer(func() { listener.Close() })
 	ts.Setenv("TAKEN", listener.Addr().String())
+}
+
+func scriptDay(ts *testscript.TestScript, args []string) {
+	scriptField(ts, args)
+	day, _, _ := strings.Cut(ts.Getenv(args[0]), "T")
+	ts.Setenv(args[0], day)
 }

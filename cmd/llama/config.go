@@ -15,12 +15,15 @@ import (
 // Config is the configuration file: the options of the roles, and what is the
 // process's own.
 type Config struct {
-	Data      string          `yaml:"data" doc:"The data directory."`
-	MasterKey string          `yaml:"master_key" doc:"File with the key that opens the keyrings. It is made at the first start; keep it apart from the data, and keep a copy."`
-	Log       LogOptions      `yaml:"log" doc:"What the program says of itself, on stderr."`
-	Central   central.Options `yaml:"central" doc:"The page, the API and the database."`
-	Node      node.Options    `yaml:"node" doc:"What receives, keeps and answers at this site."`
+	Data    string          `yaml:"data" doc:"The data directory."`
+	Master  MasterOptions   `yaml:",inline"`
+	Log     LogOptions      `yaml:"log" doc:"What the program says of itself, on stderr."`
+	Central central.Options `yaml:"central" doc:"The page, the API and the database."`
+	Node    node.Options    `yaml:"node" doc:"What receives, keeps and answers at this site."`
 }
+
+// Validate says which option is wrong.
+func (c *Config) Validate() error { return c.Master.Validate() }
 
 // LogOptions say how much is logged, and how.
 type LogOptions struct {
@@ -55,7 +58,7 @@ func (l *LogOptions) logger() *slog.Logger {
 // defaultConfig is what runs without a file.
 func defaultConfig() Config {
 	return Config{
-		Data: defaultData(), MasterKey: defaultMasterKey(),
+		Data: defaultData(), Master: MasterOptions{MasterKey: defaultMasterKey()},
 		Log: LogOptions{Level: "info", Format: "text"}, Central: central.Default(), Node: node.Default(),
 	}
 }
@@ -147,6 +150,3 @@ func overlay(cmd *cobra.Command, flag string, into *string) {
 		*into = f.Value.String()
 	}
 }
-
-// errNoKey says that data is there without its key.
-var errNoKey = errors.New("the master key is missing")

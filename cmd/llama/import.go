@@ -20,6 +20,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/llama-logs/llama/internal/door"
+	"github.com/llama-logs/llama/internal/receive"
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -49,6 +50,9 @@ grown since is another file, and what comes through a pipe is new each time.`,
 		RunE: func(cmd *cobra.Command, files []string) error {
 			if o.collection == "" {
 				return usagef("--collection is missing: name the collection that the events go to")
+			}
+			if !receive.ValidCollection(o.collection) {
+				return usagef("--collection: %q is not a name; 1 to 64 of a-z 0-9 _ . -, e.g. sshd", o.collection)
 			}
 			if len(files) == 0 {
 				return usagef("no file is named; \"-\" is standard input")
@@ -130,7 +134,7 @@ func runImport(cmd *cobra.Command, files []string, o importOptions) error {
 }
 
 func importFile(ctx context.Context, client *door.Client, file string, o importOptions) error {
-	in, err := openInput(file)
+	in, err := openInput(ctx, file)
 	if err != nil {
 		return err
 	}
@@ -155,15 +159,21 @@ func importFile(ctx context.Context, client *door.Client, file string, o importO
 	bar.Exit()
 	bar.Clear()
 	report(file, tally, time.Since(began), o.quiet)
-	if err == nil && tally.Rejected > 0 {
-		err = fmt.Errorf("%d lines were refused; the others are kept", tally.Rejected)
+	switch {
+	case ctx.Err() != nil && err != nil && in.size >= 0:
+		words(os.Stderr, "%s: what was sent is kept; the same import goes on from there", file)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		err = fmt.Errorf("the file is cut off; what can be read of it is kept: %w", err)
+	case err == nil && tally.Rejected > 0:
+		err = fmt.Errorf("%s refused; what else there is is kept", many(tally.Rejected, "line is", "lines are"))
 	}
 	return err
 }
 
 // An input is what is imported, and the name of its content.
 type input struct {
-	io.ReadCloser
+	io.Reader
+	io.Closer
 	epoch string
 	size  int64 // as stored; -1 when it is not known
 }
@@ -171,7 +181,7 @@ type input struct {
 // openInput opens a file, or standard input. What can be read twice is named by
 // the hash of its content once unpacked, so that a file that was compressed in
 // the meantime is the same; a pipe gets a name of its own each time.
-func openInput(file string) (input, error) {
+func openInput(ctx context.Context, file string) (input, error) {
 	f := os.Stdin
 	if file != "-" {
 		var err error
@@ -185,14 +195,14 @@ func openInput(file string) (input, error) {
 		return input{}, err
 	}
 	if !about.Mode().IsRegular() {
-		return input{ReadCloser: f, epoch: "stdin " + rand.Text(), size: -1}, nil
+		return input{Reader: interruptible(ctx, f), Closer: f, epoch: "stdin " + rand.Text(), size: -1}, nil
 	}
 	hash, err := hashContent(f)
 	if err != nil {
 		f.Close()
 		return input{}, err
 	}
-	return input{ReadCloser: f, epoch: "sha256 " + hash, size: about.Size()}, nil
+	return input{Reader: f, Closer: f, epoch: "sha256 " + hash, size: about.Size()}, nil
 }
 
 // hashContent reads f from where it stands, and goes back there.
@@ -262,6 +272,9 @@ func newBar(file string, size int64, quiet bool) *progressbar.ProgressBar {
 		progressbar.OptionSetPredictTime(true),
 		progressbar.OptionSetWidth(20),
 		progressbar.OptionClearOnFinish(),
+		// The spinner of a pipe turns as it is read: a goroutine that turned it would
+		// outlive the bar, and write while the bar is cleared.
+		progressbar.OptionSetSpinnerChangeInterval(0),
 	)
 }
 
@@ -272,12 +285,20 @@ func report(file string, t door.Tally, took time.Duration, quiet bool) {
 	if quiet {
 		return
 	}
-	text := fmt.Sprintf("%s: %d events added", file, t.Accepted)
+	text := fmt.Sprintf("%s: %s added", file, many(t.Accepted, "event", "events"))
 	if t.Known > 0 {
-		text += fmt.Sprintf(", %d lines were there already", t.Known)
+		text += fmt.Sprintf(", %s there already", many(int(t.Known), "line was", "lines were"))
 	}
 	if t.Accepted > 0 && took > 0 {
 		text += fmt.Sprintf(" (%.0f a second)", float64(t.Accepted)/took.Seconds())
 	}
 	words(os.Stderr, "%s", text)
+}
+
+// many counts things.
+func many(n int, one, more string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, more)
 }

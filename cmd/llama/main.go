@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"strings"
@@ -40,12 +41,29 @@ func run(ctx context.Context, args []string) int {
 	if _, ok := errors.AsType[silentError](err); ok {
 		return 1
 	}
+	if cmd.Name() != "up" && (errors.Is(err, context.Canceled) || ctx.Err() != nil && errors.Is(err, context.Cause(ctx))) {
+		words(os.Stderr, "llama: interrupted")
+		return 1
+	}
 	fmt.Fprintf(os.Stderr, "llama: %v\n", err)
 	if _, ok := errors.AsType[*usageError](err); ok || isUsage(err) {
 		fmt.Fprintf(os.Stderr, "See '%s --help'.\n", cmd.CommandPath())
 		return 2
 	}
 	return 1
+}
+
+// interruptible returns a reader of r that ends when ctx does. A read of a
+// terminal or a pipe cannot be called back, so the one under way is left behind:
+// it ends with the process.
+func interruptible(ctx context.Context, r io.Reader) io.Reader {
+	out, in := io.Pipe()
+	context.AfterFunc(ctx, func() { in.CloseWithError(context.Cause(ctx)) })
+	go func() {
+		_, err := io.Copy(in, r)
+		in.CloseWithError(err)
+	}()
+	return out
 }
 
 // A usageError is a mistake on the command line.
@@ -65,7 +83,7 @@ func (silentError) Error() string { return "" }
 // isUsage reports whether cobra itself refused the command line: it has no type
 // for that.
 func isUsage(err error) bool {
-	for _, head := range []string{"unknown command", "unknown flag", "unknown shorthand", "flag needs", "invalid argument", "required flag", "accepts ", "requires at least", "bad flag", "if any flags in the group"} {
+	for _, head := range []string{"unknown command", "unknown flag", "unknown shorthand", "flag needs", "invalid argument", "required flag", "accepts ", "requires at least", "bad flag", "if any flags in the group", "at least one of the flags in the group"} {
 		if strings.HasPrefix(err.Error(), head) {
 			return true
 		}
@@ -94,7 +112,8 @@ Start with:  llama up`,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.AddCommand(
-		newUp(), newImport(), newParse(), newParser(), newQuery(), newTail(), newLogin(), newConfig(), newVersion(),
+		newUp(), newImport(), newParse(), newParser(), newQuery(), newTail(), newLogin(), newConfig(),
+		newKey(), newArchive(), newVersion(),
 	)
 	return root
 }

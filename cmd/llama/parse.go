@@ -146,8 +146,10 @@ const (
 // eachLines reads a file, "-" for standard input, and hands on its lines as
 // parsed events, many at once. Files may be compressed.
 func eachLines(ctx context.Context, file string, parser parse.Parser, fn func([]llama.Event) error) error {
-	var in io.ReadCloser = os.Stdin
-	if file != "-" {
+	var in io.Reader
+	if file == "-" {
+		in = interruptible(ctx, os.Stdin)
+	} else {
 		f, err := os.Open(file)
 		if err != nil {
 			return err

@@ -139,7 +139,7 @@ func incomplete(q client.Query) error {
 		return nil
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "the answer is not complete: the query is %s", q.State)
+	fmt.Fprintf(&b, "the answer is not complete; the query's state is %s", q.State)
 	if q.Error != "" {
 		b.WriteString(": " + q.Error)
 	}

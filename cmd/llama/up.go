@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -19,7 +18,6 @@ import (
 	"github.com/llama-logs/llama/internal/fsys"
 	"github.com/llama-logs/llama/internal/node"
 	"github.com/llama-logs/llama/internal/receive"
-	"github.com/llama-logs/llama/internal/seal"
 	"github.com/llama-logs/llama/web"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -48,7 +46,7 @@ a token for the ingest door, and says where they lie.`,
 				return err
 			}
 			overlay(cmd, "data", &c.Data)
-			overlay(cmd, "master-key", &c.MasterKey)
+			c.Master.overlay(cmd)
 			overlay(cmd, "listen", &c.Central.Listen)
 			overlay(cmd, "syslog", &c.Node.Syslog)
 			overlay(cmd, "ingest", &c.Node.Ingest)
@@ -62,7 +60,7 @@ a token for the ingest door, and says where they lie.`,
 	flags.String("listen", d.Central.Listen, "`ADDRESS` of the page and the API; TLS unless it is loopback")
 	flags.String("syslog", d.Node.Syslog, "`ADDRESS` for syslog over UDP and TCP")
 	flags.String("ingest", d.Node.Ingest, "`ADDRESS` of the HTTP ingest door; TLS unless it is loopback")
-	flags.String("master-key", d.MasterKey, "`FILE` with the key that opens the keyrings, outside the data directory")
+	d.Master.flags(cmd)
 	return cmd
 }
 
@@ -112,7 +110,7 @@ func (p *process) open(ctx context.Context, c *Config) error {
 	if err := portsFree(c); err != nil {
 		return err
 	}
-	master, err := openMaster(c)
+	master, err := c.Master.open(c.Data, newAsker())
 	if err != nil {
 		return err
 	}
@@ -163,7 +161,7 @@ func (p *process) takeData(c *Config) error {
 	p.opened = append(p.opened, files)
 	lock, err := files.Lock("lock")
 	if errors.Is(err, fsys.ErrLocked) {
-		return fmt.Errorf("another llama runs on the data directory %s; stop it first, or name another with --data", data)
+		return &lockedError{data}
 	}
 	if err != nil {
 		return fmt.Errorf("lock the data directory: %w", err)
@@ -171,6 +169,15 @@ func (p *process) takeData(c *Config) error {
 	p.opened = append(p.opened, lock)
 	return nil
 }
+
+// A lockedError is an fsys.ErrLocked for people.
+type lockedError struct{ data string }
+
+func (e *lockedError) Error() string {
+	return fmt.Sprintf("another llama runs on the data directory %s; stop it first, or name another with --data", e.data)
+}
+
+func (e *lockedError) Unwrap() error { return fsys.ErrLocked }
 
 // portsFree says which port is taken, before anything is opened for which there
 // would then be no use.
@@ -203,47 +210,6 @@ func tryPort(network, address string) (io.Closer, error) {
 		return net.ListenPacket(network, address)
 	}
 	return net.Listen(network, address)
-}
-
-// openMaster opens the key file. It makes one only for new data: a new key for
-// old data would open nothing and hide that the right one is missing.
-func openMaster(c *Config) (seal.Master, error) {
-	key, err := filepath.Abs(c.MasterKey)
-	if err != nil {
-		return nil, err
-	}
-	c.MasterKey = key
-	_, err = os.Stat(key)
-	if errors.Is(err, fs.ErrNotExist) {
-		old, err := hasKeyring(c.Data)
-		if err != nil {
-			return nil, err
-		}
-		if old {
-			return nil, fmt.Errorf("%w: the data in %s was made with one, and %s is not there; name its file with --master-key", errNoKey, c.Data, key)
-		}
-		if err := os.MkdirAll(filepath.Dir(key), 0o700); err != nil {
-			return nil, fmt.Errorf("make the master key: %w", err)
-		}
-		if _, err := seal.CreateKeyFile(key); err != nil {
-			return nil, fmt.Errorf("make the master key: %w", err)
-		}
-	}
-	return seal.OpenKeyFile(key)
-}
-
-// hasKeyring reports whether there is data that a master key has closed.
-func hasKeyring(data string) (bool, error) {
-	for _, role := range []string{"node", "central"} {
-		_, err := os.Stat(filepath.Join(data, role, "keyring"))
-		if err == nil {
-			return true, nil
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			return false, err
-		}
-	}
-	return false, nil
 }
 
 func (p *process) close() error {
@@ -294,7 +260,7 @@ func greet(out io.Writer, c Config, at listening) error {
 		line("ingest", "http%s://%s, with the token in %s", map[bool]string{true: "s"}[at.IngestTLS], at.Ingest, ingestTokenFile(c.Data))
 	}
 	line("data", "%s", c.Data)
-	line("master key", "%s; without it the data cannot be read, so keep a copy elsewhere", c.MasterKey)
+	line("master key", "%s; without it the data cannot be read, so keep a copy elsewhere", &c.Master)
 	fmt.Fprintf(w, "\nTry, from another terminal:\n\n")
 	for _, command := range firstSteps(c, at) {
 		fmt.Fprintf(w, "  %s\n", command)

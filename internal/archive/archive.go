@@ -21,7 +21,6 @@ type Archive struct {
 	o           Options
 	lock        io.Closer
 	keyring     *seal.Keyring
-	logKey      seal.Key
 	codec       *segment.Codec
 	log         *wal.Log
 	positions   *positions
@@ -43,7 +42,14 @@ type Archive struct {
 	// sealing is held by whoever takes blocks from the heads, and while keys are
 	// destroyed. It is taken before lead.
 	sealing chan struct{}
-	trimmed uint64 // the oldest log file, as the checkpoint has it
+	trimmed uint64    // the oldest log file, as the checkpoint has it
+	logKeys seal.Keys // see logkey.go; the newest last
+	logKeyN uint64    // number of the newest
+	renewed uint64    // log files from this number on need the newest only; 0: not known
+
+	// merging is held while segments are merged, and while a day is destroyed. It is
+	// taken before sealing.
+	merging chan struct{}
 
 	tidying sync.Mutex // held while files of segments that failed are removed; before mu
 

@@ -26,6 +26,8 @@ var errLeft = errors.New("too many names for one segment")
 // reports whether there were. It stops neither Put nor readers: those who read the
 // old segments keep them.
 func (a *Archive) mergeOne() (bool, error) {
+	a.merging <- struct{}{}
+	defer func() { <-a.merging }()
 	p, run := a.mergeable()
 	if p == nil || !a.mayMerge(run) {
 		return false, nil

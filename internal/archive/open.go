@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/archive/wal"
@@ -21,7 +22,6 @@ const (
 	formatLine  = "llama archive 1\n"
 	lockName    = "lock"
 	keyringName = "keyring"
-	logKeyID    = "log"
 )
 
 // Open opens the archive in a folder, or makes one when the folder is empty, and
@@ -45,7 +45,7 @@ func Open(disk fsys.FS, m seal.Master, o Options) (_ *Archive, err error) {
 	a := &Archive{
 		disk: disk, o: o, lock: lock, metrics: newMetrics(),
 		positions: newPositions(int(o.PositionsSize)), directories: newDirectories(int(o.DirectorySize)),
-		sealNow: make(chan struct{}, 1), lead: make(chan struct{}, 1), sealing: make(chan struct{}, 1),
+		sealNow: make(chan struct{}, 1), lead: make(chan struct{}, 1), sealing: make(chan struct{}, 1), merging: make(chan struct{}, 1),
 		parts: map[partKey]*part{}, recent: recent{limit: int(o.RecentSize)},
 	}
 	defer func() {
@@ -74,7 +74,7 @@ func (a *Archive) open(fresh bool, m seal.Master) (err error) {
 	if err := a.openKeyring(m); err != nil {
 		return err
 	}
-	if a.logKey, err = a.keyring.Key(logKeyID); err != nil {
+	if err := a.openLogKeys(); err != nil {
 		return err
 	}
 	if err := a.disk.MkdirAll(wal.Folder); err != nil {
@@ -253,7 +253,7 @@ func (a *Archive) openStored(key partKey, name segment.Name) *stored {
 
 // openLog takes back positions, and what is in no segment.
 func (a *Archive) openLog() error {
-	c, err := wal.LoadCheckpoint(a.disk, a.logKey)
+	c, err := wal.LoadCheckpoint(a.disk, a.logKeys...)
 	if err != nil {
 		return err
 	}
@@ -263,7 +263,7 @@ func (a *Archive) openLog() error {
 	}
 	a.trimmed = c.Oldest
 	stuck := false
-	a.log, err = wal.Open(a.disk, a.logKey, c.Oldest, int64(a.o.LogFileSize), func(f *wal.Frame) error {
+	replay := func(f *wal.Frame) error {
 		if err := a.replay(f); err != nil {
 			return err
 		}
@@ -275,7 +275,15 @@ func (a *Archive) openLog() error {
 			}
 		}
 		return nil
-	})
+	}
+	last := len(a.logKeys) - 1
+	a.log, err = wal.Open(a.disk, a.logKeys[last], c.Oldest, int64(a.o.LogFileSize), replay, a.logKeys[:last]...)
+	if err != nil || last == 0 {
+		return err
+	}
+	if a.renewed, err = a.log.Renew(a.logKeys[last]); errors.Is(err, syscall.ENOSPC) {
+		return nil // the older keys stay until there is room, and another start
+	}
 	return err
 }
 

@@ -2,6 +2,7 @@ package archive
 
 import (
 	"path"
+	"sync/atomic"
 	"time"
 
 	"github.com/llama-logs/llama"
@@ -74,6 +75,8 @@ type part struct {
 	head     []*headBlock
 	sealed   uint64   // the highest arrival number in segments
 	failed   []string // files of segments that failed at their end and may be there; never changed in place
+
+	destroyed atomic.Bool // by Destroy: who still holds the part gets errors
 }
 
 // A stored is a segment of a part.

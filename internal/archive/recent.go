@@ -74,3 +74,6 @@ func eventsOf(dst []llama.Event, f recentFrame, from uint64) ([]llama.Event, err
 	}
 	return dst, r.Err()
 }
+
+// drop forgets all frames; who follows reads what is left from segments.
+func (r *recent) drop() { r.frames, r.bytes = nil, 0 }

@@ -161,6 +161,15 @@ func (a *Archive) destroyKeys(ctx context.Context) error {
 			return fmt.Errorf("remove days that expired: %w", err)
 		}
 	}
+	if len(a.logKeys) == 1 { // or it was changed not long ago
+		// Copies of log files that are long gone die with the key that opens them.
+		a.lead <- struct{}{}
+		err := a.renewLogKey()
+		<-a.lead
+		if err != nil {
+			return fmt.Errorf("change the log's key: %w", err)
+		}
+	}
 	if err := a.keyring.Destroy(gone...); err != nil {
 		return fmt.Errorf("destroy the keys of days that expired: %w", err)
 	}

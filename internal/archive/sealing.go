@@ -71,6 +71,11 @@ func (a *Archive) sealAll(ctx context.Context) error {
 		return err
 	}
 	defer func() { <-a.sealing }()
+	return errors.Join(a.sealHeads(), a.trim())
+}
+
+// sealHeads seals all that is in memory. The caller holds sealing.
+func (a *Archive) sealHeads() error {
 	a.mu.RLock()
 	var parts []*part
 	for _, p := range a.parts {
@@ -85,7 +90,7 @@ func (a *Archive) sealAll(ctx context.Context) error {
 			errs = append(errs, err)
 		}
 	}
-	return errors.Join(append(errs, a.trim())...)
+	return errors.Join(errs...)
 }
 
 // relieve makes a Put wait while memory is used up, and do the work if nobody else
@@ -298,8 +303,16 @@ func (a *Archive) makeFolder(key partKey) error {
 // made durable before. The caller holds sealing.
 func (a *Archive) trim() error {
 	a.lead <- struct{}{} // so that all that is in the log is also in the heads
+	c := a.checkpoint()
+	<-a.lead
+	return a.keep(c)
+}
+
+// checkpoint returns what must outlive the log files that are no longer needed, or
+// nil when there are none, and no keys of such. The caller leads.
+func (a *Archive) checkpoint() *wal.Checkpoint {
 	a.mu.RLock()
-	c := wal.Checkpoint{Next: a.next}
+	c := &wal.Checkpoint{Next: a.next}
 	oldest := a.next
 	for _, p := range a.parts {
 		if first, ok := p.firstUnsealed(); ok {
@@ -308,19 +321,29 @@ func (a *Archive) trim() error {
 	}
 	a.mu.RUnlock()
 	c.Oldest = a.log.Oldest(oldest)
-	if c.Oldest == a.trimmed {
-		<-a.lead
+	if c.Oldest == a.trimmed && !a.oldLogKeys(c.Oldest) {
 		return nil
 	}
 	c.Positions = a.positions.all()
-	<-a.lead
-	if err := c.Save(a.disk, a.logKey); err != nil {
+	return c
+}
+
+// keep makes a checkpoint durable and removes what it makes needless. The caller
+// holds sealing.
+func (a *Archive) keep(c *wal.Checkpoint) error {
+	if c == nil {
+		return nil
+	}
+	if err := c.Save(a.disk, a.logKeys.Newest()); err != nil {
 		return fmt.Errorf("write the positions: %w", err)
 	}
 	if err := a.log.Remove(c.Oldest); err != nil {
 		return err
 	}
 	a.trimmed = c.Oldest
+	if a.oldLogKeys(c.Oldest) {
+		return a.dropLogKeys()
+	}
 	return nil
 }
 

@@ -27,12 +27,13 @@ type Snapshot struct {
 // A catalogPart is the sealed side of a part. It is immutable and shared by
 // snapshots.
 type catalogPart struct {
-	partKey
+	*part    // which is not, so only its name and whether it was destroyed are looked at
 	segments []*stored
 }
 
 // A headView is the part of a head block that a snapshot sees.
 type headView struct {
+	part     *part
 	block    *headBlock
 	full     bool
 	stat     column.Stat
@@ -48,14 +49,14 @@ func (a *Archive) Snapshot() *Snapshot {
 	for _, p := range a.parts {
 		for _, b := range p.head {
 			share := float64(b.size()) / float64(max(a.headSize, 1))
-			s.heads = append(s.heads, headView{b, b.full, b.builder.Stat(b.builder.Rows()), int64(share * logBytes)})
+			s.heads = append(s.heads, headView{p, b, b.full, b.builder.Stat(b.builder.Rows()), int64(share * logBytes)})
 		}
 	}
 	if a.catalog == nil {
 		a.catalog = make([]*catalogPart, 0, len(a.parts))
 		for _, p := range a.parts {
 			if len(p.segments) > 0 {
-				a.catalog = append(a.catalog, &catalogPart{p.partKey, p.segments})
+				a.catalog = append(a.catalog, &catalogPart{p, p.segments})
 			}
 		}
 	}
@@ -81,7 +82,7 @@ func (s *Snapshot) Refs(collection string, from, to llama.Time) []column.Ref {
 	var refs []column.Ref
 	for _, h := range s.heads {
 		if (collection == "" || collection == h.stat.Collection) && overlaps(h.stat, from, to) {
-			refs = append(refs, column.Ref{Stat: h.stat, Read: func(context.Context) (*column.Block, error) { return s.readHead(h), nil }})
+			refs = append(refs, column.Ref{Stat: h.stat, Read: func(context.Context) (*column.Block, error) { return s.readHead(h) }})
 		}
 	}
 	for _, p := range s.parts {
@@ -103,19 +104,22 @@ func overlaps(s column.Stat, from, to llama.Time) bool {
 }
 
 // readHead returns a block in memory.
-func (s *Snapshot) readHead(h headView) *column.Block {
+func (s *Snapshot) readHead(h headView) (*column.Block, error) {
+	if err := h.part.explain(nil); err != nil {
+		return nil, err
+	}
 	if !h.full {
 		s.a.mu.RLock()
 		defer s.a.mu.RUnlock()
 	}
-	return h.block.builder.Block(h.stat.Rows)
+	return h.block.builder.Block(h.stat.Rows), nil
 }
 
 // segmentRefs appends the blocks of a segment.
 func (s *Snapshot) segmentRefs(refs []column.Ref, p *catalogPart, g *stored, from, to llama.Time) []column.Ref {
 	d, err := s.a.directories.of(g)
-	if err != nil {
-		return append(refs, damaged(p.collection, g, err))
+	if err = p.explain(err); err != nil {
+		return append(refs, unreadable(p.collection, g, err))
 	}
 	for i, stat := range d.Blocks() {
 		if !overlaps(stat, from, to) {
@@ -128,17 +132,21 @@ func (s *Snapshot) segmentRefs(refs []column.Ref, p *catalogPart, g *stored, fro
 			// The directory is asked for again, so that refs that wait do not hold
 			// the directories of a whole archive.
 			d, err := s.a.directories.of(g)
-			if err != nil {
+			if err = p.explain(err); err != nil {
 				return nil, err
 			}
-			return g.Block(d, i)
+			b, err := g.Block(d, i)
+			if err = p.explain(err); err != nil {
+				return nil, err
+			}
+			return p.explained(b), nil
 		}})
 	}
 	return refs
 }
 
-// damaged returns a Ref that tells what is wrong with a segment.
-func damaged(collection string, g *stored, err error) column.Ref {
+// unreadable returns a Ref that tells what is wrong with a segment.
+func unreadable(collection string, g *stored, err error) column.Ref {
 	return column.Ref{
 		Stat: column.Stat{
 			Collection: collection, FirstSeq: g.First, LastSeq: g.Last, MinTime: math.MinInt64, MaxTime: math.MaxInt64, Bytes: g.size(),

@@ -171,7 +171,7 @@ func refusal(resp *http.Response) error {
 	case resp.StatusCode == http.StatusServiceUnavailable || resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= 502:
 		code = llama.Unavailable
 	case resp.StatusCode == http.StatusUnauthorized:
-		code, detail = llama.Unauthorized, "the ingest token is not known to the node: "+detail
+		code, detail = llama.Unauthorized, "the ingest token is not known to the node"
 	case resp.StatusCode == http.StatusConflict:
 		code = llama.Conflict
 	case resp.StatusCode == http.StatusRequestEntityTooLarge:

@@ -31,6 +31,7 @@ type condition struct {
 	regexes []*regexp.Regexp
 	names   []string // of Fields, sorted
 	wild    []string // what stands before the * in Process
+	checks  []func(e *llama.Event, process string) bool
 }
 
 // readConditions reads the match of a module: one condition or a list of which
@@ -48,9 +49,10 @@ func readConditions(n *config.Node) ([]condition, error) {
 	} else if err := n.Decode(&options); err != nil {
 		return nil, err
 	}
-	var list []condition
-	for _, o := range options {
-		c := condition{matchOptions: o}
+	list := make([]condition, len(options)) // its checks point into it
+	for i, o := range options {
+		c := &list[i]
+		c.matchOptions = o
 		for _, expr := range o.Regex {
 			re, err := regexp.Compile(expr)
 			if err != nil {
@@ -67,40 +69,51 @@ func readConditions(n *config.Node) ([]condition, error) {
 				c.wild = append(c.wild, prefix)
 			}
 		}
-		if c.empty() {
+		if c.compile(); len(c.checks) == 0 {
 			return nil, n.Errorf("a match that asks for nothing; one of process, collection, source, starts, contains, regex, schema, fields, json, access_log")
 		}
-		list = append(list, c)
 	}
 	return list, nil
 }
 
-func (c *condition) empty() bool {
-	return len(c.Process)+len(c.Collection)+len(c.Source)+len(c.Starts)+len(c.Contains)+len(c.Regex)+len(c.Schema)+len(c.Fields) == 0 && !c.JSON && !c.AccessLog
+// compile writes out what there is to ask, the cheapest first.
+func (c *condition) compile() {
+	ask := func(asked bool, check func(e *llama.Event, process string) bool) {
+		if asked {
+			c.checks = append(c.checks, check)
+		}
+	}
+	ask(len(c.Starts) > 0, func(e *llama.Event, _ string) bool { return startsWithAny(e.Message, c.Starts) })
+	ask(len(c.Process) > 0, func(_ *llama.Event, process string) bool {
+		return process != "" && (slices.Contains(c.Process, process) || startsWithAny(process, c.wild))
+	})
+	ask(len(c.Collection) > 0, func(e *llama.Event, _ string) bool { return slices.Contains(c.Collection, e.Collection) })
+	ask(len(c.Source) > 0, func(e *llama.Event, _ string) bool { return startsWithAny(e.Source, c.Source) })
+	ask(c.JSON, func(e *llama.Event, _ string) bool { return looksLikeJSON(e.Message) })
+	for _, name := range c.names {
+		ask(true, func(e *llama.Event, _ string) bool {
+			value, ok := e.Lookup(name)
+			return ok && slices.Contains(c.Fields[name], value)
+		})
+	}
+	ask(c.AccessLog, func(e *llama.Event, _ string) bool { return isAccessLog(e.Message) })
+	ask(len(c.Contains) > 0, func(e *llama.Event, _ string) bool {
+		return slices.ContainsFunc(c.Contains, func(s string) bool { return strings.Contains(e.Message, s) })
+	})
+	ask(len(c.Schema) > 0, func(e *llama.Event, _ string) bool { return isOneOf(e.Message, c.Schema) })
+	ask(len(c.regexes) > 0, func(e *llama.Event, _ string) bool {
+		return slices.ContainsFunc(c.regexes, func(re *regexp.Regexp) bool { return re.MatchString(e.Message) })
+	})
 }
 
-// holds reports whether e fulfils the condition. What is cheap is asked first.
-func (c *condition) holds(e *llama.Event) bool {
-	if len(c.Starts) > 0 && !startsWithAny(e.Message, c.Starts) ||
-		len(c.Collection) > 0 && !slices.Contains(c.Collection, e.Collection) ||
-		len(c.Source) > 0 && !startsWithAny(e.Source, c.Source) ||
-		len(c.Process) > 0 && !c.isProcess(e) ||
-		c.JSON && !looksLikeJSON(e.Message) ||
-		c.AccessLog && !isAccessLog(e.Message) {
-		return false
-	}
-	for _, name := range c.names {
-		if value, ok := e.Lookup(name); !ok || !slices.Contains(c.Fields[name], value) {
+// holds reports whether e, whose process is called so, fulfils the condition.
+func (c *condition) holds(e *llama.Event, process string) bool {
+	for _, check := range c.checks {
+		if !check(e, process) {
 			return false
 		}
 	}
-	if len(c.Contains) > 0 && !slices.ContainsFunc(c.Contains, func(s string) bool { return strings.Contains(e.Message, s) }) {
-		return false
-	}
-	if len(c.Schema) > 0 && !isOneOf(e.Message, c.Schema) {
-		return false
-	}
-	return len(c.regexes) == 0 || slices.ContainsFunc(c.regexes, func(re *regexp.Regexp) bool { return re.MatchString(e.Message) })
+	return true
 }
 
 func isOneOf(message string, schemas []schemaText) bool {
@@ -122,15 +135,6 @@ func startsWithAny(s string, prefixes []string) bool {
 		}
 	}
 	return false
-}
-
-func (c *condition) isProcess(e *llama.Event) bool {
-	name, ok := e.Lookup(fieldProcess)
-	if !ok {
-		return false
-	}
-	name = baseName(name)
-	return slices.Contains(c.Process, name) || startsWithAny(name, c.wild)
 }
 
 // baseName drops the folder of a process that syslog named by its path.
@@ -218,21 +222,23 @@ func (x *index) add(m *Module, c *condition) {
 // find returns the first module that says "mine": those that know how the message
 // starts before those that know the process, and those before all others.
 func (x *index) find(e *llama.Event) *Module {
-	if m := firstThatHolds(x.byStart[byteAt(e.Message, 0)], e); m != nil {
+	process, _ := e.Lookup(fieldProcess)
+	process = baseName(process)
+	if m := firstThatHolds(x.byStart[byteAt(e.Message, 0)], e, process); m != nil {
 		return m
 	}
-	if name, ok := e.Lookup(fieldProcess); ok {
-		if m := firstThatHolds(x.byProcess[baseName(name)], e); m != nil {
+	if process != "" {
+		if m := firstThatHolds(x.byProcess[process], e, process); m != nil {
 			return m
 		}
 	}
-	return firstThatHolds(x.others, e)
+	return firstThatHolds(x.others, e, process)
 }
 
-func firstThatHolds(modules []*Module, e *llama.Event) *Module {
+func firstThatHolds(modules []*Module, e *llama.Event, process string) *Module {
 	for _, m := range modules {
 		for i := range m.match {
-			if m.match[i].holds(e) {
+			if m.match[i].holds(e, process) {
 				return m
 			}
 		}

@@ -22,8 +22,11 @@ func (k Key) SealBlob(context string, plain, ad []byte) []byte {
 	return k.blob(blob, context).Seal(blob, nonce[:], plain, ad)
 }
 
-// UnsealBlob returns what SealBlob sealed, or ErrSealed.
+// UnsealBlob returns what SealBlob sealed, or ErrSealed or ErrDestroyed.
 func (k Key) UnsealBlob(context string, blob, ad []byte) ([]byte, error) {
+	if k.secret != nil && k.secret.destroyed.Load() {
+		return nil, ErrDestroyed
+	}
 	if len(blob) < BlobOverhead {
 		return nil, ErrSealed
 	}

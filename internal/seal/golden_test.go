@@ -1,8 +1,9 @@
 package seal
 
 import (
+	"bytes"
 	"encoding/hex"
-	"flag"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,68 +12,137 @@ import (
 	"github.com/llama-logs/llama/internal/fsys"
 )
 
-var update = flag.Bool("update", false, "rewrite the files in testdata")
+// hexBytes are bytes that a vector writes in hexadecimal.
+type hexBytes []byte
 
-// vectorKey is the key of the test vectors: bytes 0 to 31.
-func vectorKey() Key {
-	var b [keySize]byte
-	for i := range b {
-		b[i] = byte(i)
-	}
-	return newKey(b[:])
+func (h *hexBytes) UnmarshalText(text []byte) (err error) {
+	*h, err = hex.DecodeString(string(text))
+	return err
 }
 
-// TestVectors holds the format. The bytes were computed by another implementation,
-// Python's cryptography package.
-func TestVectors(t *testing.T) {
+// vectors is testdata/vectors.json, which another implementation computed, in Python
+// with the package cryptography; as it did testdata/keyring.
+type vectors struct {
+	File struct {
+		Key, Associated, Plain, Sealed hexBytes
+		Context                        string
+		Piece                          uint64
+	}
+	Blob struct {
+		Key, Associated, Plain, Sealed hexBytes
+		Context                        string
+	}
+	SealedKey struct {
+		Key, Inner, Sealed hexBytes
+		Context            string
+	}
+	KeyFile struct {
+		Line string
+		Key  hexBytes
+	}
+	Passphrase struct {
+		Text      string
+		Passes    uint8
+		MemoryKiB uint32
+		Threads   uint8
+		Salt      hexBytes
+		Derived   hexBytes
+	}
+	Keyring struct {
+		File  string
+		Root  hexBytes
+		Slots []Slot
+		Keys  map[string]hexBytes
+	}
+}
+
+func readVectors(t *testing.T) (v vectors) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", "vectors.json"))
+	must(t, err)
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	must(t, d.Decode(&v))
+	return v
+}
+
+func TestVectorsOfPiecesAndBlobs(t *testing.T) {
 	t.Parallel()
-	key := vectorKey()
-	const file = "9a9a52944f9d156114b14e5ff69a902e447d45a0ee"
-	sealed := key.File("segment 1").Seal(nil, []byte("plain"), []byte("head"), 258)
-	if got := hex.EncodeToString(sealed); got != file {
-		t.Errorf("piece 258 of a file: got %s, want %s", got, file)
+	v := readVectors(t)
+	f := v.File
+	if got := newKey(f.Key).File(f.Context).Seal(nil, f.Plain, f.Associated, f.Piece); !bytes.Equal(got, f.Sealed) {
+		t.Errorf("a piece of a file: got %x, want %x", got, f.Sealed)
 	}
-	blob, err := hex.DecodeString("6465666768696a6b6c6d6e6f707172737475767778797a7b74148096ccf9503bdff830d73b65b0a11c573c2f70")
-	if err != nil {
-		t.Fatal(err)
+	b := v.Blob
+	if got, err := newKey(b.Key).UnsealBlob(b.Context, b.Sealed, b.Associated); err != nil || !bytes.Equal(got, b.Plain) {
+		t.Errorf("a blob: got %x, %v, want %x", got, err, b.Plain)
 	}
-	if got, err := key.UnsealBlob("result", blob, []byte("node 1")); err != nil || string(got) != "plain" {
-		t.Errorf("blob: got %q, %v, want plain", got, err)
+	k := v.SealedKey
+	if got, err := newKey(k.Key).UnsealKey(k.Context, k.Sealed); err != nil || !same(got, newKey(k.Inner)) {
+		t.Errorf("a sealed key: got another, or %v", err)
 	}
 }
 
-// TestFirstVersionOpens opens files that were written when the format was new.
+func TestVectorsOfKeyrings(t *testing.T) {
+	t.Parallel()
+	v := readVectors(t)
+	key, err := decodeKeyFile([]byte(v.KeyFile.Line))
+	must(t, err)
+	if !same(key, newKey(v.KeyFile.Key)) || string(encodeKeyFile(key)) != v.KeyFile.Line+"\n" {
+		t.Error("the key file is read or written otherwise")
+	}
+	p := v.Passphrase
+	people, err := NewPassphrase("the passphrase", []byte(p.Text))
+	must(t, err)
+	if got := people.key(kdf{cost{p.Passes, p.MemoryKiB, p.Threads}, [kdfSaltSize]byte(p.Salt)}); !same(got, newKey(p.Derived)) {
+		t.Error("another key is derived from the passphrase")
+	}
+	disk, err := fsys.Dir("testdata")
+	must(t, err)
+	defer disk.Close()
+	for _, m := range []Master{&KeyFile{KindKeyFile, "safe", key}, &KeyFile{KindCredential, "systemd", key}, people} {
+		k, err := OpenKeyring(disk, v.Keyring.File, m)
+		must(t, err)
+		if !same(k.root, newKey(v.Keyring.Root)) || !slices.Equal(k.Slots(), v.Keyring.Slots) {
+			t.Errorf("%s: another root key, or slots %v", m, k.Slots())
+		}
+		if len(k.IDs()) != len(v.Keyring.Keys) {
+			t.Errorf("%s: keys %q", m, k.IDs())
+		}
+		for id, want := range v.Keyring.Keys {
+			if got, ok := k.Find(id); !ok || !same(got, newKey(want)) {
+				t.Errorf("%s: key %s is another, or missing", m, id)
+			}
+		}
+	}
+}
+
+// TestFirstVersionOpens opens a keyring of version 1, and has it written as one of
+// this version.
 func TestFirstVersionOpens(t *testing.T) {
 	t.Parallel()
-	if *update {
-		writeGolden(t)
-	}
 	text, err := os.ReadFile(filepath.Join("testdata", "master.key"))
 	must(t, err)
 	key, err := decodeKeyFile(text)
 	must(t, err)
-	disk, err := fsys.Dir("testdata")
+	old, err := os.ReadFile(filepath.Join("testdata", "keyring-1"))
 	must(t, err)
-	defer disk.Close()
-	k, err := OpenKeyring(disk, "keyring", &KeyFile{"master.key", key})
-	must(t, err)
-	if got := k.IDs(); !slices.Equal(got, []string{"collection/sshd/2026-11-20"}) {
-		t.Errorf("IDs: %q", got)
+	disk, m := fsys.NewMem(), &KeyFile{KindKeyFile, "master.key", key}
+	must(t, fsys.Replace(disk, "keyring", old))
+	want := newKey(readVectors(t).File.Key)
+	for _, slots := range [][]Slot{{{"slot-1", KindKeyFile}}, {{"slot-1", KindKeyFile}, {"second", KindKeyFile}}} {
+		k := open(t, disk, m)
+		if got, _ := k.Find("collection/sshd/2026-11-20"); len(k.IDs()) != 1 || !same(got, want) {
+			t.Errorf("keys %q, or the key is another", k.IDs())
+		}
+		if got := k.Slots(); !slices.Equal(got, slots) {
+			t.Errorf("slots: got %v, want %v", got, slots)
+		}
+		if len(slots) == 1 {
+			must(t, k.AddSlot("second", m))
+		}
 	}
-	if got, _ := k.Find("collection/sshd/2026-11-20"); !same(got, vectorKey()) {
-		t.Error("the key is another")
+	if data := raw(t, disk); data[len(magic)] != version {
+		t.Errorf("it was written as version %d", data[len(magic)])
 	}
-}
-
-func writeGolden(t *testing.T) {
-	disk, err := fsys.Dir("testdata")
-	must(t, err)
-	defer disk.Close()
-	m := master("master.key")
-	must(t, fsys.Replace(disk, "master.key", encodeKeyFile(m.key)))
-	k := &Keyring{disk: disk, name: "keyring", id: make([]byte, idSize), root: NewKey()}
-	slot, err := k.wrap(m)
-	must(t, err)
-	k.slots = [][]byte{slot}
-	must(t, k.save(map[string]Key{"collection/sshd/2026-11-20": vectorKey()}))
 }

@@ -3,6 +3,7 @@ package seal
 import (
 	"bytes"
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -12,25 +13,13 @@ import (
 	"github.com/llama-logs/llama/internal/fsys"
 )
 
-// A Master wraps the root keys of keyrings. What Wrap returns names its kind in
-// the first byte and is at most 65535 bytes long. Unwrap returns ErrSealed for
-// what this Master did not wrap. String says where the master key lies, for
-// errors; it never shows the key.
-type Master interface {
-	Wrap(plain, ad []byte) ([]byte, error)
-	Unwrap(wrapped, ad []byte) ([]byte, error)
-	String() string
-}
-
-// The kinds of slots. Their numbers are written to disk; 2 is reserved for a
-// passphrase, 3 for a systemd credential, 4 for Tang, 5 for central.
-const kindKeyFile = 1
-
-// KeyFile is a master key that lies in a file of mode 0600. The file is one line
-// of text, so that it can be printed and kept in a safe: "llama-master-key-1:" and
-// in base64 the key and the first 4 bytes of its SHA-256.
+// KeyFile is a master key that lies in a file of mode 0600, or in a systemd
+// credential. The file is one line of text, so that it can be printed and kept in a
+// safe: "llama-master-key-1:" and in base64 the key and the first 4 bytes of its
+// SHA-256.
 type KeyFile struct {
-	path string
+	kind Kind
+	said string // where it lies, for errors
 	key  Key
 }
 
@@ -105,7 +94,7 @@ func OpenKeyFile(path string) (*KeyFile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the master key %s %w", path, err)
 	}
-	return &KeyFile{path, key}, nil
+	return &KeyFile{KindKeyFile, "the key file " + path, key}, nil
 }
 
 // readKeyFile returns the key in a file. Its errors continue a sentence that
@@ -151,24 +140,27 @@ func decodeKeyFile(data []byte) (Key, error) {
 		return Key{}, errors.New("is damaged")
 	}
 	sum := sha256.Sum256(plain[:keySize])
-	if !bytes.Equal(sum[:checkSize], plain[keySize:n]) {
+	if subtle.ConstantTimeCompare(sum[:checkSize], plain[keySize:n]) == 0 {
 		return Key{}, errors.New("is damaged")
 	}
 	return newKey(plain[:keySize]), nil
 }
 
+// Kind is that of a key file or of a credential.
+func (k *KeyFile) Kind() Kind { return k.kind }
+
 // Wrap seals plain.
 func (k *KeyFile) Wrap(plain, ad []byte) ([]byte, error) {
-	return append([]byte{kindKeyFile}, k.key.SealBlob(rootContext, plain, ad)...), nil
+	return append([]byte{byte(k.kind)}, k.key.SealBlob(rootContext, plain, ad)...), nil
 }
 
-// Unwrap returns what Wrap sealed.
+// Unwrap returns what Wrap sealed, from wherever the key was read then.
 func (k *KeyFile) Unwrap(wrapped, ad []byte) ([]byte, error) {
-	if len(wrapped) == 0 || wrapped[0] != kindKeyFile {
+	if len(wrapped) == 0 || Kind(wrapped[0]) != KindKeyFile && Kind(wrapped[0]) != KindCredential {
 		return nil, ErrSealed
 	}
 	return k.key.UnsealBlob(rootContext, wrapped[1:], ad)
 }
 
-// String returns the file's path.
-func (k *KeyFile) String() string { return k.path }
+// String says where the key lies.
+func (k *KeyFile) String() string { return k.said }

@@ -45,12 +45,12 @@ func TestKeyFileIsMadeOnce(t *testing.T) {
 	if got, err := b.Unwrap(wrapped, []byte("ad")); err != nil || string(got) != "root" {
 		t.Errorf("got %q, %v", got, err)
 	}
-	for _, bad := range [][]byte{nil, {kindKeyFile}, {2, 3}, wrapped[1:]} {
+	for _, bad := range [][]byte{nil, {byte(KindKeyFile)}, {2, 3}, wrapped[1:]} {
 		if _, err := b.Unwrap(bad, []byte("ad")); !errors.Is(err, ErrSealed) {
 			t.Errorf("Unwrap(%d bytes): got %v, want ErrSealed", len(bad), err)
 		}
 	}
-	if a.String() != path {
+	if a.String() != "the key file "+path {
 		t.Errorf("String: %s", a)
 	}
 }
@@ -129,7 +129,7 @@ func flip(letter string) string {
 	return "A"
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

@@ -32,15 +32,15 @@ type Keyring struct {
 
 	mu     sync.Mutex // held by whoever replaces the file
 	id     []byte
-	slots  [][]byte
+	slots  []slot
 	root   Key
 	closed bool
 }
 
 // OpenKeyring opens the keyring in the file called name, or makes one when there
 // is none; a caller that has sealed things already should look first, as a new
-// keyring opens none of them. The error is ErrWrongKey when the file was made with
-// another master key than m, and names both.
+// keyring opens none of them. The error is ErrWrongKey when m opens none of
+// the file's slots, and names both.
 func OpenKeyring(disk fsys.FS, name string, m Master) (*Keyring, error) {
 	k := &Keyring{disk: disk, name: name}
 	data, err := fsys.ReadFile(disk, name, maxKeyring)
@@ -64,9 +64,9 @@ func (k *Keyring) create(m Master) error {
 	k.id = make([]byte, idSize)
 	rand.Read(k.id) // never fails
 	k.root = NewKey()
-	slot, err := k.wrap(m)
+	first, err := k.wrap(m.Kind().slotName(), k.root, m)
 	if err == nil {
-		k.slots = [][]byte{slot}
+		k.slots = []slot{first}
 		err = k.save(map[string]Key{})
 	}
 	if err != nil {
@@ -82,11 +82,9 @@ func (k *Keyring) decode(data []byte, m Master) error {
 		return fmt.Errorf("the keyring %s %w", k.name, err)
 	}
 	k.id, k.slots = r.id, r.slots
-	_, root, err := k.unwrap(m)
-	if err != nil {
+	if k.root, err = k.unwrap(m); err != nil {
 		return err
 	}
-	k.root = root
 	plain, err := k.root.UnsealBlob(bodyContext, r.body, r.head)
 	if err != nil {
 		return fmt.Errorf("the keyring %s %w", k.name, errDamaged)
@@ -98,28 +96,6 @@ func (k *Keyring) decode(data []byte, m Master) error {
 	}
 	k.keys.Store(&keys)
 	return nil
-}
-
-// wrap returns a slot for m.
-func (k *Keyring) wrap(m Master) ([]byte, error) {
-	plain := k.root.append(make([]byte, 0, keySize))
-	defer clear(plain)
-	return m.Wrap(plain, k.id)
-}
-
-// unwrap returns the number of m's slot and the root key in it.
-func (k *Keyring) unwrap(m Master) (int, Key, error) {
-	for i, slot := range k.slots {
-		plain, err := m.Unwrap(slot, k.id)
-		if errors.Is(err, ErrSealed) || err == nil && len(plain) != keySize {
-			continue
-		} else if err != nil {
-			return 0, Key{}, fmt.Errorf("open the keyring %s with the master key %s: %w", k.name, m, err)
-		}
-		defer clear(plain)
-		return i, newKey(plain), nil
-	}
-	return 0, Key{}, fmt.Errorf("%w: the keyring %s was not made with the master key %s", ErrWrongKey, k.name, m)
 }
 
 // save replaces the file and then what callers see. The caller holds mu.
@@ -175,10 +151,11 @@ func (k *Keyring) Find(id string) (Key, bool) {
 func (k *Keyring) IDs() []string { return slices.Sorted(maps.Keys(*k.keys.Load())) }
 
 // Destroy removes keys, in the file and then in memory: when it returns nil,
-// nothing that was sealed under them can be opened any more, but by a Sealer that
-// is still held. Ids without a key are passed over. After an error a key may or
-// may not be in the file, but it still works in this process: destroy it again, or
-// ask for it with Key, which puts it back, before more is sealed under it.
+// nothing that was sealed under them can be opened any more, and who holds one of the
+// keys or its Sealers gets ErrDestroyed. Ids without a key are passed over. After an
+// error a key may or may not be in the file, but it still works in this process:
+// destroy it again, or ask for it with Key, which puts it back, before more is sealed
+// under it.
 func (k *Keyring) Destroy(ids ...string) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -202,58 +179,8 @@ func (k *Keyring) Destroy(ids ...string) error {
 	return nil
 }
 
-// Slots returns how many master keys open the keyring.
-func (k *Keyring) Slots() int {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return len(k.slots)
-}
-
-// AddSlot lets m open the keyring too.
-func (k *Keyring) AddSlot(m Master) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	slot, err := k.wrap(m)
-	if err == nil {
-		err = k.saveSlots(append(slices.Clone(k.slots), slot))
-	}
-	if err != nil {
-		return fmt.Errorf("keyring %s: add the master key %s: %w", k.name, m, err)
-	}
-	return nil
-}
-
-// RemoveSlot takes from m the right to open the keyring. The last slot stays. Who has
-// an old copy of the file can still open that with m.
-func (k *Keyring) RemoveSlot(m Master) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	i, _, err := k.unwrap(m)
-	if err != nil {
-		return err
-	}
-	if len(k.slots) == 1 {
-		return fmt.Errorf("keyring %s: the master key %s is the only one; add another first", k.name, m)
-	}
-	if err := k.saveSlots(slices.Delete(slices.Clone(k.slots), i, i+1)); err != nil {
-		return fmt.Errorf("keyring %s: remove the master key %s: %w", k.name, m, err)
-	}
-	return nil
-}
-
-// saveSlots replaces the file with one of other slots. The caller holds mu.
-func (k *Keyring) saveSlots(slots [][]byte) error {
-	before := k.slots
-	k.slots = slots
-	if err := k.save(*k.keys.Load()); err != nil {
-		k.slots = before
-		return err
-	}
-	return nil
-}
-
-// Close wipes the keys from memory: they work no more, and the file is left as it
-// is.
+// Close wipes the keys from memory: they work no more, but Sealers that were made of
+// them do. The file is left as it is.
 func (k *Keyring) Close() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -262,8 +189,8 @@ func (k *Keyring) Close() error {
 	}
 	k.closed = true
 	for _, key := range *k.keys.Swap(&map[string]Key{}) {
-		key.destroy()
+		key.wipe()
 	}
-	k.root.destroy()
+	k.root.wipe()
 	return nil
 }

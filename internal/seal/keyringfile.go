@@ -13,10 +13,12 @@ import (
 
 const (
 	magic       = "LLAMAKEY"
-	version     = 1
+	version     = 2
 	idSize      = 16
 	rootContext = "keyring root"
 	bodyContext = "keyring body"
+
+	versionUnnamed = 1 // slots have no names
 
 	maxKeyID   = 1024
 	maxKeyring = 64 << 20 // bytes; some 500,000 keys
@@ -28,7 +30,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // has its diagram.
 type ring struct {
 	id    []byte
-	slots [][]byte
+	slots []slot
 	head  []byte // all before the body
 	body  []byte
 }
@@ -42,7 +44,8 @@ func decodeRing(data []byte) (ring, error) {
 	if len(data) < len(magic)+1 || string(data[:len(magic)]) != magic {
 		return r, errors.New("is not a keyring, or is damaged")
 	}
-	if v := data[len(magic)]; v != version {
+	v := data[len(magic)]
+	if v != version && v != versionUnnamed {
 		return r, fmt.Errorf("is of version %d, or is damaged; this program knows version %d", v, version)
 	}
 	rest := len(data) - crc32.Size
@@ -51,8 +54,16 @@ func decodeRing(data []byte) (ring, error) {
 	}
 	in := input{data[len(magic)+1 : rest], true}
 	r.id = in.take(idSize)
-	for range in.take(1)[0] {
-		r.slots = append(r.slots, in.take(int(binary.BigEndian.Uint16(in.take(2)))))
+	for n := range in.take(1)[0] {
+		s := slot{name: fmt.Sprintf("slot-%d", n+1)}
+		if v != versionUnnamed {
+			s.name = string(in.take(int(in.take(1)[0])))
+		}
+		s.wrapped = in.take(int(binary.BigEndian.Uint16(in.take(2))))
+		if !in.ok || !ValidSlot(s.name) || len(s.wrapped) == 0 || find(r.slots, s.name) >= 0 {
+			return r, errDamaged
+		}
+		r.slots = append(r.slots, s)
 	}
 	r.head = data[:rest-len(in.rest)]
 	r.body = in.take(int(binary.BigEndian.Uint32(in.take(4))))
@@ -70,7 +81,7 @@ func lastUint32(data []byte) uint32 {
 }
 
 // encodeRing puts a keyring file together.
-func encodeRing(id []byte, slots [][]byte, root Key, keys map[string]Key) ([]byte, error) {
+func encodeRing(id []byte, slots []slot, root Key, keys map[string]Key) ([]byte, error) {
 	head := append([]byte(magic), version)
 	head = append(head, id...)
 	if len(slots) > math.MaxUint8 {
@@ -78,11 +89,12 @@ func encodeRing(id []byte, slots [][]byte, root Key, keys map[string]Key) ([]byt
 	}
 	head = append(head, byte(len(slots)))
 	for _, s := range slots {
-		if len(s) > math.MaxUint16 {
-			return nil, fmt.Errorf("a slot of %d bytes, %d are allowed", len(s), math.MaxUint16)
+		if len(s.wrapped) > math.MaxUint16 {
+			return nil, fmt.Errorf("slot %s has %d bytes, %d are allowed", s.name, len(s.wrapped), math.MaxUint16)
 		}
-		head = binary.BigEndian.AppendUint16(head, uint16(len(s)))
-		head = append(head, s...)
+		head = append(append(head, byte(len(s.name))), s.name...)
+		head = binary.BigEndian.AppendUint16(head, uint16(len(s.wrapped)))
+		head = append(head, s.wrapped...)
 	}
 	plain := encodeKeys(keys)
 	defer clear(plain)

@@ -3,7 +3,7 @@
 //
 // Three layers of keys, each random and of 256 bits:
 //
-//	master key   outside the data folder: a key file (KeyFile), later others
+//	master key   outside the data folder: a key file, a systemd credential, a passphrase
 //	   └ root key of a keyring, wrapped under each master key that may open it
 //	        └ keys, named by an id such as "collection/sshd/2026-11-20"
 //	             └ one key for each file or blob, derived and never stored
@@ -35,28 +35,43 @@
 //
 // # Keyring file
 //
-// Numbers are big endian. Slots say how the root key is had; their first byte
-// names the kind (1 key file; others are kept as they are), the rest is the
-// kind's own affair. For a key file it is a blob of the master key, holding the
-// root key, with context "keyring root" and the keyring's id as associated data.
+// Numbers are big endian. A slot says how one master key opens the root key; each
+// has a name of its own, of 1 to 64 bytes a-z, 0-9, _, . and -.
 //
-//	| "LLAMAKEY" | version 1 | id, 16 bytes | slots, 1 byte | slot ... | body | CRC |
+//	| "LLAMAKEY" | version 2 | id, 16 bytes | slots, 1 byte | slot ... | body | CRC |
 //
-//	slot   | length, 2 bytes | kind, 1 byte | ... |
+//	slot   | length of name, 1 byte | name | length, 2 bytes | kind, 1 byte | ... |
 //	body   | length, 4 bytes | blob of the root key, context "keyring body" |
 //	CRC    | CRC-32C of all before, 4 bytes |
 //
-// The blob's associated data is everything before the body, so a slot cannot be
-// exchanged. Inside it, ids strictly ascending by their bytes, so that there is
-// one form only:
+// The kind says what the rest of a slot is; slots of other kinds are kept as they
+// are.
+//
+//	1 key file     | blob of the master key |
+//	2 passphrase   | passes, 1 byte | memory in KiB, 4 bytes | threads, 1 byte | salt, 16 bytes | blob of the derived key |
+//	3 credential   | blob of the master key |
+//
+// These blobs hold the root key, with context "keyring root" and the keyring's id as
+// associated data. The derived key is Argon2id (version 0x13) of the passphrase and
+// the salt. A systemd credential holds the same line of text as a key file, so either
+// opens the slots of the other.
+//
+// The body's associated data is everything before it, so a slot cannot be exchanged
+// or given another name. Inside, ids strictly ascending by their bytes, so that there
+// is one form only:
 //
 //	| keys, 4 bytes | key ... |
 //	key    | length of id, 2 bytes | id | key, 32 bytes |
 //
-// The blob covers all keys at once: none can be exchanged, put back or taken out
+// The body covers all keys at once: none can be exchanged, put back or taken out
 // alone, and neither ids nor their number of days show. The CRC protects nothing;
 // it tells damage from a wrong master key. The file is replaced whole and
-// atomically for each change. A reader refuses other versions.
+// atomically for each change, also for a new root key. A reader refuses other
+// versions but 1, of which the slots have no names and no length of name; they are
+// called slot-1, slot-2 and so on.
+//
+// Testdata holds keyrings of both versions, and vectors.json for who writes another
+// implementation; docs/format.md says how to use them.
 package seal
 
 import (
@@ -68,6 +83,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"sync"
+	"sync/atomic"
 )
 
 // Overhead is how much longer a sealed piece of a file is.
@@ -79,6 +95,15 @@ const keySize = 32
 // or its key is another or destroyed. Which of them cannot be told.
 var ErrSealed = errors.New("damaged, or sealed under another key")
 
+// ErrDestroyed says that something does not open since its key was destroyed in this
+// process. It is also an ErrSealed.
+var ErrDestroyed error = destroyedError{}
+
+type destroyedError struct{}
+
+func (destroyedError) Error() string        { return "its key was destroyed" }
+func (destroyedError) Is(target error) bool { return target == ErrSealed }
+
 // A Key is a key that never leaves memory in plain. Copies of a Key are the same
 // key. When it is destroyed, all copies turn into a key that nobody knows: what
 // they sealed does not open, what they seal from then on opens nowhere. The zero
@@ -87,6 +112,8 @@ type Key struct{ secret *secret }
 
 // secret is a key's bytes, overwritten when it is destroyed.
 type secret struct {
+	destroyed atomic.Bool
+
 	mu    sync.RWMutex
 	bytes [keySize]byte
 }
@@ -106,8 +133,14 @@ func newKey(b []byte) Key {
 	return k
 }
 
-// destroy makes k another, unknown key. Zeros would be a key that anyone knows.
+// destroy makes k another, unknown key, and has its Sealers open nothing any more.
 func (k Key) destroy() {
+	k.secret.destroyed.Store(true)
+	k.wipe()
+}
+
+// wipe overwrites k in memory. Zeros would be a key that anyone knows. Sealers go on.
+func (k Key) wipe() {
 	k.secret.mu.Lock()
 	defer k.secret.mu.Unlock()
 	rand.Read(k.secret.bytes[:])
@@ -149,7 +182,7 @@ func (k Key) derive(salt []byte, info string) cipher.AEAD {
 // that can recur so need a random part that is kept in the file's head, see
 // NewSalt.
 func (k Key) File(context string) *Sealer {
-	return &Sealer{k.derive(nil, "llama file 1\x00"+context)}
+	return &Sealer{k.derive(nil, "llama file 1\x00"+context), k.secret}
 }
 
 // NewSalt returns 16 random bytes to make a file's context unique.
@@ -159,8 +192,12 @@ func NewSalt() (salt [16]byte) {
 }
 
 // A Sealer seals and unseals the pieces of one file. It may be used by many at
-// once, and goes on working when its key is destroyed; so drop it then.
-type Sealer struct{ aead cipher.AEAD }
+// once. When its key is destroyed it unseals no more, and what it seals opens
+// nowhere.
+type Sealer struct {
+	aead cipher.AEAD
+	of   *secret
+}
 
 // Seal appends plain, sealed, to dst and returns the longer slice. The piece's
 // number n must not be used twice in a file for different content: that would lay
@@ -172,8 +209,11 @@ func (s *Sealer) Seal(dst, plain, ad []byte, n uint64) []byte {
 }
 
 // Unseal appends what was sealed as piece n with ad to dst and returns the longer
-// slice, or ErrSealed.
+// slice, or ErrSealed or ErrDestroyed.
 func (s *Sealer) Unseal(dst, sealed, ad []byte, n uint64) ([]byte, error) {
+	if s.of.destroyed.Load() {
+		return nil, ErrDestroyed
+	}
 	nonce := nonceOf(n)
 	plain, err := s.aead.Open(dst, nonce[:], sealed, ad)
 	if err != nil {

@@ -40,9 +40,9 @@ func (c *Checkpoint) Save(disk fsys.FS, key seal.Key) error {
 		key.SealBlob(checkpointContext, c.append(nil), []byte(checkpointMagic))...))
 }
 
-// LoadCheckpoint returns the checkpoint, or an empty one when there is none. A
-// damaged one is a *segment.CorruptError.
-func LoadCheckpoint(disk fsys.FS, key seal.Key) (*Checkpoint, error) {
+// LoadCheckpoint returns the checkpoint, which any of keys may have sealed, or an empty
+// one when there is none. A damaged one is a *segment.CorruptError.
+func LoadCheckpoint(disk fsys.FS, keys ...seal.Key) (*Checkpoint, error) {
 	data, err := fsys.ReadFile(disk, checkpointName, maxCheckpoint)
 	if errors.Is(err, fs.ErrNotExist) {
 		return &Checkpoint{}, nil
@@ -52,7 +52,7 @@ func LoadCheckpoint(disk fsys.FS, key seal.Key) (*Checkpoint, error) {
 	if len(data) < len(checkpointMagic) || string(data[:len(checkpointMagic)]) != checkpointMagic {
 		return nil, &segment.CorruptError{File: checkpointName, Err: errors.New("not a file of positions")}
 	}
-	plain, err := key.UnsealBlob(checkpointContext, data[len(checkpointMagic):], []byte(checkpointMagic))
+	plain, err := seal.Keys(keys).UnsealBlob(checkpointContext, data[len(checkpointMagic):], []byte(checkpointMagic))
 	if err != nil {
 		return nil, &segment.CorruptError{File: checkpointName, Offset: int64(len(checkpointMagic)), Err: err}
 	}

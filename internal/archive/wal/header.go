@@ -56,7 +56,7 @@ func keyContext(bound []byte) string { return "log " + hex.EncodeToString(bound)
 
 var errHeader = errors.New("not the header of a log file")
 
-func decodeHeader(data []byte, number uint64, under seal.Key) (*header, error) {
+func decodeHeader(data []byte, number uint64, under seal.Keys) (*header, error) {
 	if len(data) < headerSize || string(data[:8]) != fileMagic {
 		return nil, errHeader
 	}

@@ -19,7 +19,7 @@ import (
 // not written to again.
 type Log struct {
 	disk     fsys.FS
-	key      seal.Key
+	keys     seal.Keys // of which the newest seals the key of each new file
 	fileSize int64
 
 	mu      sync.Mutex
@@ -117,7 +117,7 @@ func (l *Log) settle() error {
 		return nil
 	}
 	h := l.newHeader()
-	data := h.append(nil, l.key)
+	data := h.append(nil, l.keys.Newest())
 	sealer := h.key.File(framesOfFile)
 	f := file{number: h.number}
 	for i, frame := range l.owed {
@@ -152,7 +152,7 @@ func (l *Log) begin() (err error) {
 	if err != nil {
 		return err
 	}
-	data := h.append(nil, l.key)
+	data := h.append(nil, l.keys.Newest())
 	if _, err = f.Write(data); err == nil {
 		err = f.Sync()
 	}
@@ -185,6 +185,21 @@ func (l *Log) retire() {
 func (l *Log) abandon() {
 	l.current.Truncate(l.current.durable) // best effort, see above
 	l.retire()
+}
+
+// Renew ends the current file, and has those from the returned number on be sealed
+// under another key. What Open found and could not write again is written before.
+func (l *Log) Renew(key seal.Key) (from uint64, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.settle(); err != nil {
+		return 0, err
+	}
+	if l.current != nil {
+		l.retire()
+	}
+	l.keys = seal.Keys{key}
+	return l.next, nil
 }
 
 // Oldest returns the number of the oldest file that is still needed when all

@@ -18,9 +18,10 @@ import (
 // written to. Replay gets each frame once, in order; what it gets is durable, but
 // on a full disk. Files that are older than oldest, which a Checkpoint names, are
 // removed. Damage is a *segment.CorruptError. A file is ended when it has reached
-// fileSize.
-func Open(disk fsys.FS, key seal.Key, oldest uint64, fileSize int64, replay func(*Frame) error) (*Log, error) {
-	l := &Log{disk: disk, key: key, fileSize: fileSize, next: max(1, oldest)}
+// fileSize. New files are sealed under key, those that are there under it or any of
+// older.
+func Open(disk fsys.FS, key seal.Key, oldest uint64, fileSize int64, replay func(*Frame) error, older ...seal.Key) (*Log, error) {
+	l := &Log{disk: disk, keys: append(slices.Clone(older), key), fileSize: fileSize, next: max(1, oldest)}
 	if err := disk.SyncDir(Folder); err != nil { // what a killed process did not live to sync is built on now
 		return nil, err
 	}
@@ -141,7 +142,7 @@ func (l *Log) header(number uint64, newest bool) (*header, error) {
 	if n, err := f.ReadAt(data, 0); n < headerSize && err != io.EOF {
 		return nil, err
 	}
-	h, err := decodeHeader(data, number, l.key)
+	h, err := decodeHeader(data, number, l.keys)
 	if err == nil {
 		return h, nil
 	}

@@ -453,7 +453,7 @@ func FuzzDecodeHeader(f *testing.F) {
 	h := header{number: 2, before: 1, durable: 300, key: seal.NewKey()}
 	f.Add(h.append(nil, key))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		decodeHeader(data, 2, key)
+		decodeHeader(data, 2, seal.Keys{key})
 	})
 }
 
