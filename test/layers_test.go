@@ -22,7 +22,7 @@ var rows = map[string]int{
 
 	"internal/fsys": 2, "internal/seal": 2, "internal/column": 2, "web": 2,
 
-	"internal/config": 3, "internal/block": 3, "internal/envelope": 3, "internal/carrier": 3,
+	"internal/config": 3, "internal/block": 3, "internal/root": 3, "internal/envelope": 3, "internal/carrier": 3,
 
 	"internal/segment": 4, "internal/archive/wal": 4, "internal/query": 4, "internal/receive": 4, "internal/parse": 4,
 	"internal/parse/packs": 3, "internal/door": 4,

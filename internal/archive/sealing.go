@@ -12,6 +12,7 @@ import (
 	"github.com/llama-logs/llama/internal/archive/wal"
 	"github.com/llama-logs/llama/internal/block"
 	"github.com/llama-logs/llama/internal/column"
+	"github.com/llama-logs/llama/internal/root"
 	"github.com/llama-logs/llama/internal/seal"
 	"github.com/llama-logs/llama/internal/segment"
 )
@@ -264,11 +265,11 @@ func fill(w *segment.Writer, blocks []*headBlock) (int, error) {
 		if !w.Fits(len(from.Names)) {
 			return i, nil
 		}
-		to := block.NewBuilder(from.Collection)
-		if err := from.Each(func(r *column.Row) error { to.Add(r); return nil }); err != nil {
+		to, hasher := block.NewBuilder(from.Collection), root.NewHasher(from.Collection)
+		if err := from.Each(func(r *column.Row) error { to.Add(r); hasher.Add(r); return nil }); err != nil {
 			return i, err
 		}
-		if err := w.Append(to); err != nil {
+		if err := w.Append(to, hasher.Root()); err != nil {
 			return i, err
 		}
 	}
