@@ -64,7 +64,7 @@ func TestNothingOfAnEventIsReadable(t *testing.T) {
 		t.Fatal(err)
 	}
 	look("merged and closed")
-	if want := []string{"FORMAT", "keyring", "lock", "log", "segments"}; !slices.Equal(slices.Sorted(maps.Keys(looked)), want) {
+	if want := []string{"FORMAT", "history", "keyring", "lock", "log", "segments"}; !slices.Equal(slices.Sorted(maps.Keys(looked)), want) {
 		t.Errorf("looked at %v, want %v", looked, want)
 	}
 }
@@ -225,7 +225,7 @@ func TestEveryDamagedByteIsNamed(t *testing.T) {
 			}
 		})
 	}
-	if got := slices.Sorted(maps.Keys(kinds)); !slices.Equal(got, []string{".", "log", "log.log", "segments/c/2026-11-20.000001"}) {
+	if got := slices.Sorted(maps.Keys(kinds)); !slices.Equal(got, []string{".", "history", "log", "log.log", "segments/c/2026-11-20.000001"}) {
 		t.Errorf("kinds of files: %v", got)
 	}
 }
@@ -265,9 +265,16 @@ func readAll(t *testing.T, disk fsys.FS, m seal.Master) (events []llama.Event, f
 }
 
 // TestOverlappingSegmentLeavesTheRest gives a segment the name of one that overlaps
-// another, which nothing here does: the archive opens, and reading says what is wrong.
+// another, or replaces it, which nothing here does: the archive opens, and reading says
+// what is wrong.
 func TestOverlappingSegmentLeavesTheRest(t *testing.T) {
 	t.Parallel()
+	for _, first := range []uint64{1, 2} {
+		overlapping(t, first)
+	}
+}
+
+func overlapping(t *testing.T, first uint64) {
 	disk, m := fsys.NewMem(), newMaster(t)
 	a := open(t, disk, m, small())
 	for i := range uint64(3) {
@@ -280,14 +287,14 @@ func TestOverlappingSegmentLeavesTheRest(t *testing.T) {
 		t.Fatal(err)
 	}
 	folder := partKey{"c", dayOf(llama.At(now))}.folder()
-	from, to := segment.Name{First: 3, Last: 4, Generation: 1}, segment.Name{First: 2, Last: 4, Generation: 1}
+	from, to := segment.Name{First: 3, Last: 4, Generation: 1}, segment.Name{First: first, Last: 4, Generation: 1}
 	if err := disk.Rename(path.Join(folder, from.String()), path.Join(folder, to.String())); err != nil {
 		t.Fatal(err)
 	}
 	events, err := readAll(t, disk, m)
-	victim := path.Join(folder, segment.Name{First: 1, Last: 2, Generation: 1}.String())
-	if corrupt, ok := errors.AsType[*segment.CorruptError](err); !ok || corrupt.File != victim || len(events) != 4 {
-		t.Errorf("%d events, want 4, and %v, want damage in %s", len(events), err, victim)
+	victim, liar := path.Join(folder, segment.Name{First: 1, Last: 2, Generation: 1}.String()), path.Join(folder, to.String())
+	if corrupt, ok := errors.AsType[*segment.CorruptError](err); !ok || corrupt.File != liar || len(events) != 4 {
+		t.Errorf("%d events, want 4, and %v, want damage in %s", len(events), err, liar)
 	}
 	if _, err := disk.Stat(victim); err != nil {
 		t.Errorf("it was removed: %v", err)

@@ -99,7 +99,7 @@ func (a *Archive) forgetTargets() {
 func (a *Archive) part(key partKey) *part {
 	p := a.parts[key]
 	if p == nil {
-		p = &part{partKey: key}
+		p = &part{partKey: key, sealed: a.removed(key)}
 		a.parts[key] = p
 	}
 	return p

@@ -199,6 +199,7 @@ func (a *Archive) sealPart(p *part) error {
 		if err != nil {
 			return fmt.Errorf("seal %s: %w", p.folder(), err)
 		}
+		a.recordSealed(p.partKey, w.Roots())
 		a.sealed(p, n, s)
 		blocks = blocks[n:]
 	}
@@ -303,6 +304,9 @@ func (a *Archive) makeFolder(key partKey) error {
 // trim removes the log files that are no longer needed. What must outlive them is
 // made durable before. The caller holds sealing.
 func (a *Archive) trim() error {
+	if err := a.history.Flush(); err != nil {
+		return err
+	}
 	a.lead <- struct{}{} // so that all that is in the log is also in the heads
 	c := a.checkpoint()
 	<-a.lead

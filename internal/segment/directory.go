@@ -49,6 +49,9 @@ func (d *Directory) Blocks() []column.Stat {
 // Columns returns how many columns a block has.
 func (d *Directory) Columns(block int) int { return len(d.blocks[block].columns) }
 
+// Collection returns whose events the segment has.
+func (d *Directory) Collection() string { return d.collection }
+
 // Roots returns what vouches for the events of a block: runs of them, one behind the
 // other.
 func (d *Directory) Roots(block int) []root.Root { return d.blocks[block].roots }
