@@ -152,4 +152,6 @@ func (v *verifier) numbers(c *account) {
 }
 
 // historyPart returns the part's name in the history.
-func (k partKey) historyPart() history.Part { return history.Part{Collection: k.collection, Day: k.day} }
+func (k partKey) historyPart() history.Part {
+	return history.Part{Collection: k.collection, Day: k.day}
+}

@@ -39,14 +39,14 @@ type History struct {
 	salt    [saltSize]byte
 	signers []*signer // the archive's own first
 
-	mu       sync.Mutex
-	tree     root.Tree // of the records that are durable
-	length   int64     // of the file, as far as it is durable and has these
-	rewrite  bool      // what lies beyond length may be anything, or may go
-	stale    bool      // the head in the file is not that of the tree
-	pending  [][]byte  // records that are not durable
-	head     []byte    // signed, as it is in the file
-	known    *Known    // nil when it was asked for
+	mu      sync.Mutex
+	tree    root.Tree // of the records that are durable
+	length  int64     // of the file, as far as it is durable and has these
+	rewrite bool      // what lies beyond length may be anything, or may go
+	stale   bool      // the head in the file is not that of the tree
+	pending [][]byte  // records that are not durable
+	head    []byte    // signed, as it is in the file
+	known   *Known    // nil when it was asked for
 }
 
 // Options say who signs.
