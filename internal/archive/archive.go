@@ -53,7 +53,8 @@ type Archive struct {
 	// taken before sealing.
 	merging chan struct{}
 
-	logged uint64 // the first event that the log had at the start; 0: none
+	logged  uint64 // the first event that the log had at the start; 0: none
+	keepLog bool   // no file of the log goes, as a segment could not be read at the start
 
 	tidying sync.Mutex // held while files of segments that failed are removed; before mu
 

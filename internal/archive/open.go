@@ -98,9 +98,7 @@ func (a *Archive) open(fresh bool, m seal.Master) (err error) {
 	if err := a.openLog(); err != nil {
 		return err
 	}
-	if err := a.recordFound(); err != nil {
-		return err
-	}
+	a.recordFound()
 	return a.metrics.register(a.o.Metrics, a.Stat)
 }
 

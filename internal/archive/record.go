@@ -1,12 +1,17 @@
 package archive
 
 import (
+	"errors"
 	"fmt"
+	"slices"
+
+	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/archive/history"
 	"github.com/llama-logs/llama/internal/archive/wal"
 	"github.com/llama-logs/llama/internal/root"
+	"github.com/llama-logs/llama/internal/segment"
 )
 
 // The history says what was sealed, under which roots, and what was removed on purpose.
@@ -42,10 +47,7 @@ func (a *Archive) openHistory() error {
 // removed returns up to which number all events of a part were removed on purpose, as
 // far as the log may still have some of them: that is asked while it is read back.
 func (a *Archive) removed(key partKey) uint64 {
-	if known := a.history.Known(); known != nil {
-		return known.Removed[key.historyPart()]
-	}
-	return 0
+	return a.history.Removed()[key.historyPart()]
 }
 
 // recordSealed adds the roots of a segment.
@@ -62,36 +64,59 @@ func (a *Archive) recordSealed(key partKey, roots []root.Root) {
 
 // recordFound adds the roots that a process before had sealed and not recorded. Their
 // events are all in the log: roots of others, which are not in the history, are for
-// Verify to tell of.
-func (a *Archive) recordFound() error {
+// Verify to tell of. Where a segment cannot be read now, and could be another time, the
+// log stays as it is for so long.
+func (a *Archive) recordFound() {
 	defer a.history.Forget()
-	known := a.history.Known()
-	for key, p := range a.parts {
-		last := known.Sealed[key.historyPart()]
-		for _, s := range p.segments {
-			if s.Last <= last || s.Segment == nil || a.logged == 0 {
-				continue
-			}
-			d, err := s.Directory()
-			if err != nil {
-				a.o.Logger.Error("a segment cannot be read", "file", s.path, "error", err)
-				continue
-			}
-			var roots []root.Root
-			for i := range d.Blocks() {
-				for _, r := range d.Roots(i) {
-					if r.First > last && r.First >= a.logged {
-						roots = append(roots, r)
-					}
+	var known map[tlog.Hash]struct{} // read when it is needed
+	if a.logged > 0 {
+		for key, p := range a.parts {
+			for _, s := range p.segments {
+				if s.Last >= a.logged {
+					known = a.recordRoots(key, s, known)
 				}
 			}
-			a.recordSealed(key, roots)
 		}
 	}
 	if err := a.history.Flush(); err != nil { // as with events that can be in no segment
 		a.o.Logger.Warn("the history cannot be written; log files stay until it can", "error", err)
 	}
-	return nil
+}
+
+// recordRoots adds those roots of a segment that are not recorded, of events that the
+// log has. It returns what is known as recorded.
+func (a *Archive) recordRoots(key partKey, s *stored, known map[tlog.Hash]struct{}) map[tlog.Hash]struct{} {
+	roots, err := newRoots(s, a.logged)
+	if err == nil && known == nil {
+		known, err = a.history.Sealed(a.logged)
+	}
+	if err != nil {
+		a.o.Logger.Error("a segment cannot be read, so that it was sealed is not recorded", "file", s.path, "error", err)
+		_, corrupt := errors.AsType[*segment.CorruptError](err)
+		a.keepLog = a.keepLog || !corrupt
+		return known
+	}
+	a.recordSealed(key, slices.DeleteFunc(roots, func(r root.Root) bool { _, ok := known[r.Hash]; return ok }))
+	return known
+}
+
+// newRoots returns the roots of a segment whose events have numbers from first on.
+func newRoots(s *stored, first uint64) (roots []root.Root, err error) {
+	if s.Segment == nil {
+		return nil, s.damage
+	}
+	d, err := s.Directory()
+	if err != nil {
+		return nil, err
+	}
+	for i := range d.Blocks() {
+		for _, r := range d.Roots(i) {
+			if r.First >= first {
+				roots = append(roots, r)
+			}
+		}
+	}
+	return roots, nil
 }
 
 // recordExpired says what is going to be removed, durably. What was said before, when

@@ -336,7 +336,7 @@ func (a *Archive) checkpoint() *wal.Checkpoint {
 // keep makes a checkpoint durable and removes what it makes needless. The caller
 // holds sealing.
 func (a *Archive) keep(c *wal.Checkpoint) error {
-	if c == nil {
+	if c == nil || a.keepLog {
 		return nil
 	}
 	if err := c.Save(a.disk, a.logKeys.Newest()); err != nil {

@@ -634,3 +634,33 @@ func rewrite(t *testing.T, files map[string]string, m seal.Master) map[string]st
 	}
 	return tree(t, disk, ".")
 }
+
+// TestVerifyFindsNothingInEventsWithANameTwice: an event may have a field whose name is
+// reserved, and one of the name that this one is given.
+func TestVerifyFindsNothingInEventsWithANameTwice(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{1, 3, 20} {
+		a := open(t, fsys.NewMem(), newMaster(t), small())
+		for range 4 {
+			b := &llama.Batch{}
+			for range n {
+				b.Events = append(b.Events, llama.Event{Collection: "c", Message: "m 12", Fields: []llama.Field{
+					{Name: "b", Value: "1"}, {Name: llama.NameTime, Value: "x"}, {Name: "a", Value: "1"}, {Name: "labels._time", Value: "y"},
+				}})
+			}
+			put(t, a, b)
+			if err := a.sealAll(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := verify(t, a, nil); got != nil {
+			t.Errorf("%d events at once: found %q", n, got)
+		}
+		if err := a.upkeep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := verify(t, a, nil); got != nil {
+			t.Errorf("%d events at once, merged: found %q", n, got)
+		}
+	}
+}

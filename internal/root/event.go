@@ -71,15 +71,18 @@ func (k *shapes) of(s *column.Shape) *shape {
 }
 
 // order returns the places of names in their order. Of a name that is there twice,
-// as no event should have it, the first counts, as it does for those who search.
+// as no event should have it, the last counts: only that is sure to be kept.
 func order(s *column.Shape) []int {
 	places := make([]int, len(s.Names))
+	ordered := true
 	for i := range places {
 		places[i] = i
+		ordered = ordered && (i == 0 || s.Names[i-1] < s.Names[i])
 	}
-	if !slices.IsSorted(s.Names) {
-		slices.SortStableFunc(places, func(i, j int) int { return cmp.Compare(s.Names[i], s.Names[j]) })
+	if ordered {
+		return places
 	}
+	slices.SortFunc(places, func(i, j int) int { return cmp.Or(cmp.Compare(s.Names[i], s.Names[j]), j-i) })
 	return slices.CompactFunc(places, func(i, j int) bool { return s.Names[i] == s.Names[j] })
 }
 

@@ -149,6 +149,16 @@ func TestOrderOfFieldsDoesNotMatter(t *testing.T) {
 	}
 }
 
+func TestLastOfANameTwiceCounts(t *testing.T) {
+	t.Parallel()
+	all := []column.Row{{Seq: 1, Values: []string{"1", "2", "3"}, Shape: &column.Shape{Names: []string{"x", "a", "x"}, Kinds: make([]llama.Kind, 3)}}}
+	r := rootOf(all)
+	all[0].Values, all[0].Shape = []string{"2", "3"}, &column.Shape{Names: []string{"a", "x"}, Kinds: make([]llama.Kind, 2)}
+	if !again(r, all) {
+		t.Error("without the first, the root differs")
+	}
+}
+
 // TestEveryChangeIsSeen changes one thing of one event.
 func TestEveryChangeIsSeen(t *testing.T) {
 	t.Parallel()

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"sync"
 
+	"golang.org/x/mod/sumdb/tlog"
+
 	"github.com/llama-logs/llama/internal/fsys"
 	"github.com/llama-logs/llama/internal/root"
 	"github.com/llama-logs/llama/internal/seal"
@@ -40,13 +42,13 @@ type History struct {
 	signers []*signer // the archive's own first
 
 	mu      sync.Mutex
-	tree    root.Tree // of the records that are durable
-	length  int64     // of the file, as far as it is durable and has these
-	rewrite bool      // what lies beyond length may be anything, or may go
-	stale   bool      // the head in the file is not that of the tree
-	pending [][]byte  // records that are not durable
-	head    []byte    // signed, as it is in the file
-	known   *Known    // nil when it was asked for
+	tree    root.Tree       // of the records that are durable
+	length  int64           // of the file, as far as it is durable and has these
+	rewrite bool            // what lies beyond length may be anything, or may go
+	stale   bool            // the head in the file is not that of the tree
+	pending [][]byte        // records that are not durable
+	head    []byte          // signed, as it is in the file
+	removed map[Part]uint64 // see Removed
 }
 
 // Options say who signs.
@@ -62,7 +64,7 @@ type Options struct {
 // be durable become so with the next Flush. A file that is damaged or missing is a
 // *segment.CorruptError.
 func Open(disk fsys.FS, key seal.Key, o Options) (*History, error) {
-	h := &History{disk: disk, key: key, known: &Known{map[Part]uint64{}, map[Part]uint64{}}}
+	h := &History{disk: disk, key: key, removed: map[Part]uint64{}}
 	if err := h.make(o.New); err != nil {
 		return nil, err
 	}
@@ -217,30 +219,44 @@ func (h *History) load(f fsys.File, size int64) error {
 	return nil
 }
 
-// Known is how far the records go: for each part the highest arrival number.
-type Known struct {
-	Sealed  map[Part]uint64
-	Removed map[Part]uint64
-}
-
-// note remembers how far the records of a part go, while that is asked for.
+// note remembers what was removed, while that is asked for.
 func (h *History) note(r *Record) {
-	if h.known == nil {
-		return
+	if h.removed != nil && r.Kind != Sealed {
+		h.removed[r.Part] = max(h.removed[r.Part], r.Last)
 	}
-	of := h.known.Removed
-	if r.Kind == Sealed {
-		of = h.known.Sealed
-	}
-	of[r.Part] = max(of[r.Part], r.Last)
 }
 
-// Known returns how far the records go, and will go when more are added until Forget.
-func (h *History) Known() *Known { return h.known }
+// Removed returns up to which arrival number all events of each part were removed. It
+// is known until Forget.
+func (h *History) Removed() map[Part]uint64 { return h.removed }
 
-// Forget ends that, and gives the memory back.
+// Forget gives the memory back that Removed needs.
 func (h *History) Forget() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.known = nil
+	h.removed = nil
+}
+
+// Sealed returns the roots that are recorded of events with numbers from first on.
+func (h *History) Sealed(first uint64) (map[tlog.Hash]struct{}, error) {
+	roots := map[tlog.Hash]struct{}{}
+	take := func(_ int64, r *Record, _ []byte) error {
+		if r.Kind == Sealed && r.First >= first {
+			roots[r.Root] = struct{}{}
+		}
+		return nil
+	}
+	if _, err := h.Read(take); err != nil {
+		return nil, err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, data := range h.pending {
+		r, err := Decode(data)
+		if err != nil {
+			panic(fmt.Sprintf("history: a record just made is not readable: %v", err))
+		}
+		take(0, &r, nil) // never fails
+	}
+	return roots, nil
 }
