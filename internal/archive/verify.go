@@ -80,6 +80,7 @@ func (a *Archive) Verify(ctx context.Context, o VerifyOptions) (*Verification, e
 	s := a.Snapshot()
 	defer s.Close()
 	v := &verifier{a: a, o: o, snapshot: s, present: map[rootKey]string{}}
+	v.out.Findings = []Finding{}
 	// After the snapshot: a removal in between is known then.
 	v.out.Records, v.out.Head = a.history.Size(), string(a.history.Head())
 	<-a.sealing

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/llama-logs/llama"
@@ -28,12 +29,14 @@ type blockPlace struct {
 	piece   uint64 // number of the first chunk
 	columns []columnPlace
 	roots   []root.Root
+
+	messages uint64 // bytes of all of them
 }
 
 type columnPlace struct {
 	kind   block.Kind
 	name   uint32 // place in names
-	values uint32 // distinct ones, at most
+	values uint32 // distinct ones, at most; of templates, how many there are
 	length uint32 // of the sealed chunk; 0: there is none
 }
 
@@ -55,6 +58,21 @@ func (d *Directory) Collection() string { return d.collection }
 // Roots returns what vouches for the events of a block: runs of them, one behind the
 // other.
 func (d *Directory) Roots(block int) []root.Root { return d.blocks[block].roots }
+
+// MessageBytes returns how long the messages of a block are together.
+func (d *Directory) MessageBytes(block int) int64 { return int64(d.blocks[block].messages) }
+
+// EachColumn calls do with each chunk of a block: its kind, for fields their name, its
+// bytes on disk, and how many distinct values, or templates, it has at most.
+func (d *Directory) EachColumn(number int, do func(kind block.Kind, name string, bytes int64, values int)) {
+	for _, c := range d.blocks[number].columns {
+		name := ""
+		if c.kind == block.Field {
+			name = d.names[c.name]
+		}
+		do(c.kind, name, int64(c.length), int(c.values))
+	}
+}
 
 // Offset returns where a block begins in the file.
 func (d *Directory) Offset(block int) int64 { return d.blocks[block].offset }
@@ -96,9 +114,12 @@ func (b *blockPlace) append(dst []byte) []byte {
 		dst = binary.AppendUvarint(dst, uint64(c.length))
 		if c.kind == block.Field {
 			dst = binary.AppendUvarint(dst, uint64(c.name))
+		}
+		if c.kind == block.Field || c.kind == block.Templates {
 			dst = binary.AppendUvarint(dst, uint64(c.values))
 		}
 	}
+	dst = binary.AppendUvarint(dst, b.messages)
 	dst = binary.AppendUvarint(dst, uint64(len(b.roots)))
 	next := b.stat.FirstSeq
 	for i := range b.roots {
@@ -212,6 +233,8 @@ func (r *reader) place(b *blockPlace, names int) {
 		c.length = uint32(r.below(maxChunk))
 		if c.kind == block.Field {
 			c.name = uint32(r.below(uint64(names)))
+		}
+		if c.kind == block.Field || c.kind == block.Templates {
 			c.values = uint32(r.below(column.MaxRows + 1))
 		}
 		b.stat.Bytes += int64(c.length)
@@ -223,6 +246,7 @@ func (r *reader) place(b *blockPlace, names int) {
 	if len(b.columns) < fixed {
 		r.fail()
 	}
+	b.messages = r.below(math.MaxInt64)
 	r.roots(b)
 }
 

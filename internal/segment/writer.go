@@ -88,6 +88,7 @@ func (w *Writer) Append(b *block.Builder, roots ...root.Root) error {
 	if err != nil {
 		return err
 	}
+	place.messages = uint64(b.MessageBytes())
 	encoder := w.codec.encoder()
 	defer w.codec.release(encoder)
 	err = encoder.Encode(b, func(c block.Chunk) error {
@@ -119,6 +120,7 @@ func (w *Writer) Copy(s *Segment, d *Directory, number int) error {
 	if err != nil {
 		return err
 	}
+	place.messages = from.messages
 	packed, err := s.chunks(from)
 	if err != nil {
 		return err
