@@ -22,7 +22,7 @@ func newArchive() *cobra.Command {
 		Example: "  llama archive stat\n  llama archive verify --head last-week.head\n  llama archive destroy sshd 2026-11-20",
 		Args:    noArgs,
 	}
-	cmd.AddCommand(newArchiveStat(), newArchiveVerify(), newArchiveHead(), newArchiveExport(), newArchiveDestroy())
+	cmd.AddCommand(newArchiveStat(), newArchiveVerify(), newArchiveHead(), newArchiveExport(), newArchiveNewHistory(), newArchiveDestroy())
 	return cmd
 }
 

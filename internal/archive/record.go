@@ -40,7 +40,12 @@ func (a *Archive) openHistory() error {
 		}
 		fresh = fresh && len(names) == 0
 	}
-	a.history, err = history.Open(a.disk, key, history.Options{Signer: a.o.Signer, New: fresh})
+	if a.o.NewHistory {
+		if err := history.SetAside(a.disk); err != nil {
+			return err
+		}
+	}
+	a.history, err = history.Open(a.disk, key, history.Options{Signer: a.o.Signer, New: fresh || a.o.NewHistory})
 	return err
 }
 
@@ -68,12 +73,17 @@ func (a *Archive) recordSealed(key partKey, roots []root.Root) {
 // log stays as it is for so long.
 func (a *Archive) recordFound() {
 	defer a.history.Forget()
+	from := a.logged
+	if a.o.NewHistory {
+		a.recordBegun()
+		from = 1
+	}
 	var known map[tlog.Hash]struct{} // read when it is needed
-	if a.logged > 0 {
+	if from > 0 {
 		for key, p := range a.parts {
 			for _, s := range p.segments {
-				if s.Last >= a.logged {
-					known = a.recordRoots(key, s, known)
+				if s.Last >= from {
+					known = a.recordRoots(key, s, from, known)
 				}
 			}
 		}
@@ -83,12 +93,33 @@ func (a *Archive) recordFound() {
 	}
 }
 
-// recordRoots adds those roots of a segment that are not recorded, of events that the
-// log has. It returns what is known as recorded.
-func (a *Archive) recordRoots(key partKey, s *stored, known map[tlog.Hash]struct{}) map[tlog.Hash]struct{} {
-	roots, err := newRoots(s, a.logged)
+// recordBegun says that another history was begun, and how many events are in none of
+// the roots that are there.
+func (a *Archive) recordBegun() {
+	r := a.removal(history.Begun, partKey{})
+	r.First, r.Last, r.Rows = 1, max(1, a.next-1), a.next-1
+	r.Reason = "the history before was set aside"
+	for _, p := range a.parts {
+		r.Rows -= uint64(p.rows())
+		for _, s := range p.segments {
+			roots, err := newRoots(s, 1)
+			if err != nil {
+				continue // what recordRoots tells of
+			}
+			for _, x := range roots {
+				r.Rows -= uint64(x.Rows)
+			}
+		}
+	}
+	a.history.Add(r)
+}
+
+// recordRoots adds those roots of a segment that are not recorded, of events with numbers
+// from first on. It returns what is known as recorded.
+func (a *Archive) recordRoots(key partKey, s *stored, first uint64, known map[tlog.Hash]struct{}) map[tlog.Hash]struct{} {
+	roots, err := newRoots(s, first)
 	if err == nil && known == nil {
-		known, err = a.history.Sealed(a.logged)
+		known, err = a.history.Sealed(first)
 	}
 	if err != nil {
 		a.o.Logger.Error("a segment cannot be read, so that it was sealed is not recorded", "file", s.path, "error", err)

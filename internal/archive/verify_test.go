@@ -407,6 +407,53 @@ func TestVerifyFindsHistoryWrittenAnew(t *testing.T) {
 	finds(t, tampered(t, one, m, head), history.Folder, "written anew")
 }
 
+// TestDamagedHistoryCanBeSetAside begins another history, which Verify tells of until it
+// gets one of its heads.
+func TestDamagedHistoryCanBeSetAside(t *testing.T) {
+	t.Parallel()
+	m := newMaster(t)
+	files, old := sealedArchive(t, m)
+	for name, change := range map[string]func(map[string]string){
+		"damaged": func(f map[string]string) { f["history/records"] = f["history/records"][:200] },
+		"missing": func(f map[string]string) { delete(f, "history/head") },
+		"whole":   func(map[string]string) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			changed := maps.Clone(files)
+			change(changed)
+			disk := diskOf(t, changed)
+			if _, err := Open(disk, m, small()); (err == nil) != (name == "whole") {
+				t.Fatal(err)
+			} else if err == nil {
+				disk = diskOf(t, changed)
+			}
+			o := small()
+			o.NewHistory = true
+			a := open(t, disk, m, o)
+			finds(t, verify(t, a, nil), history.Folder, "the history was begun anew")
+			finds(t, verify(t, a, old), history.Folder, "not of this history")
+			head, err := a.Head()
+			if err != nil {
+				t.Fatal(err)
+			}
+			grow(t, a, 4, 1)
+			if err := a.Close(); err != nil {
+				t.Fatal(err)
+			}
+			a = open(t, disk, m, small())
+			if got := verify(t, a, head); got != nil {
+				t.Errorf("found %q", got)
+			}
+			if got := verify(t, a, nil); len(got) != 1 {
+				t.Errorf("found %q", got)
+			}
+			if _, err := fsys.ReadFile(disk, "history/key.1", 1000); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // TestRemovalOnPurposeIsNoFinding lets days expire and be destroyed.
 func TestRemovalOnPurposeIsNoFinding(t *testing.T) {
 	t.Parallel()

@@ -30,6 +30,10 @@ func (v *verifier) history(ctx context.Context) error {
 		}
 		if n < v.out.Records {
 			c.take(v, r)
+			if r.Kind == history.Begun && kept.Size <= n {
+				v.found(Finding{File: history.Folder, What: fmt.Sprintf(
+					"the history was begun anew at %s, and nothing before vouches for events up to %d", r.At, r.Last)})
+			}
 		}
 		c.tree.Add(history.RecordHash(data))
 		return ctx.Err()
@@ -75,7 +79,10 @@ func (v *verifier) compare(kept history.Head, tree *root.Tree) {
 
 // take takes note of a record.
 func (c *account) take(v *verifier, r *history.Record) {
-	if r.Kind != history.Sealed {
+	if r.Kind == history.Begun {
+		c.sealed += r.Rows
+		return
+	} else if r.Kind != history.Sealed {
 		c.removed[r.Part] = append(c.removed[r.Part], *r)
 		return
 	}

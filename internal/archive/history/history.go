@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -140,6 +141,27 @@ func (h *History) make(allowed bool) error {
 	return fsys.Replace(h.disk, headName, head)
 }
 
+// SetAside gives the files of a history other names, the key's included, so that another
+// can be begun. After a crash they may be set aside in part; do it again.
+func SetAside(disk fsys.FS) error {
+	names, err := disk.List(Folder)
+	if err != nil {
+		return unless(err, fs.ErrNotExist)
+	}
+	suffix := ""
+	for n := 1; suffix == ""; n++ {
+		if s := fmt.Sprintf(".%d", n); !slices.ContainsFunc(names, func(name string) bool { return strings.HasSuffix(name, s) }) {
+			suffix = s
+		}
+	}
+	for _, name := range []string{headName, recordsName, keyName} {
+		if err := disk.Rename(name, name+suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return disk.SyncDir(Folder)
+}
+
 // unless returns err unless it is allowed.
 func unless(err, allowed error) error {
 	if errors.Is(err, allowed) {
@@ -221,7 +243,7 @@ func (h *History) load(f fsys.File, size int64) error {
 
 // note remembers what was removed, while that is asked for.
 func (h *History) note(r *Record) {
-	if h.removed != nil && r.Kind != Sealed {
+	if h.removed != nil && (r.Kind == Expired || r.Kind == Destroyed) {
 		h.removed[r.Part] = max(h.removed[r.Part], r.Last)
 	}
 }

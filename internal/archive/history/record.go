@@ -16,6 +16,7 @@ const (
 	Sealed    Kind = 1 + iota // events were sealed into a segment, under a root
 	Expired                   // events were removed by retention
 	Destroyed                 // a day was destroyed
+	Begun                     // the history before was set aside; Rows events are in no record of this one
 )
 
 func (k Kind) String() string {
@@ -26,6 +27,8 @@ func (k Kind) String() string {
 		return "expired"
 	case Destroyed:
 		return "destroyed"
+	case Begun:
+		return "begun"
 	}
 	return "unknown"
 }
@@ -92,7 +95,7 @@ func Decode(data []byte) (r Record, err error) {
 	switch r.Kind {
 	case Sealed:
 		copy(r.Root[:], d.bytes(tlog.HashSize))
-	case Expired, Destroyed:
+	case Expired, Destroyed, Begun:
 		r.Reason = string(d.bytes(d.length()))
 	default:
 		return Record{}, errRecord
