@@ -13,6 +13,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -487,6 +488,34 @@ func TestRemovalOnPurposeIsNoFinding(t *testing.T) {
 	a = open(t, disk, m, o)
 	if got := verify(t, a, []byte(v.Head)); got != nil {
 		t.Errorf("found %q", got)
+	}
+}
+
+// TestVerifyGoesOnWhileTheArchiveChanges destroys days, seals, merges and expires while
+// it is verified.
+func TestVerifyGoesOnWhileTheArchiveChanges(t *testing.T) {
+	t.Parallel()
+	clock := now
+	o := small()
+	o.Now = func() time.Time { return clock }
+	o.Retention.Age = 2 * day
+	a := open(t, fsys.NewMem(), newMaster(t), o)
+	grow(t, a, 1, 6)
+	var once sync.Once
+	changed := errors.New("not called")
+	v, err := a.Verify(t.Context(), VerifyOptions{Progress: func(done, total int64) {
+		once.Do(func() {
+			changed = errors.Join(a.Destroy(context.Background(), "sshd", "2026-11-20"), a.Destroy(context.Background(), "switch", "2026-11-20"))
+			clock = clock.Add(day)
+			grow(t, a, 2, 2)
+			changed = errors.Join(changed, a.upkeep(context.Background()))
+		})
+	}})
+	if err != nil || changed != nil || len(v.Findings) > 0 {
+		t.Errorf("errors %v and %v, %+v", err, changed, v)
+	}
+	if got := verify(t, a, []byte(v.Head)); got != nil {
+		t.Errorf("later: found %q", got)
 	}
 }
 

@@ -28,7 +28,7 @@ func (v *verifier) history(ctx context.Context) error {
 		if keeps && n == kept.Size {
 			v.compare(kept, &c.tree)
 		}
-		if n < v.out.Records {
+		if n < v.out.Records || r.Kind == history.Destroyed { // also what was destroyed since
 			c.take(v, r)
 			if r.Kind == history.Begun && kept.Size <= n {
 				v.found(Finding{File: history.Folder, What: fmt.Sprintf(
