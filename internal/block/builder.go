@@ -34,7 +34,8 @@ type Builder struct {
 	byHash    map[uint64][]*shape
 	lone      int // shapes none of whose templates is worthy
 	arena     []string
-	message   bool // at least one event has one
+	message   bool  // at least one event has one
+	bytes     int64 // of all messages
 }
 
 // NewBuilder returns an empty Builder for events of a collection.
@@ -64,6 +65,9 @@ func (b *Builder) Columns() int {
 // fixedColumns are those without a name of their own, `_msg` and `_source`.
 const fixedColumns = int(Variables) + 2
 
+// MessageBytes returns how long all messages are together.
+func (b *Builder) MessageBytes() int64 { return b.bytes }
+
 // Add adds an event. Its seq is greater than that of the one before. The strings of
 // the row are kept.
 func (b *Builder) Add(row *column.Row) {
@@ -72,6 +76,7 @@ func (b *Builder) Add(row *column.Row) {
 	b.ingested = append(b.ingested, row.Ingested)
 	b.seqs = append(b.seqs, row.Seq)
 	b.message = b.message || row.Message != ""
+	b.bytes += int64(len(row.Message))
 	s := b.shape(row.Shape)
 	t := b.template(row, s)
 	b.of = append(b.of, t)
@@ -116,7 +121,7 @@ func (b *Builder) Reset() {
 	clear(b.of)
 	clear(b.loose)
 	b.times, b.ingested, b.seqs, b.of, b.loose = b.times[:0], b.ingested[:0], b.seqs[:0], b.of[:0], b.loose[:0]
-	b.arena, b.message, b.lone = nil, false, 0
+	b.arena, b.message, b.bytes, b.lone = nil, false, 0, 0
 	clear(b.table)
 	clear(b.shapes)
 	clear(b.byHash)

@@ -250,7 +250,10 @@ func (d *decoder) column(name string) (*column.Column, error) {
 				err = d.span(g, l, t, span{0, int32(len(f.parts))}, llama.String)
 			}
 		} else if known {
-			i := slices.IndexFunc(f.fields, func(x formField) bool { return int(x.name) == number })
+			i := len(f.fields) - 1 // from behind: of a name that is there twice the last counts, as for the loose
+			for i >= 0 && int(f.fields[i].name) != number {
+				i--
+			}
 			if i < 0 {
 				continue
 			}
