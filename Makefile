@@ -53,7 +53,7 @@ e2e: build
 fuzz:
 	@go list ./... | while read -r pkg; do \
 	  for f in $$(go test -list '^Fuzz' "$$pkg" | grep '^Fuzz'); do \
-	    go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) "$$pkg" || exit 1; done; done
+	    go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x "$$pkg" || exit 1; done; done
 
 ## bench: the benchmarks beside the hot paths
 bench:

@@ -42,6 +42,8 @@ type Archive struct {
 	closed  atomic.Bool // set by a leader, so that no write is under way then
 	failing atomic.Bool // the last write failed, and that was told
 
+	unsteady atomic.Bool // the clock has jumped not long ago; see watch
+
 	// sealing is held by whoever takes blocks from the heads, and while keys are
 	// destroyed. It is taken before lead.
 	sealing  chan struct{}

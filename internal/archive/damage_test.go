@@ -48,13 +48,17 @@ func TestNothingOfAnEventIsReadable(t *testing.T) {
 		}
 	}
 	for i := range uint64(6) {
-		put(t, a, &llama.Batch{
-			Position: llama.Position{Source: planted, Epoch: planted, First: i, Last: i},
-			Events: []llama.Event{{
-				Collection: "c", Ingested: llama.At(now), Place: i, Source: planted, Message: fmt.Sprint(planted, i),
-				Fields: []llama.Field{{Name: planted, Value: planted}, {Name: "f", Value: strings.Repeat(planted, 20)}},
-			}},
-		})
+		const n = 15 // enough for a template
+		b := &llama.Batch{Position: llama.Position{Source: planted, Epoch: planted, First: n * i, Last: n*i + n - 1}}
+		for place := n * i; place < n*(i+1); place++ {
+			e := llama.Event{Collection: "c", Ingested: llama.At(now), Place: place, Source: planted, Message: fmt.Sprint(planted, " ", place, planted)}
+			e.Fields = []llama.Field{
+				{Name: planted, Value: planted}, {Name: "f", Value: strings.Repeat(planted, 20)},
+				{Name: "part", Value: e.Message[len(planted):]}, {Name: "own", Value: fmt.Sprint(planted, -int(place))},
+			}
+			b.Events = append(b.Events, e)
+		}
+		put(t, a, b)
 		look("in the log")
 		if i == 2 || i == 4 {
 			continue
@@ -175,6 +179,20 @@ func smallArchive(t *testing.T, m seal.Master) (files map[string]string, want []
 	o.LogFileSize = 200
 	a := open(t, disk, m, o)
 	b := lines("s", 0, 2)
+	put(t, a, b)
+	want = append(want, b.Events...)
+	b = &llama.Batch{}
+	for i := range 30 { // two templates and a loose event
+		e := llama.Event{Collection: "c", Ingested: llama.At(now), Time: llama.Time(i) * 1e6, Message: fmt.Sprintf("user u%d from 10.0.0.%d, %d times", i%3, i, i*i)}
+		e.Fields = []llama.Field{{Name: "user.name", Value: e.Message[5:7]}, {Name: "process.pid", Value: fmt.Sprint(i % 7), Kind: llama.Number}}
+		switch {
+		case i == 7:
+			e.Fields = append(e.Fields, llama.Field{Name: "f", Value: "of this one only"})
+		case i%2 == 0:
+			e.Message, e.Fields = fmt.Sprintf("session %08x of é", i*i), nil
+		}
+		b.Events = append(b.Events, e)
+	}
 	put(t, a, b)
 	want = append(want, b.Events...)
 	if err := a.sealAll(t.Context()); err != nil {

@@ -54,8 +54,12 @@ func (a *Archive) sealDue(ctx context.Context) error {
 		return err
 	}
 	defer func() { <-a.sealing }()
+	due := a.due()
+	if err := a.makeKeys(due); err != nil {
+		return err
+	}
 	var errs []error
-	for _, p := range a.due() {
+	for _, p := range due {
 		if ctx.Err() != nil {
 			break
 		}
@@ -85,6 +89,9 @@ func (a *Archive) sealHeads() error {
 		}
 	}
 	a.mu.RUnlock()
+	if err := a.makeKeys(parts); err != nil {
+		return err
+	}
 	var errs []error
 	for _, p := range parts {
 		if err := a.sealPart(p); err != nil {
@@ -92,6 +99,18 @@ func (a *Archive) sealHeads() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// makeKeys makes the keys of parts that have none.
+func (a *Archive) makeKeys(parts []*part) error {
+	if len(parts) == 0 {
+		return nil
+	}
+	ids := make([]string, len(parts))
+	for i, p := range parts {
+		ids[i] = p.keyID()
+	}
+	return a.keyring.Make(ids...)
 }
 
 // relieve makes a Put wait while memory is used up, and do the work if nobody else

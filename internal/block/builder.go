@@ -16,6 +16,8 @@ const (
 	// maxRare is how many templates of one shape may be tried without one of them
 	// being found worthy; and how many shapes.
 	maxRare = 512
+	// maxSpare bounds the values for which slots have memory from block to block.
+	maxSpare = 1 << 20
 )
 
 // A Builder gathers the events of a block. It is not safe for concurrent use.
@@ -134,6 +136,7 @@ func (b *Builder) Reset() {
 	}
 	clear(b.templates[len(kept):])
 	b.templates = kept
+	room := maxSpare
 	for _, t := range kept {
 		if t.shape.templates == 0 {
 			b.know(t.shape)
@@ -141,7 +144,7 @@ func (b *Builder) Reset() {
 		t.shape.templates++
 		t.shape.worthy++
 		for i := range t.slots {
-			t.slots[i].reset()
+			room -= t.slots[i].reset(room)
 		}
 		t.rows, t.unit, t.number, t.known = 0, len(units)-1, 0, true
 		t.next, b.table[t.hash] = b.table[t.hash], t
