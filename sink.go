@@ -9,7 +9,8 @@ import "context"
 // put again.
 //
 // Put may be called by many at once. It owns the batch until it returns: it may
-// set fields of its events. The strings stay valid for ever.
+// set fields of its events, and keeps their order. The strings stay valid for
+// ever; the events and their fields are the caller's again when Put returns.
 type Sink interface {
 	Put(ctx context.Context, b *Batch) error
 }

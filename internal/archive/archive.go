@@ -9,6 +9,7 @@ import (
 
 	"github.com/llama-logs/llama/internal/archive/history"
 	"github.com/llama-logs/llama/internal/archive/wal"
+	"github.com/llama-logs/llama/internal/block"
 	"github.com/llama-logs/llama/internal/fsys"
 	"github.com/llama-logs/llama/internal/seal"
 	"github.com/llama-logs/llama/internal/segment"
@@ -28,7 +29,8 @@ type Archive struct {
 	positions   *positions
 	directories directories
 	metrics     *metrics
-	scratch     sync.Pool // of *scratch
+	encoders    sync.Pool // of *wal.Encoder
+	shapes      wal.Shapes
 	sealNow     chan struct{}
 
 	queueMu sync.Mutex
@@ -37,17 +39,17 @@ type Archive struct {
 	// lead is held by whoever writes to the log. Of what mu guards, only the leader
 	// changes next and the heads' ends.
 	lead    chan struct{}
-	targets []target
 	closed  atomic.Bool // set by a leader, so that no write is under way then
 	failing atomic.Bool // the last write failed, and that was told
 
 	// sealing is held by whoever takes blocks from the heads, and while keys are
 	// destroyed. It is taken before lead.
-	sealing chan struct{}
-	trimmed uint64    // the oldest log file, as the checkpoint has it
-	logKeys seal.Keys // see logkey.go; the newest last
-	logKeyN uint64    // number of the newest
-	renewed uint64    // log files from this number on need the newest only; 0: not known
+	sealing  chan struct{}
+	builders map[string]*block.Builder // by collection
+	trimmed  uint64                    // the oldest log file, as the checkpoint has it
+	logKeys  seal.Keys                 // see logkey.go; the newest last
+	logKeyN  uint64                    // number of the newest
+	renewed  uint64                    // log files from this number on need the newest only; 0: not known
 
 	// merging is held while segments are merged, and while a day is destroyed. It is
 	// taken before sealing.

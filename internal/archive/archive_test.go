@@ -245,7 +245,7 @@ func TestOpenRefuses(t *testing.T) {
 		master seal.Master
 		want   string
 	}{
-		{"another version", func(d *fsys.Mem) error { return fsys.Replace(d, "FORMAT", []byte("llama archive 2\n")) }, m, `format is "llama archive 2"`},
+		{"another version", func(d *fsys.Mem) error { return fsys.Replace(d, "FORMAT", []byte("llama archive 1\n")) }, m, `format is "llama archive 1"`},
 		{"something else", func(d *fsys.Mem) error { return d.Remove("FORMAT") }, m, "no archive"},
 		{"no keyring", func(d *fsys.Mem) error { return d.Remove("keyring") }, m, "keyring is missing"},
 		{"a wrong key", func(*fsys.Mem) error { return nil }, newMaster(t), "wrong master key"},

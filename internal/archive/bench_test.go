@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/archive/wal"
+	"github.com/llama-logs/llama/internal/column"
 	"github.com/llama-logs/llama/internal/fsys"
 )
 
@@ -33,27 +36,90 @@ func benchDisk(b *testing.B) fsys.FS {
 	return unsynced{disk}
 }
 
-// corpus makes n logins as parsed from sshd by syslog, and the bytes they came in.
+// A drawn is a kind of event as its parser leaves it: what it sets for all of them,
+// and the values it cuts out of the line. A % stands for a value.
+type drawn struct {
+	collection string
+	header     string
+	message    string
+	constant   []llama.Field
+	cut        []string // names of the values, in their order
+}
+
+var syslogFields = []llama.Field{
+	{Name: "log.syslog.priority", Value: "38", Kind: llama.Number}, {Name: "log.syslog.facility.code", Value: "4", Kind: llama.Number},
+	{Name: "log.syslog.facility.name", Value: "auth"}, {Name: "log.syslog.severity.code", Value: "6", Kind: llama.Number},
+	{Name: "log.syslog.severity.name", Value: "informational"},
+}
+
+var kinds = []drawn{
+	{"sshd", "<38>Nov 20 12:00:00 %h sshd[%n]: ", "Failed password for invalid user %u from %a port %n ssh2", []llama.Field{
+		{Name: "event.module", Value: "sshd"}, {Name: "system.auth.ssh.event", Value: "Failed"}, {Name: "system.auth.ssh.method", Value: "password"},
+		{Name: "event.action", Value: "ssh_login"}, {Name: "event.category", Value: `["authentication"]`, Kind: llama.Array},
+		{Name: "event.type", Value: `["info"]`, Kind: llama.Array}, {Name: "event.outcome", Value: "failure"},
+	}, []string{"host.name", "process.pid", "user.name", "source.ip", "source.port"}},
+	{"cisco-asa", "<166>Nov 20 2026 12:00:00 %h : ", "%ASA-6-302014: Teardown TCP connection %n for outside:%a/%n to inside:%a/%n duration 0:01:07 bytes %n TCP FINs", []llama.Field{
+		{Name: "event.module", Value: "cisco"}, {Name: "event.dataset", Value: "cisco.asa"}, {Name: "event.code", Value: "302014", Kind: llama.Number},
+		{Name: "event.action", Value: "flow-expiration"}, {Name: "event.category", Value: `["network"]`, Kind: llama.Array},
+		{Name: "event.type", Value: `["connection","end"]`, Kind: llama.Array}, {Name: "network.transport", Value: "tcp"},
+		{Name: "network.iana_number", Value: "6", Kind: llama.Number}, {Name: "event.reason", Value: "TCP FINs"},
+	}, []string{"host.name", "cisco.asa.connection_id", "source.ip", "source.port", "destination.ip", "destination.port", "network.bytes"}},
+	{"nginx-access", "<190>Nov 20 12:00:00 %h nginx[%n]: ", `%a - %u [20/Nov/2026:12:00:00 +0000] "GET /item/%n HTTP/1.1" 200 %n "-" "Mozilla/5.0 (X11; Linux x86_64)"`, []llama.Field{
+		{Name: "event.module", Value: "nginx"}, {Name: "http.request.method", Value: "GET"}, {Name: "http.version", Value: "1.1"},
+		{Name: "http.response.status_code", Value: "200", Kind: llama.Number}, {Name: "event.category", Value: `["web"]`, Kind: llama.Array},
+		{Name: "event.outcome", Value: "success"}, {Name: "user_agent.original", Value: "Mozilla/5.0 (X11; Linux x86_64)"},
+	}, []string{"host.name", "process.pid", "source.ip", "user.name", "url.path", "http.response.body.bytes"}},
+}
+
+// corpus makes n events as they come from parsers, about 18 fields each, and the
+// bytes of their lines.
 func corpus(n int) (events []llama.Event, bytes int) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	at := now.UnixNano()
 	for range n {
 		at += int64(rng.IntN(5_000_000))
-		ip, port, pid := fmt.Sprintf("192.0.%d.%d", rng.IntN(4), rng.IntN(256)), fmt.Sprint(1024+rng.IntN(60000)), fmt.Sprint(rng.IntN(32768))
-		user, host := fmt.Sprintf("user%d", rng.IntN(500)), fmt.Sprintf("host-%02d.example.org", rng.IntN(40))
-		message := fmt.Sprintf("Failed password for invalid user %s from %s port %s ssh2", user, ip, port)
-		bytes += len(message) + len(host) + 34
-		events = append(events, llama.Event{
-			Time: llama.Time(at), Ingested: llama.Time(at), Collection: "sshd", Source: "syslog-tcp 192.0.2.7", Message: message,
-			Fields: []llama.Field{
-				{Name: "host.name", Value: host}, {Name: "process.name", Value: "sshd"}, {Name: "process.pid", Value: pid, Kind: llama.Number},
-				{Name: "log.syslog.priority", Value: "38", Kind: llama.Number}, {Name: "event.action", Value: "ssh_login"},
-				{Name: "event.outcome", Value: "failure"}, {Name: "user.name", Value: user}, {Name: "source.ip", Value: ip},
-				{Name: "source.port", Value: port, Kind: llama.Number},
-			},
-		})
+		e := kinds[rng.IntN(len(kinds))].event(rng, llama.Time(at))
+		events = append(events, e)
+		bytes += len(e.Message) + 40
 	}
 	return events, bytes
+}
+
+// event draws an event. Its message and values share the memory of its line.
+func (d *drawn) event(rng *rand.Rand, at llama.Time) llama.Event {
+	var places [][2]int
+	line := d.header + d.message
+	text := []byte{}
+	start := 0
+	for i := 0; i < len(line); i++ {
+		if i == len(d.header) {
+			start = len(text)
+		}
+		if line[i] != '%' || line[i+1] == 'A' {
+			text = append(text, line[i])
+			continue
+		}
+		i++
+		from := len(text)
+		switch line[i] {
+		case 'h':
+			text = fmt.Appendf(text, "host-%02d.example.org", rng.IntN(40))
+		case 'u':
+			text = fmt.Appendf(text, "user%d", rng.IntN(500))
+		case 'a':
+			text = fmt.Appendf(text, "192.0.%d.%d", rng.IntN(4), rng.IntN(256))
+		case 'n':
+			text = fmt.Append(text, 1024+rng.IntN(60000))
+		}
+		places = append(places, [2]int{from, len(text)})
+	}
+	whole := string(text)
+	e := llama.Event{Time: at, Ingested: at, Collection: d.collection, Source: "syslog-tcp 192.0.2.7", Message: whole[start:]}
+	e.Fields = slices.Concat(syslogFields, d.constant)
+	for i, name := range d.cut {
+		e.Fields = append(e.Fields, llama.Field{Name: name, Value: whole[places[i][0]:places[i][1]]})
+	}
+	return e
 }
 
 func benchArchive(b *testing.B) *Archive {
@@ -92,7 +158,7 @@ func BenchmarkPutLog(b *testing.B) {
 	events, _ := corpus(100_000)
 	a := benchArchive(b)
 	b.ReportAllocs()
-	n, logged := 0, int64(0)
+	n, logged, head := 0, int64(0), int64(0)
 	for i := 0; b.Loop(); i++ {
 		at := i * 1000 % len(events)
 		if err := a.Put(context.Background(), &llama.Batch{Events: events[at : at+1000]}); err != nil {
@@ -100,17 +166,88 @@ func BenchmarkPutLog(b *testing.B) {
 		}
 		if n += 1000; n%200_000 == 0 {
 			b.StopTimer()
-			logged += a.log.Bytes()
+			logged, head = a.log.Bytes(), a.Stat().HeadBytes
 			if err := a.sealAll(context.Background()); err != nil {
 				b.Fatal(err)
 			}
 			b.StartTimer()
 		}
 	}
-	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "events/s")
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/event")
 	if n >= 200_000 {
-		b.ReportMetric(float64(logged)/float64(n-n%200_000), "log-bytes/event")
+		b.ReportMetric(float64(logged)/200_000, "log-bytes/event")
+		b.ReportMetric(float64(head)/200_000, "head-bytes/event")
 	}
+}
+
+// BenchmarkEncode makes frames of batches of 1000 events: their sections, and those
+// compressed.
+func BenchmarkEncode(b *testing.B) {
+	events, _ := corpus(100_000)
+	var e wal.Encoder
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		at := i * 1000 % len(events)
+		if _, err := e.Encode(llama.Position{}, events[at:at+1000]); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(1000*b.N), "ns/event")
+}
+
+// headOf returns the head of an archive with events in it.
+func headOf(b *testing.B, n int) []piece {
+	events, _ := corpus(n)
+	a := benchArchive(b)
+	for at := 0; at < len(events); at += 1000 {
+		if err := a.Put(context.Background(), &llama.Batch{Events: events[at : at+1000]}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	var pieces []piece
+	for _, p := range a.parts {
+		for _, block := range p.head {
+			pieces = append(pieces, block.pieces...)
+		}
+	}
+	return pieces
+}
+
+// BenchmarkReadRows reads the events of a head as rows, which is what sealing begins
+// with.
+func BenchmarkReadRows(b *testing.B) {
+	pieces := headOf(b, 100_000)
+	var shapes wal.Shapes
+	b.ReportAllocs()
+	n := 0
+	for b.Loop() {
+		if err := readPieces(&shapes, pieces, func(*column.Row) { n++ }); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/event")
+}
+
+// BenchmarkViewHead turns the events of a head into columns, as the first query of
+// them has to.
+func BenchmarkViewHead(b *testing.B) {
+	pieces := headOf(b, 100_000)
+	var shapes wal.Shapes
+	b.ReportAllocs()
+	n := 0
+	for b.Loop() {
+		builder := column.NewBuilder("c")
+		for i := range pieces {
+			if builder.Rows()+pieces[i].Rows > 1<<15 {
+				builder = column.NewBuilder("c")
+			}
+			if err := readPieces(&shapes, pieces[i:i+1], builder.AddRow); err != nil {
+				b.Fatal(err)
+			}
+			n += pieces[i].Rows
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/event")
 }
 
 // BenchmarkScan decodes all columns of a sealed archive.

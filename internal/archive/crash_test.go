@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/archive/wal"
 	"github.com/llama-logs/llama/internal/config"
 	"github.com/llama-logs/llama/internal/fsys"
 	"github.com/llama-logs/llama/internal/seal"
@@ -357,8 +358,8 @@ func (w *world) put(b *llama.Batch) bool {
 	w.t.Helper()
 	for _, e := range b.Events {
 		d, ok := w.days[e.Message]
-		if !ok || dayOf(e.Ingested) < d {
-			w.days[e.Message] = dayOf(e.Ingested)
+		if !ok || wal.DayOf(e.Ingested) < d {
+			w.days[e.Message] = wal.DayOf(e.Ingested)
 		}
 	}
 	if err := w.a.Put(context.Background(), b); err != nil {

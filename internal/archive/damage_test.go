@@ -20,6 +20,7 @@ import (
 	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zstd"
 	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/archive/wal"
 	"github.com/llama-logs/llama/internal/fsys"
 	"github.com/llama-logs/llama/internal/query"
 	"github.com/llama-logs/llama/internal/seal"
@@ -289,7 +290,7 @@ func overlapping(t *testing.T, first uint64) {
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
 	}
-	folder := partKey{"c", dayOf(llama.At(now))}.folder()
+	folder := partKey{"c", wal.DayOf(llama.At(now))}.folder()
 	from, to := segment.Name{First: 3, Last: 4, Generation: 1}, segment.Name{First: first, Last: 4, Generation: 1}
 	if err := disk.Rename(path.Join(folder, from.String()), path.Join(folder, to.String())); err != nil {
 		t.Fatal(err)

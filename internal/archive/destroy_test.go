@@ -248,7 +248,8 @@ func openWithAll(t *testing.T, files map[string]string, keyring string, m seal.M
 			}
 		}
 		_, _ = wal.Open(disk, key, 0, 1<<20, func(f *wal.Frame) error { // what cannot be opened has not been found
-			events, err := eventsOf(nil, recentFrame{f.First, f.Events, f.Body}, 0)
+			r := recentFrame{f.First, f.Events, f.Sections, 0}
+			events, err := r.from(0, &wal.Shapes{})
 			for i := range events {
 				if strings.Contains(events[i].Message, planted) {
 					found++
@@ -424,9 +425,9 @@ func TestDestroyAmongAllElse(t *testing.T) {
 				disk = disk.Crash(rng.Uint64())
 				a = open(t, disk, m, small())
 			case 3:
-				key := partKey{[]string{"sshd", "switch", "a.b-c_1"}[rng.IntN(3)], dayOf(llama.At(now)) - int64(rng.IntN(3))}
+				key := partKey{[]string{"sshd", "switch", "a.b-c_1"}[rng.IntN(3)], wal.DayOf(llama.At(now)) - int64(rng.IntN(3))}
 				before := len(want)
-				want = slices.DeleteFunc(want, func(e llama.Event) bool { return e.Collection == key.collection && dayOf(e.Ingested) == key.day })
+				want = slices.DeleteFunc(want, func(e llama.Event) bool { return e.Collection == key.collection && wal.DayOf(e.Ingested) == key.day })
 				err = a.Destroy(t.Context(), key.collection, key.dayName())
 				if len(want) == before && llama.CodeOf(err) == llama.NotFound {
 					err = nil

@@ -8,9 +8,10 @@
 //	      Next                                   Snapshot, Follow ◄──┘ ──┘
 //
 // A part is one collection on one UTC day of arrival. Its newest events are in its
-// head, blocks in memory that grow; its others in segments. Put adds to the log and
-// then to the heads; Run seals heads, merges segments and expires parts; a log file
-// goes when all its events are in segments.
+// head, in memory: the sections of the frames in which they were written to the log,
+// and, where somebody has asked for them, columns made of those. Its others are in
+// segments. Put adds to the log and then to the heads; Run seals heads, merges
+// segments and expires parts; a log file goes when all its events are in segments.
 //
 // The package does not know what events mean, and asks no questions of them: that is
 // package query's, over a Snapshot.

@@ -86,7 +86,7 @@ func (f *follower) recent(ctx context.Context, frames []recentFrame) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		events, err := eventsOf(nil, frame, f.next)
+		events, err := frame.from(f.next, &f.a.shapes)
 		if err != nil {
 			return err
 		}

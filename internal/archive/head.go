@@ -2,132 +2,184 @@ package archive
 
 import (
 	"fmt"
+	"strings"
+	"time"
 
-	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/archive/wal"
 	"github.com/llama-logs/llama/internal/column"
 )
 
-// A target is where events of one shape go: the block and its columns.
-type target struct {
-	part    *part
-	block   *headBlock
-	message *column.Cells
-	source  *column.Cells
-	fields  []*column.Cells
+// A headBlock is a run of a part's events that are only in memory, and in the log, as
+// sections of frames. It grows while it is the last of its part. Archive.mu guards it,
+// but for its view.
+type headBlock struct {
+	pieces []piece     // appended to, never changed
+	stat   column.Stat // of all of them
+	since  time.Time
+	full   bool // it grows no more
+	gone   bool // its events are in a segment, and its memory is no longer counted
+	bytes  int  // memory of all but the view
+	viewed int  // memory of the view
+
+	// What is known of its columns while it grows.
+
+	shapes map[string]struct{} // their definitions
+	names  map[string]struct{}
+
+	view view
 }
 
-// add puts the events of a frame into the heads, and its position among the known
+// A piece is a section of a frame in a head.
+type piece struct {
+	wal.Section
+	frame uint64 // arrival number of the first event of the frame
+	from  uint64 // events before are in segments already
+}
+
+// bytesOfEntry is about what a name or definition takes in a map.
+const bytesOfEntry = 48
+
+func (b *headBlock) size() int { return b.bytes + b.viewed }
+
+// add puts the sections of a frame into the heads, and its position among the known
 // ones. Events that are in segments already, as can be after a restart, are passed
 // over. The caller holds mu.
-func (a *Archive) add(f *wal.Frame) error {
-	r := wal.Read(f.Body)
-	defer a.forgetTargets()
-	seq := f.First
-	for row := r.Next(); row != nil; row = r.Next() {
-		t := a.target(row.Shape.Number)
-		if day := dayOf(row.Ingested); t.part == nil || t.part.day != day {
-			t.part, t.block = a.part(partKey{row.Shape.Collection, day}), nil
+func (a *Archive) add(f *wal.Frame) {
+	for i := range f.Sections {
+		s := &f.Sections[i]
+		p := a.part(partKey{s.Collection, s.Day})
+		if f.First+uint64(s.Last) > p.sealed {
+			a.addPiece(p, s, f.First)
 		}
-		if seq > t.part.sealed {
-			if t.block == nil || t.block.full {
-				a.aim(t, row.Shape)
-			}
-			a.addRow(t, row, seq)
-		}
-		seq++
+		s.Shapes = nil // the block knows them
+		s.Collection = p.collection
 	}
-	if err := r.Err(); err != nil {
-		return err
-	}
-	if seq-f.First != uint64(f.Events) {
-		return fmt.Errorf("%w: %d events, %d are said", wal.ErrBody, seq-f.First, f.Events)
-	}
-	if p := r.Position(); p.Named() {
+	if p := f.Position; p.Named() {
 		a.positions.advance(positionKey{p.Source, p.Epoch}, p.Last, a.o.Now().Unix())
 	}
-	a.next = seq
+	a.next = f.First + uint64(f.Events)
 	a.recent.add(f)
+}
+
+// addPiece puts a section of a frame into the head of a part.
+func (a *Archive) addPiece(p *part, s *wal.Section, frame uint64) {
+	stat := column.Stat{
+		Collection: p.collection, Rows: s.Rows, MinTime: s.MinTime, MaxTime: s.MaxTime,
+		FirstSeq: frame + uint64(s.First), LastSeq: frame + uint64(s.Last),
+	}
+	pc := piece{Section: *s, frame: frame}
+	pc.Shapes, pc.Collection = nil, p.collection // that of the section is of the batch's memory
+	if stat.FirstSeq <= p.sealed {
+		pc.from = p.sealed + 1
+		stat = a.statOf(p.collection, &pc)
+	}
+	b := p.growing()
+	if b == nil || !a.takes(b, s.Shapes, stat.Rows, s.Size()) {
+		if b != nil {
+			a.close(b)
+		}
+		b = &headBlock{stat: stat, since: a.o.Now(), shapes: map[string]struct{}{}, names: map[string]struct{}{}}
+		b.stat.Rows = 0
+		p.head = append(p.head, b)
+		a.learn(b, s.Shapes)
+	}
+	b.pieces = append(b.pieces, pc)
+	b.stat = both(b.stat, stat)
+	b.bytes += s.Size()
+	a.headSize += s.Size()
+}
+
+// growing returns the block of a part to which events may be added, or nil.
+func (p *part) growing() *headBlock {
+	if n := len(p.head); n > 0 && !p.head[n-1].full {
+		return p.head[n-1]
+	}
 	return nil
 }
 
-// addRow puts one event into its block.
-func (a *Archive) addRow(t *target, row *wal.Row, seq uint64) {
-	b := t.block.builder
-	before := t.block.size()
-	b.Row(row.Time, row.Ingested, seq)
-	if row.Message != "" {
-		b.Set(t.message, row.Message, llama.String)
-		t.block.values += len(row.Message)
+// takes reports whether a block has room for a section, whose shapes it learns.
+func (a *Archive) takes(b *headBlock, shapes []string, rows, bytes int) bool {
+	rows += b.stat.Rows
+	if rows > a.o.BlockRows || b.bytes+bytes > int(a.o.BlockSize) {
+		return false
 	}
-	if row.Shape.Source != "" {
-		b.Set(t.source, row.Shape.Source, llama.String)
-	}
-	for i, value := range row.Values {
-		b.Set(t.fields[i], value, row.Shape.Kinds[i])
-		t.block.values += len(value)
-	}
-	size := t.block.size()
-	a.headSize += size - before
-	if b.Rows() >= a.o.BlockRows || size >= int(a.o.BlockSize) || b.Full() {
-		t.block.full = true
+	a.learn(b, shapes)
+	return rows*len(b.names) <= column.MaxCells
+}
+
+// learn adds shapes to those that a block has, and their names.
+func (a *Archive) learn(b *headBlock, shapes []string) {
+	for _, definition := range shapes {
+		if _, known := b.shapes[definition]; known {
+			continue
+		}
+		entries := len(b.shapes) + len(b.names)
+		b.shapes[definition] = struct{}{}
+		for name := range wal.Names(definition) {
+			b.names[name] = struct{}{}
+		}
+		taken := bytesOfEntry * (len(b.shapes) + len(b.names) - entries)
+		b.bytes += taken
+		a.headSize += taken
 	}
 }
 
-// target returns the target of the number-th shape of a frame.
-func (a *Archive) target(number int) *target {
-	for len(a.targets) <= number {
-		a.targets = append(a.targets, target{})
-	}
-	return &a.targets[number]
+// close ends a block's growth, and drops what only that needs.
+func (a *Archive) close(b *headBlock) {
+	freed := bytesOfEntry * (len(b.shapes) + len(b.names))
+	b.full, b.shapes, b.names = true, nil, nil
+	b.bytes -= freed
+	a.headSize -= freed
 }
 
-// forgetTargets drops what the targets point to, and keeps their memory unless a
-// frame had very many shapes.
-func (a *Archive) forgetTargets() {
-	if len(a.targets) > 1024 {
-		a.targets = nil
+// statOf reads a piece of which only a part is new.
+func (a *Archive) statOf(collection string, p *piece) (stat column.Stat) {
+	stat.Collection = collection
+	if err := readPieces(&a.shapes, []piece{*p}, func(r *column.Row) {
+		stat = both(stat, column.Stat{Collection: collection, Rows: 1, MinTime: r.Time, MaxTime: r.Time, FirstSeq: r.Seq, LastSeq: r.Seq})
+	}); err != nil {
+		panic(fmt.Sprintf("archive: a frame that was read cannot be read again: %v", err))
 	}
-	for i := range a.targets {
-		fields := a.targets[i].fields
-		clear(fields)
-		a.targets[i] = target{fields: fields[:0]}
+	return stat
+}
+
+// both returns what is known of two runs of events, the second of which came later.
+func both(x, y column.Stat) column.Stat {
+	if x.Rows == 0 {
+		return y
 	}
+	x.Rows += y.Rows
+	x.MinTime, x.MaxTime = min(x.MinTime, y.MinTime), max(x.MaxTime, y.MaxTime)
+	x.LastSeq = y.LastSeq
+	return x
+}
+
+// readPieces calls fn with each event of pieces, in the order of arrival. The row is
+// fn's until it returns.
+func readPieces(shapes *wal.Shapes, pieces []piece, fn func(*column.Row)) error {
+	r := wal.NewReader(shapes)
+	for i := range pieces {
+		p := &pieces[i]
+		r.Read(&p.Section, p.frame)
+		for row := r.Next(); row != nil; row = r.Next() {
+			if row.Seq >= p.from {
+				fn(row)
+			}
+		}
+		if err := r.Err(); err != nil {
+			return fmt.Errorf("read events %d to %d from memory: %w", p.frame+uint64(p.First), p.frame+uint64(p.Last), err)
+		}
+	}
+	return nil
 }
 
 // part returns a part, which is made when there is none.
 func (a *Archive) part(key partKey) *part {
 	p := a.parts[key]
 	if p == nil {
+		key.collection = strings.Clone(key.collection) // it may be of a batch
 		p = &part{partKey: key, sealed: a.removed(key)}
 		a.parts[key] = p
 	}
 	return p
-}
-
-// aim finds the block that grows, and its columns for a shape.
-func (a *Archive) aim(t *target, s *wal.Shape) {
-	p := t.part
-	if n := len(p.head); n == 0 || p.head[n-1].full {
-		p.head = append(p.head, &headBlock{builder: column.NewBuilder(s.Collection), since: a.o.Now()})
-	}
-	t.block = p.head[len(p.head)-1]
-	before := t.block.size()
-	b := t.block.builder
-	t.message, t.source = b.Cells(llama.NameMessage), b.Cells(llama.NameSource)
-	t.fields = t.fields[:0]
-	for _, name := range s.Names {
-		t.fields = append(t.fields, b.Cells(fieldName(name)))
-	}
-	a.headSize += t.block.size() - before
-}
-
-// fieldName returns the name under which a field is kept. Reserved names stand for
-// parts of the event, so a field that has one is kept as a label.
-func fieldName(name string) string {
-	switch name {
-	case llama.NameTime, llama.NameMessage, llama.NameCollection, llama.NameID, llama.NameSeq, llama.NameSource, llama.NameIngested:
-		return "labels." + name
-	}
-	return name
 }

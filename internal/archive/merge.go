@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/archive/wal"
 	"github.com/llama-logs/llama/internal/block"
 	"github.com/llama-logs/llama/internal/column"
 	"github.com/llama-logs/llama/internal/root"
@@ -68,7 +69,7 @@ func (a *Archive) leave(run []*stored) {
 
 // mergeable chooses adjacent segments.
 func (a *Archive) mergeable() (*part, []*stored) {
-	today := dayOf(llama.At(a.o.Now()))
+	today := wal.DayOf(llama.At(a.o.Now()))
 	a.mu.RLock()
 	defer a.mu.RUnlock()
 	for _, p := range a.parts {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/archive/wal"
+	"github.com/llama-logs/llama/internal/block"
 	"github.com/llama-logs/llama/internal/fsys"
 	"github.com/llama-logs/llama/internal/seal"
 	"github.com/llama-logs/llama/internal/segment"
@@ -19,7 +20,7 @@ import (
 
 const (
 	formatName  = "FORMAT"
-	formatLine  = "llama archive 1\n"
+	formatLine  = "llama archive 2\n"
 	lockName    = "lock"
 	keyringName = "keyring"
 )
@@ -46,7 +47,8 @@ func Open(disk fsys.FS, m seal.Master, o Options) (_ *Archive, err error) {
 		disk: disk, o: o, lock: lock, metrics: newMetrics(),
 		positions: newPositions(int(o.PositionsSize)), directories: newDirectories(int(o.DirectorySize)),
 		sealNow: make(chan struct{}, 1), lead: make(chan struct{}, 1), sealing: make(chan struct{}, 1), merging: make(chan struct{}, 1),
-		parts: map[partKey]*part{}, recent: recent{limit: int(o.RecentSize)},
+		builders: map[string]*block.Builder{},
+		parts:    map[partKey]*part{}, recent: recent{limit: int(o.RecentSize)},
 	}
 	defer func() {
 		if err != nil {
@@ -312,7 +314,7 @@ func (a *Archive) replay(f *wal.Frame) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	known := a.next
-	err := a.add(f)
+	a.add(f)
 	a.next = max(a.next, known)
-	return err
+	return nil
 }

@@ -5,8 +5,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/llama-logs/llama"
-	"github.com/llama-logs/llama/internal/column"
 	"github.com/llama-logs/llama/internal/segment"
 )
 
@@ -36,15 +34,6 @@ func ValidCollection(name string) bool {
 type partKey struct {
 	collection string
 	day        int64 // since 1970
-}
-
-// dayOf returns the UTC day of a time.
-func dayOf(t llama.Time) int64 {
-	d := int64(t) / nanosOfDay
-	if int64(t)%nanosOfDay < 0 {
-		d--
-	}
-	return d
 }
 
 func (k partKey) dayName() string {
@@ -97,21 +86,10 @@ func (s *stored) size() int64 {
 	return s.Bytes
 }
 
-// A headBlock is a block that is only in memory, and in the log. It grows while it
-// is the last of its part.
-type headBlock struct {
-	builder *column.Builder
-	values  int // bytes of messages and values
-	since   time.Time
-	full    bool // it grows no more, and may be read without a lock
-}
-
-func (b *headBlock) size() int { return b.builder.Bytes() + b.values }
-
 // rows returns how many events wait to be sealed.
 func (p *part) rows() (n int) {
 	for _, b := range p.head {
-		n += b.builder.Rows()
+		n += b.stat.Rows
 	}
 	return n
 }
@@ -130,5 +108,5 @@ func (p *part) firstUnsealed() (uint64, bool) {
 	if len(p.head) == 0 {
 		return 0, false
 	}
-	return p.head[0].builder.Stat(1).FirstSeq, true
+	return p.head[0].stat.FirstSeq, true
 }

@@ -17,16 +17,9 @@ const maxGroup = 16 << 20
 
 // A commit is a batch on its way into the log.
 type commit struct {
-	frame wal.Frame
+	frame *wal.Frame
 	done  chan struct{} // closed when err is set
 	err   error
-}
-
-// scratch is the memory that turning a batch into a frame needs.
-type scratch struct {
-	encoder wal.Encoder
-	body    []byte
-	packed  []byte
 }
 
 // Put stores a batch: when it returns nil, its events are on disk and can be found,
@@ -70,8 +63,8 @@ func (a *Archive) Put(ctx context.Context, b *llama.Batch) error {
 	return a.store(b.Position, events)
 }
 
-// check refuses what cannot be stored, and gives events without one a time of
-// arrival.
+// check refuses positions and places that cannot be, and gives events without one a
+// time of arrival. What else is wrong with events shows when they are encoded.
 func (a *Archive) check(b *llama.Batch) error {
 	p := &b.Position
 	if p.Named() {
@@ -82,19 +75,12 @@ func (a *Archive) check(b *llama.Batch) error {
 			return llama.Errorf(llama.Invalid, "source %q: a position cannot go from %d to %d", p.Source, p.First, p.Last)
 		}
 	}
-	last, size := p.First, 0
-	collection := ""
+	last := p.First
 	for i := range b.Events {
 		e := &b.Events[i]
 		e.Seq = 0
 		if e.Ingested == 0 {
 			e.Ingested = llama.At(a.o.Now())
-		}
-		if e.Collection != collection || i == 0 {
-			if !ValidCollection(e.Collection) {
-				return llama.Errorf(llama.Invalid, "%q is not the name of a collection; %s", e.Collection, collectionRule)
-			}
-			collection = e.Collection
 		}
 		if p.Named() {
 			if e.Place < last || e.Place > p.Last {
@@ -102,16 +88,6 @@ func (a *Archive) check(b *llama.Batch) error {
 			}
 			last = e.Place
 		}
-		size += len(e.Message)
-		for j := range e.Fields {
-			if e.Fields[j].Kind > llama.Object {
-				return llama.Errorf(llama.Invalid, "field %q of event %d has the kind %d, which there is not", e.Fields[j].Name, i, e.Fields[j].Kind)
-			}
-			size += len(e.Fields[j].Value)
-		}
-	}
-	if size > wal.MaxBody {
-		return llama.Errorf(llama.TooLarge, "a batch of %d MiB; at most %d MiB are taken at once", size>>20, wal.MaxBody>>20)
 	}
 	return nil
 }
@@ -139,26 +115,28 @@ func (a *Archive) unknown(b *llama.Batch) ([]llama.Event, error) {
 
 // store makes a frame of events, has it written, and numbers the events.
 func (a *Archive) store(p llama.Position, events []llama.Event) error {
-	s, _ := a.scratch.Get().(*scratch)
-	if s == nil {
-		s = &scratch{}
+	encoder, _ := a.encoders.Get().(*wal.Encoder)
+	if encoder == nil {
+		encoder = &wal.Encoder{}
 	}
-	s.body = s.encoder.Append(s.body[:0], p, events)
-	if len(s.body) > wal.MaxBody {
-		return llama.Errorf(llama.TooLarge, "a batch of %d MiB; at most %d MiB are taken at once", len(s.body)>>20, wal.MaxBody>>20)
+	f, err := encoder.Encode(p, events)
+	if err != nil {
+		return err
 	}
-	c := &commit{frame: wal.Frame{Events: len(events), Body: string(s.body)}, done: make(chan struct{})}
-	c.frame.Pack(s.packed)
-	err := a.commit(c)
-	s.packed = c.frame.Unpack()
-	if cap(s.body)+cap(s.packed) <= maxGroup {
-		a.scratch.Put(s)
+	for i := range f.Sections {
+		if name := f.Sections[i].Collection; !ValidCollection(name) {
+			return llama.Errorf(llama.Invalid, "%q is not the name of a collection; %s", name, collectionRule)
+		}
+	}
+	err = a.commit(&commit{frame: f, done: make(chan struct{})})
+	if encoder.Size() <= maxGroup {
+		a.encoders.Put(encoder)
 	}
 	if err != nil {
 		return err
 	}
 	for i := range events {
-		events[i].Seq = c.frame.First + uint64(i)
+		events[i].Seq = f.First + uint64(i)
 	}
 	return nil
 }
@@ -220,7 +198,7 @@ func (a *Archive) write(group []*commit) error {
 	for i, c := range group {
 		c.frame.First = next
 		next += uint64(c.frame.Events)
-		frames[i] = &c.frame
+		frames[i] = c.frame
 	}
 	began := a.o.Now()
 	if err := a.log.Write(frames); err != nil {
@@ -231,9 +209,7 @@ func (a *Archive) write(group []*commit) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, f := range frames {
-		if err := a.add(f); err != nil {
-			panic(fmt.Sprintf("archive: a frame just made is not readable: %v", err))
-		}
+		a.add(f)
 	}
 	a.wake()
 	if a.headSize > int(a.o.HeadSize)/2 || a.log.Bytes() > int64(a.o.LogSize) {

@@ -16,9 +16,10 @@ type recent struct {
 }
 
 type recentFrame struct {
-	first  uint64
-	events int
-	body   string
+	first    uint64
+	events   int
+	sections []wal.Section
+	bytes    int
 }
 
 // add adds a frame, and drops old ones.
@@ -26,14 +27,18 @@ func (r *recent) add(f *wal.Frame) {
 	if f.Events == 0 {
 		return
 	}
-	r.frames = append(r.frames, recentFrame{f.First, f.Events, f.Body})
-	r.bytes += len(f.Body)
+	bytes := 0
+	for i := range f.Sections {
+		bytes += f.Sections[i].Size()
+	}
+	r.frames = append(r.frames, recentFrame{f.First, f.Events, f.Sections, bytes})
+	r.bytes += bytes
 	drop := 0
 	for r.bytes > r.limit && drop < len(r.frames)-1 {
-		r.bytes -= len(r.frames[drop].body)
+		r.bytes -= r.frames[drop].bytes
 		drop++
 	}
-	clear(r.frames[:drop]) // so that the bodies can go
+	clear(r.frames[:drop]) // so that the sections can go
 	r.frames = r.frames[drop:]
 }
 
@@ -46,33 +51,44 @@ func (r *recent) from(seq uint64, limit int) []recentFrame {
 	}
 	j, bytes := i, 0
 	for j < len(r.frames) && (j == i || bytes < limit) {
-		bytes += len(r.frames[j].body)
+		bytes += r.frames[j].bytes
 		j++
 	}
 	return slices.Clone(r.frames[i:j])
 }
 
-// eventsOf appends the events of a frame from number seq on.
-func eventsOf(dst []llama.Event, f recentFrame, from uint64) ([]llama.Event, error) {
-	r := wal.Read(f.body)
-	seq := f.first
-	for row := r.Next(); row != nil; row = r.Next() {
-		if seq >= from {
-			e := llama.Event{
-				Time: row.Time, Ingested: row.Ingested, Seq: seq,
-				Collection: row.Shape.Collection, Source: row.Shape.Source, Message: row.Message,
+// from returns the events of a frame from a number on, in their order.
+func (f *recentFrame) from(from uint64, shapes *wal.Shapes) ([]llama.Event, error) {
+	from = max(from, f.first)
+	events := make([]llama.Event, f.first+uint64(f.events)-from)
+	r := wal.NewReader(shapes)
+	for i := range f.sections {
+		s := &f.sections[i]
+		if f.first+uint64(s.Last) < from {
+			continue
+		}
+		r.Read(s, f.first)
+		for row := r.Next(); row != nil; row = r.Next() {
+			if row.Seq < from {
+				continue
+			}
+			e := &events[row.Seq-from]
+			*e = llama.Event{
+				Time: row.Time, Ingested: row.Ingested, Seq: row.Seq,
+				Collection: s.Collection, Source: row.Shape.Source, Message: row.Message,
 			}
 			if len(row.Values) > 0 {
 				e.Fields = make([]llama.Field, len(row.Values))
 			}
 			for i, value := range row.Values {
-				e.Fields[i] = llama.Field{Name: fieldName(row.Shape.Names[i]), Value: value, Kind: row.Shape.Kinds[i]}
+				e.Fields[i] = llama.Field{Name: row.Shape.Names[i], Value: value, Kind: row.Shape.Kinds[i]}
 			}
-			dst = append(dst, e)
 		}
-		seq++
+		if err := r.Err(); err != nil {
+			return nil, err
+		}
 	}
-	return dst, r.Err()
+	return events, nil
 }
 
 // drop forgets all frames; who follows reads what is left from segments.

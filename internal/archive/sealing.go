@@ -171,7 +171,7 @@ func (a *Archive) sealPart(p *part) error {
 	a.mu.Lock()
 	blocks := p.head
 	if n := len(blocks); n > 0 {
-		blocks[n-1].full = true // the next event begins a new block
+		a.close(blocks[n-1]) // the next event begins a new block
 	}
 	a.mu.Unlock()
 	if len(blocks) == 0 {
@@ -190,7 +190,7 @@ func (a *Archive) sealPart(p *part) error {
 		if err != nil {
 			return err
 		}
-		n, err := fill(w, blocks)
+		n, err := a.fill(w, blocks)
 		if err != nil {
 			w.Abort()
 			return fmt.Errorf("seal %s: %w", p.folder(), err)
@@ -260,15 +260,18 @@ func (a *Archive) closeSegment(p *part, key seal.Key, w *segment.Writer, generat
 }
 
 // fill writes blocks until the segment has enough, and returns how many.
-func fill(w *segment.Writer, blocks []*headBlock) (int, error) {
+func (a *Archive) fill(w *segment.Writer, blocks []*headBlock) (int, error) {
+	var hasher *root.Hasher
 	for i, b := range blocks {
-		from := b.builder.Block(b.builder.Rows())
-		if !w.Fits(len(from.Names)) {
-			return i, nil
+		to := a.builder(b.stat.Collection)
+		if hasher == nil {
+			hasher = root.NewHasher(b.stat.Collection)
 		}
-		to, hasher := block.NewBuilder(from.Collection), root.NewHasher(from.Collection)
-		if err := from.Each(func(r *column.Row) error { to.Add(r); hasher.Add(r); return nil }); err != nil {
+		if err := readPieces(&a.shapes, b.pieces, func(r *column.Row) { to.Add(r); hasher.Add(r) }); err != nil {
 			return i, err
+		}
+		if !w.Fits(to.Columns()) {
+			return i, nil
 		}
 		if err := w.Append(to, hasher.Root()); err != nil {
 			return i, err
@@ -277,12 +280,32 @@ func fill(w *segment.Writer, blocks []*headBlock) (int, error) {
 	return len(blocks), nil
 }
 
+// maxBuilders bounds the collections whose templates are known from block to block.
+const maxBuilders = 4
+
+// builder returns an empty builder for a block of a collection, if possible one that
+// knows the templates of the block before. The caller holds sealing.
+func (a *Archive) builder(collection string) *block.Builder {
+	b := a.builders[collection]
+	if b != nil {
+		b.Reset()
+		return b
+	}
+	if len(a.builders) == maxBuilders {
+		clear(a.builders)
+	}
+	b = block.NewBuilder(collection)
+	a.builders[collection] = b
+	return b
+}
+
 // sealed puts a segment in the place of the first n blocks of a head.
 func (a *Archive) sealed(p *part, n int, s *stored) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, b := range p.head[:n] {
 		a.headSize -= b.size()
+		b.gone = true
 	}
 	p.head = slices.Clone(p.head[n:])
 	p.segments = append(slices.Clip(p.segments), s)

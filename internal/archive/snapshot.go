@@ -32,15 +32,6 @@ type catalogPart struct {
 	segments []*stored
 }
 
-// A headView is the part of a head block that a snapshot sees.
-type headView struct {
-	part     *part
-	block    *headBlock
-	full     bool
-	stat     column.Stat
-	logBytes int64 // about what the log holds of it
-}
-
 // Snapshot returns what the archive holds now. It copies nothing but pointers.
 func (a *Archive) Snapshot() *Snapshot {
 	a.mu.Lock()
@@ -50,7 +41,7 @@ func (a *Archive) Snapshot() *Snapshot {
 	for _, p := range a.parts {
 		for _, b := range p.head {
 			share := float64(b.size()) / float64(max(a.headSize, 1))
-			s.heads = append(s.heads, headView{p, b, b.full, b.builder.Stat(b.builder.Rows()), int64(share * logBytes)})
+			s.heads = append(s.heads, headView{p, b, b.pieces[:len(b.pieces):len(b.pieces)], b.stat, int64(share * logBytes)})
 		}
 	}
 	if a.catalog == nil {
@@ -83,7 +74,7 @@ func (s *Snapshot) Refs(collection string, from, to llama.Time) []column.Ref {
 	var refs []column.Ref
 	for _, h := range s.heads {
 		if (collection == "" || collection == h.stat.Collection) && overlaps(h.stat, from, to) {
-			refs = append(refs, column.Ref{Stat: h.stat, Read: func(context.Context) (*column.Block, error) { return s.readHead(h) }})
+			refs = append(refs, column.Ref{Stat: h.stat, Read: func(ctx context.Context) (*column.Block, error) { return s.a.readHead(ctx, h) }})
 		}
 	}
 	for _, p := range s.parts {
@@ -102,18 +93,6 @@ func (s *Snapshot) Refs(collection string, from, to llama.Time) []column.Ref {
 
 func overlaps(s column.Stat, from, to llama.Time) bool {
 	return s.Rows > 0 && s.MinTime <= to && s.MaxTime >= from
-}
-
-// readHead returns a block in memory.
-func (s *Snapshot) readHead(h headView) (*column.Block, error) {
-	if err := h.part.explain(nil); err != nil {
-		return nil, err
-	}
-	if !h.full {
-		s.a.mu.RLock()
-		defer s.a.mu.RUnlock()
-	}
-	return h.block.builder.Block(h.stat.Rows), nil
 }
 
 // segmentRefs appends the blocks of a segment.

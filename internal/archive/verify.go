@@ -13,6 +13,7 @@ import (
 
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/archive/history"
+	"github.com/llama-logs/llama/internal/archive/wal"
 	"github.com/llama-logs/llama/internal/column"
 	"github.com/llama-logs/llama/internal/root"
 	"github.com/llama-logs/llama/internal/segment"
@@ -279,7 +280,7 @@ func (v *verifier) block(p *catalogPart, g *stored, s *segment.Segment, d *segme
 		}
 		hasher.Add(row)
 		from, to = min(from, row.Time), max(to, row.Time)
-		if day := dayOf(row.Ingested); day != p.day {
+		if day := wal.DayOf(row.Ingested); day != p.day {
 			wrong(root.Root{First: row.Seq, Last: row.Seq}, "this event arrived on another day")
 		}
 		return nil

@@ -19,6 +19,7 @@ import (
 
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/archive/history"
+	"github.com/llama-logs/llama/internal/archive/wal"
 	"github.com/llama-logs/llama/internal/block"
 	"github.com/llama-logs/llama/internal/column"
 	"github.com/llama-logs/llama/internal/fsys"
@@ -336,7 +337,7 @@ func TestVerifyFindsEveryDamagedByte(t *testing.T) {
 func forge(t *testing.T, disk fsys.FS, m seal.Master, change func(*llama.Event) bool) {
 	t.Helper()
 	a := open(t, disk, m, small())
-	p := a.parts[partKey{"sshd", dayOf(llama.At(now))}]
+	p := a.parts[partKey{"sshd", wal.DayOf(llama.At(now))}]
 	key, _ := a.keyring.Find(p.keyID())
 	for _, g := range p.segments {
 		w, err := segment.Create(disk, p.folder(), key, a.codec, p.collection, p.day)

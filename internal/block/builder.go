@@ -52,6 +52,22 @@ func (b *Builder) Rows() int { return len(b.times) }
 // MessageBytes returns how long all messages are together.
 func (b *Builder) MessageBytes() int64 { return b.bytes }
 
+// Columns returns the number of columns that the block will have, at most.
+func (b *Builder) Columns() int {
+	names := map[string]struct{}{}
+	for _, known := range b.byHash {
+		for _, s := range known {
+			for _, name := range s.Names {
+				names[name] = struct{}{}
+			}
+		}
+	}
+	return len(names) + fixedColumns
+}
+
+// fixedColumns are those without a name of their own, `_msg` and `_source`.
+const fixedColumns = int(Variables) + 2
+
 // Add adds an event. Its seq is greater than that of the one before. The strings of
 // the row are kept.
 func (b *Builder) Add(row *column.Row) {
@@ -135,7 +151,7 @@ func (b *Builder) Reset() {
 // template returns the template of a row, or nil when it has none. The row's
 // message has then been taken apart.
 func (b *Builder) template(row *column.Row, s *shape) *template {
-	if s.worthy == 0 && (s.templates >= maxRare || s.templates == 0 && b.lone >= maxRare) {
+	if s.twice || s.worthy == 0 && (s.templates >= maxRare || s.templates == 0 && b.lone >= maxRare) {
 		return nil
 	}
 	if !b.walk.take(row) {
@@ -186,7 +202,7 @@ func (b *Builder) shape(c *column.Shape) *shape {
 	if s := b.shapes[c]; s != nil {
 		return s
 	}
-	s := &shape{Shape: c, hash: b.hashShape(c)}
+	s := &shape{Shape: c, hash: b.hashShape(c), twice: repeats(c.Names)}
 	for _, known := range b.byHash[s.hash] {
 		if known.Source == c.Source && slices.Equal(known.Names, c.Names) && slices.Equal(known.Kinds, c.Kinds) {
 			b.shapes[c] = known
@@ -195,6 +211,13 @@ func (b *Builder) shape(c *column.Shape) *shape {
 	}
 	b.know(s)
 	return s
+}
+
+// repeats reports whether a name is there more than once, as can be when a reserved
+// name became a label that there was already.
+func repeats(names []string) bool {
+	sorted := slices.Sorted(slices.Values(names))
+	return len(slices.Compact(sorted)) < len(names)
 }
 
 func (b *Builder) know(s *shape) {

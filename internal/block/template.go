@@ -150,8 +150,9 @@ func unitOf(t llama.Time, most int) int {
 type shape struct {
 	*column.Shape
 	hash      uint64
-	templates int // that have this shape
-	worthy    int // of them, those with enough events
+	twice     bool // a name is there twice; the last one counts
+	templates int  // that have this shape
+	worthy    int  // of them, those with enough events
 }
 
 // A loose event has no template, or one that may turn out to be rare.

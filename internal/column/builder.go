@@ -34,6 +34,8 @@ type Builder struct {
 	columns    []*Cells
 	byName     map[string]*Cells
 	bytes      int
+	targets    map[*Shape]*target
+	last       *target // that of the newest row
 }
 
 // NewBuilder returns an empty Builder for events of a collection.
@@ -138,7 +140,6 @@ func (b *Builder) Block(rows int) *Block {
 		return v.column(rows), nil
 	})
 	block.views = views
-	block.Each = func(do func(*Row) error) error { return eachOf(block, do) }
 	if rows > 0 {
 		at, _ := slices.BinarySearch(block.Names, llama.NameIngested)
 		block.Names = slices.Insert(block.Names, at, llama.NameIngested)
@@ -187,38 +188,4 @@ func TimeColumn(name string, times []llama.Time) *Column {
 		c.Codes[i] = uint32(len(c.Values))
 	}
 	return c
-}
-
-// eachOf gives back the events of a block by its columns.
-func eachOf(b *Block, do func(*Row) error) error {
-	events, err := b.Events(nil, 0, b.Rows())
-	if err != nil {
-		return err
-	}
-	shapes := map[string]*Shape{}
-	var key []byte
-	row := &Row{}
-	for i := range events {
-		e := &events[i]
-		key = append(key[:0], e.Source...)
-		row.Values = row.Values[:0]
-		for _, f := range e.Fields {
-			key = append(append(append(key, 0), f.Name...), byte(f.Kind))
-			row.Values = append(row.Values, f.Value)
-		}
-		s := shapes[string(key)]
-		if s == nil {
-			s = &Shape{Source: e.Source}
-			for _, f := range e.Fields {
-				s.Names = append(s.Names, f.Name)
-				s.Kinds = append(s.Kinds, f.Kind)
-			}
-			shapes[string(key)] = s
-		}
-		row.Time, row.Ingested, row.Seq, row.Message, row.Shape = e.Time, e.Ingested, e.Seq, e.Message, s
-		if err := do(row); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -2,21 +2,81 @@ package column
 
 import "github.com/llama-logs/llama"
 
-// A Shape is what events of one kind have in common: who handed them in, and their
-// fields, in order. Reserved names are labels by now. It is immutable.
+// A Shape is what events of one kind have in common: who handed them in, and the
+// names and kinds of their fields, in the order in which they were found. Names that
+// are reserved for parts of the event have become labels. Shapes are shared and never
+// changed; the same shape mostly is the same pointer.
 type Shape struct {
 	Source string
 	Names  []string
 	Kinds  []llama.Kind
 }
 
-// A Row is an event on its way into a block. Values are those of its Shape; those
-// that were found in the message are substrings of it and share its memory.
+// A Row is an event on its way into columns.
 type Row struct {
 	Time     llama.Time
 	Ingested llama.Time
 	Seq      uint64
 	Message  string
 	Shape    *Shape
-	Values   []string
+	// Values has one value for each name of the shape, until the next row is read;
+	// the strings themselves stay. A value that is in the message's memory is a part
+	// of the message.
+	Values []string
+}
+
+// Label returns the name under which a field called name is kept. Reserved names
+// stand for parts of the event, so a field that has one is kept as a label.
+func Label(name string) string {
+	switch name {
+	case llama.NameTime, llama.NameMessage, llama.NameCollection, llama.NameID, llama.NameSeq, llama.NameSource, llama.NameIngested:
+		return "labels." + name
+	}
+	return name
+}
+
+// maxTargets bounds the shapes whose columns a Builder remembers.
+const maxTargets = 1024
+
+// A target is the columns of one shape.
+type target struct {
+	shape           *Shape
+	message, source *Cells
+	fields          []*Cells
+}
+
+// AddRow adds an event. Empty messages and sources are not stored: without them they
+// come back as empty.
+func (b *Builder) AddRow(r *Row) {
+	t := b.last
+	if t == nil || t.shape != r.Shape {
+		t = b.target(r.Shape)
+		b.last = t
+	}
+	b.Row(r.Time, r.Ingested, r.Seq)
+	if r.Message != "" {
+		b.Set(t.message, r.Message, llama.String)
+	}
+	if r.Shape.Source != "" {
+		b.Set(t.source, r.Shape.Source, llama.String)
+	}
+	for i, value := range r.Values {
+		b.Set(t.fields[i], value, r.Shape.Kinds[i])
+	}
+}
+
+// target returns the columns of a shape.
+func (b *Builder) target(s *Shape) *target {
+	if t := b.targets[s]; t != nil {
+		return t
+	}
+	if b.targets == nil || len(b.targets) >= maxTargets {
+		b.targets = map[*Shape]*target{}
+	}
+	t := &target{shape: s, message: b.Cells(llama.NameMessage), source: b.Cells(llama.NameSource)}
+	for _, name := range s.Names {
+		t.fields = append(t.fields, b.Cells(name))
+	}
+	b.targets[s] = t
+	return t
 }

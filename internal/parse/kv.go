@@ -44,7 +44,7 @@ type kvOptions struct {
 
 type kvStep struct {
 	kvOptions
-	only map[string]bool
+	only map[string]string // the field that each of Only gives; nil for all keys
 }
 
 func newKV(o kvOptions, _ *env) (step, error) {
@@ -54,9 +54,9 @@ func newKV(o kvOptions, _ *env) (step, error) {
 	s := &kvStep{kvOptions: o}
 	for _, key := range o.Only {
 		if s.only == nil {
-			s.only = map[string]bool{}
+			s.only = map[string]string{}
 		}
-		s.only[key] = true
+		s.only[key] = o.Prefix + cleanName(key)
 	}
 	return s, nil
 }
@@ -169,11 +169,19 @@ func unquote(s string, quote byte) string {
 }
 
 func (s *kvStep) set(w *work, key, value string) {
-	key = strings.TrimRight(key, " \t")
-	if s.only != nil && !s.only[key] || value == "" {
+	key = trimBlanks(key)
+	name := ""
+	switch {
+	case value == "":
 		return
+	case s.only == nil:
+		name = s.Prefix + cleanName(key)
+	default:
+		var wanted bool
+		if name, wanted = s.only[key]; !wanted {
+			return
+		}
 	}
-	name := s.Prefix + cleanName(key)
 	if settable(name) != nil || name == llama.NameMessage {
 		return
 	}

@@ -196,9 +196,8 @@ func convertField(w *work, g *groupName) {
 		return
 	}
 	if g.typ == typeAddress {
-		c := capture{name: g.field, typ: typeAddress, address: g.field + ".address", ip: g.field + ".ip", domain: g.field + ".domain"}
 		w.remove(g.field)
-		c.set(w, text)
+		g.address.set(w, text)
 		return
 	}
 	value, kind := g.convert(text)

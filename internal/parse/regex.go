@@ -16,6 +16,8 @@ type groupName struct {
 	typ   valueType
 	soft  bool // a value not of its type is kept as text, as Logstash does
 	again bool // a group before it gives the same field
+
+	address capture // of type address
 }
 
 // newGroupName reads a name as grok writes it: dotted, or [a][b].
@@ -36,6 +38,7 @@ func newGroupName(name, typ string) (groupName, error) {
 		if g.typ, err = typeNamed(typ); err != nil {
 			return g, err
 		}
+		g.address = newCapture(name, g.typ)
 	}
 	return g, nil
 }

@@ -88,6 +88,14 @@ type capture struct {
 	address, ip, domain string
 }
 
+func newCapture(name string, t valueType) capture {
+	c := capture{name: name, typ: t}
+	if t == typeAddress {
+		c.address, c.ip, c.domain = name+".address", name+".ip", name+".domain"
+	}
+	return c
+}
+
 // Bounds of a schema and of its work on one message.
 const (
 	maxCaptures    = 32

@@ -163,11 +163,7 @@ func (r *schemaReader) capture() (item, error) {
 		return item{}, r.errorf(start, "more than %d values", maxCaptures)
 	}
 	it.capture = len(r.captures)
-	c := capture{name: name, typ: t}
-	if t == typeAddress {
-		c.address, c.ip, c.domain = name+".address", name+".ip", name+".domain"
-	}
-	r.captures = append(r.captures, c)
+	r.captures = append(r.captures, newCapture(name, t))
 	return it, nil
 }
 

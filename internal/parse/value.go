@@ -118,7 +118,10 @@ func isIP(s string) bool {
 	if len(s) < 2 || len(s) > 45 {
 		return false
 	}
-	if strings.IndexByte(s, ':') >= 0 {
+	if colon := strings.IndexByte(s, ':'); colon >= 0 {
+		if strings.IndexByte(s[:colon], '.') >= 0 {
+			return false // an address and a port; dots stand behind the colons of IPv6
+		}
 		a, err := netip.ParseAddr(s)
 		return err == nil && a.Zone() == ""
 	}

@@ -81,7 +81,7 @@ func decodeCheckpoint(plain []byte) (*Checkpoint, error) {
 		return nil, fmt.Errorf("%d bytes are too few", len(plain))
 	}
 	c := &Checkpoint{Next: binary.BigEndian.Uint64(plain), Oldest: binary.BigEndian.Uint64(plain[8:])}
-	r := &Reader{data: string(plain[16:])}
+	r := &text{data: string(plain[16:])}
 	n := r.uvarint()
 	if n > uint64(len(r.data)/4) {
 		return nil, fmt.Errorf("%d positions do not fit", n)

@@ -1,155 +1,136 @@
 package wal
 
 import (
-	"errors"
 	"fmt"
+	"math/bits"
 
 	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/column"
 )
 
-// ErrBody says that bytes are not the body of a frame.
-var ErrBody = errors.New("damaged frame body")
-
-// A Shape is what events of one kind have in common.
-type Shape struct {
-	Collection string
-	Source     string
-	Names      []string
-	Kinds      []llama.Kind
-	Number     int // within the frame, from 0
-}
-
-// A Row is an event as it is read from a frame. Its strings share the body.
-type Row struct {
-	Shape    *Shape
-	Time     llama.Time
-	Ingested llama.Time
-	Message  string
-	Values   []string // one for each name of the shape; reused by the next row
-}
-
-// A Reader reads the body of a frame, event by event.
+// A Reader reads the events of sections, one section after the other.
 type Reader struct {
-	data     string
-	failed   bool
-	position llama.Position
-	shapes   []*Shape
-	row      Row
+	shapes *Shapes
+	in     text
+	row    column.Row
+	known  []readShape
+	room   []string // for values of shapes to come
+	err    error
 }
 
-// Read begins to read a body.
-func Read(body string) *Reader {
-	r := &Reader{data: body}
-	r.position.Source = r.string()
-	if r.position.Named() {
-		r.position.Epoch = r.string()
-		r.position.First = r.uvarint()
-		r.position.Last = r.uvarint()
-	}
-	return r
+// A readShape is one that the section has.
+type readShape struct {
+	*column.Shape
+	definition string
+	values     []string // of its newest event
 }
 
-// Position returns the position of the batch.
-func (r *Reader) Position() llama.Position { return r.position }
+// NewReader returns a Reader that has nothing to read yet.
+func NewReader(shapes *Shapes) *Reader { return &Reader{shapes: shapes} }
 
-// Next returns the next event, or nil at the end or at damage. The row is good
-// until the call after.
-func (r *Reader) Next() *Row {
-	if len(r.data) == 0 {
+// Read begins to read a section. The first event of its frame has the arrival number
+// first.
+func (r *Reader) Read(s *Section, first uint64) {
+	r.in, r.err = text{data: s.data}, nil
+	r.row = column.Row{Seq: first - 1}
+	r.known = r.known[:0]
+}
+
+// Next returns the next event, or nil at the end or at damage. The row and its values
+// are good until the call after; the strings in them share the section's memory, and
+// values that were cut out of the message lie in it.
+func (r *Reader) Next() *column.Row {
+	if r.in.data == "" || r.err != nil {
 		return nil
 	}
 	row := &r.row
-	switch n := r.uvarint(); {
-	case n == 0:
-		row.Shape = r.shape()
-	case n <= uint64(len(r.shapes)):
-		row.Shape = r.shapes[n-1]
-	default:
-		r.fail()
-	}
-	if r.failed {
+	row.Seq += r.in.uvarint() + 1
+	s := r.shape()
+	if s == nil {
 		return nil
 	}
-	row.Time += llama.Time(r.varint())
-	row.Ingested += llama.Time(r.varint())
-	row.Message = r.string()
-	row.Values = row.Values[:0]
-	for range row.Shape.Names {
-		row.Values = append(row.Values, r.string())
-	}
-	if r.failed {
+	row.Shape = s.Shape
+	row.Time += llama.Time(r.in.varint())
+	row.Ingested += llama.Time(r.in.varint())
+	row.Message = r.in.string()
+	r.values(s.values)
+	row.Values = s.values
+	if r.in.failed {
+		r.fail("wrong length")
 		return nil
 	}
 	return row
 }
 
 // Err returns an error that wraps ErrBody when Next stopped at damage.
-func (r *Reader) Err() error {
-	if r.failed {
-		return fmt.Errorf("%w: wrong length or number", ErrBody)
+func (r *Reader) Err() error { return r.err }
+
+// Definitions returns the definitions of the shapes that were read of the section.
+func (r *Reader) Definitions() []string {
+	definitions := make([]string, len(r.known))
+	for i := range r.known {
+		definitions[i] = r.known[i].definition
 	}
-	return nil
+	return definitions
 }
 
-func (r *Reader) fail() { r.data, r.failed = "", true }
+func (r *Reader) fail(what string) {
+	if r.err == nil {
+		r.err = fmt.Errorf("%w: %s", ErrBody, what)
+	}
+}
 
-func (r *Reader) shape() *Shape {
-	s := &Shape{Collection: r.string(), Source: r.string(), Number: len(r.shapes)}
-	n := r.uvarint()
-	if n > uint64(len(r.data)/2) {
-		r.fail()
+// shape reads a number of a shape, and the definition of a new one.
+func (r *Reader) shape() *readShape {
+	n := r.in.uvarint()
+	switch {
+	case r.in.failed || n > uint64(len(r.known)):
+		r.fail("wrong number of a shape")
+		return nil
+	case n > 0:
+		return &r.known[n-1]
+	}
+	definition := r.in.string()
+	s, err := r.shapes.Of(definition)
+	if err != nil {
+		r.err = err
 		return nil
 	}
-	s.Names = make([]string, n)
-	s.Kinds = make([]llama.Kind, n)
-	for i := range s.Names {
-		s.Names[i] = r.string()
-		s.Kinds[i] = r.kind()
-	}
-	r.shapes = append(r.shapes, s)
-	return s
+	r.known = append(r.known, readShape{s, definition, r.take(len(s.Names))})
+	return &r.known[len(r.known)-1]
 }
 
-func (r *Reader) kind() llama.Kind {
-	if len(r.data) == 0 || r.data[0] > byte(llama.Object) {
-		r.fail()
-		return 0
+// take returns room for n values, which are empty.
+func (r *Reader) take(n int) []string {
+	if n > len(r.room) {
+		r.room = make([]string, max(n, 512))
 	}
-	kind := llama.Kind(r.data[0])
-	r.data = r.data[1:]
-	return kind
+	values := r.room[:n:n]
+	r.room = r.room[n:]
+	return values
 }
 
-func (r *Reader) string() string {
-	n := r.uvarint()
-	if n > uint64(len(r.data)) {
-		r.fail()
-		return ""
-	}
-	s := r.data[:n]
-	r.data = r.data[n:]
-	return s
-}
-
-// uvarint is binary.Uvarint for strings.
-func (r *Reader) uvarint() uint64 {
-	var v uint64
-	for i := 0; i < len(r.data) && i < 10; i++ {
-		b := r.data[i]
-		if i == 9 && b > 1 {
-			break
+// values reads what is not as in the event before.
+func (r *Reader) values(values []string) {
+	marks := r.in.bytes(uint64(len(values)+7) / 8)
+	for i := range len(marks) {
+		changed := ^marks[i]
+		if rest := len(values) - 8*i; rest < 8 {
+			changed &= 1<<rest - 1
 		}
-		v |= uint64(b&0x7f) << (7 * i)
-		if b < 0x80 {
-			r.data = r.data[i+1:]
-			return v
+		for ; changed != 0; changed &= changed - 1 {
+			at := 8*i + bits.TrailingZeros8(changed)
+			n := r.in.uvarint()
+			if n&1 == 0 {
+				values[at] = r.in.bytes(n >> 1)
+				continue
+			}
+			start, message := r.in.uvarint(), r.row.Message
+			if start > uint64(len(message)) || n>>1 > uint64(len(message))-start {
+				r.in.fail()
+				return
+			}
+			values[at] = message[start : start+n>>1]
 		}
 	}
-	r.fail()
-	return 0
-}
-
-func (r *Reader) varint() int64 {
-	u := r.uvarint()
-	return int64(u>>1) ^ -int64(u&1)
 }

@@ -2,94 +2,227 @@ package wal
 
 import (
 	"encoding/binary"
+	"math/bits"
 
 	"github.com/llama-logs/llama"
 )
 
-// Bounds of what is decoded.
 const (
 	// MaxBody is the most bytes the events of one batch may take.
 	MaxBody = 64 << 20
-	// maxShapes bounds the shapes an Encoder looks among; a batch may have more,
-	// which are then written out again.
-	maxShapes = 4096
+	// MaxRows and maxCells bound a section, and so what is read of it at once: its
+	// rows, and rows times the fields of all shapes in it. Events that all have names
+	// of their own make more sections.
+	MaxRows  = 4096
+	maxCells = 1 << 20
 )
 
-// An Encoder writes the body of a frame. It can be used again and again, by one
+// An Encoder makes frames of batches. It can be used again and again, by one
 // goroutine at a time.
-//
-// Events of one kind have the same collection, source and names of fields; that is
-// their shape, and is written once a batch.
 type Encoder struct {
-	shapes []*llama.Event // the first event of each shape
-	byHash map[uint64]int
-	last   int // shape of the event before, from 1
+	body   []byte
+	packed []byte
+
+	buckets []bucket
+	byKey   map[bucketKey]int
+	next    []int32 // for each event the next one of its bucket, or -1
+
+	// What follows is of the section at hand.
+
+	shapes      []shape
+	byHash      map[uint64]int
+	definitions []int // where in the body each shape's definition begins and ends
+	fields      int   // of all shapes
+	last        int   // shape of the event before, from 1
 }
 
-// Append appends the body for events and their position to dst.
-func (e *Encoder) Append(dst []byte, p llama.Position, events []llama.Event) []byte {
+// A shape is one that the section has.
+type shape struct {
+	last int // its newest event
+	next int // the shape of the event that came after that one, from 1
+}
+
+// Encode makes the frame of a batch. What it returns shares memory with the Encoder
+// only until it was written. A batch that cannot be stored is refused with a
+// *llama.Error.
+func (e *Encoder) Encode(p llama.Position, events []llama.Event) (*Frame, error) {
+	e.sort(events)
 	defer e.forget()
+	f := &Frame{Events: len(events), Position: p, Sections: make([]Section, 0, len(e.buckets))}
+	e.body = appendPosition(e.body[:0], p)
+	for i := range e.buckets {
+		for at := e.buckets[i].first; at >= 0; {
+			s := Section{Collection: e.buckets[i].collection, Day: e.buckets[i].day, First: at}
+			var err error
+			if at, err = e.section(&s, events, at); err != nil {
+				return nil, err
+			}
+			f.Sections = append(f.Sections, s)
+		}
+	}
+	e.packed = f.pack(e.packed, e.body)
+	return f, nil
+}
+
+// Size returns how much memory the Encoder keeps.
+func (e *Encoder) Size() int { return cap(e.body) + cap(e.packed) + 4*cap(e.next) }
+
+// forget drops what belongs to the batch.
+func (e *Encoder) forget() {
+	clear(e.buckets)
+	e.buckets = e.buckets[:0]
+	clear(e.byKey)
+}
+
+func appendPosition(dst []byte, p llama.Position) []byte {
 	dst = appendString(dst, p.Source)
 	if p.Named() {
 		dst = appendString(dst, p.Epoch)
 		dst = binary.AppendUvarint(dst, p.First)
 		dst = binary.AppendUvarint(dst, p.Last)
 	}
-	var time, ingested llama.Time
-	for i := range events {
-		ev := &events[i]
-		n, known := e.shape(ev)
-		if known {
-			dst = binary.AppendUvarint(dst, uint64(n))
-		} else {
-			dst = appendShape(append(dst, 0), ev)
+	return dst
+}
+
+// section writes events of a bucket from the one numbered at on, as many as a section may
+// have, and returns the number of the next, or -1.
+func (e *Encoder) section(s *Section, events []llama.Event, at int) (int, error) {
+	e.body = appendString(e.body, s.Collection)
+	e.body = binary.AppendVarint(e.body, s.Day)
+	start := len(e.body) + sectionSizes
+	e.body = append(e.body, make([]byte, sectionSizes)...)
+	e.shapes, e.definitions, e.fields, e.last = e.shapes[:0], e.definitions[:0], 0, 0
+	clear(e.byHash)
+	s.MinTime, s.MaxTime = events[at].Time, events[at].Time
+	before := llama.Event{}
+	row := -1
+	for at >= 0 && (s.Rows == 0 || s.Rows < MaxRows && s.Rows*e.fields <= maxCells) {
+		ev := &events[at]
+		e.body = binary.AppendUvarint(e.body, uint64(at-row-1))
+		known, err := e.shape(events, at)
+		if err != nil {
+			return 0, err
 		}
-		dst = binary.AppendVarint(dst, int64(ev.Time-time))
-		dst = binary.AppendVarint(dst, int64(ev.Ingested-ingested))
-		time, ingested = ev.Time, ev.Ingested
-		dst = appendString(dst, ev.Message)
-		for j := range ev.Fields {
-			dst = appendString(dst, ev.Fields[j].Value)
+		e.body = binary.AppendVarint(e.body, int64(ev.Time-before.Time))
+		e.body = binary.AppendVarint(e.body, int64(ev.Ingested-before.Ingested))
+		e.body = appendString(e.body, ev.Message)
+		e.body = appendValues(e.body, ev, known)
+		if len(e.body) > MaxBody {
+			return 0, TooLarge(len(e.body))
 		}
+		s.MinTime, s.MaxTime = min(s.MinTime, ev.Time), max(s.MaxTime, ev.Time)
+		s.Rows++
+		before.Time, before.Ingested = ev.Time, ev.Ingested
+		row, at = at, int(e.next[at])
+	}
+	s.Last = row
+	binary.BigEndian.PutUint32(e.body[start-sectionSizes:], uint32(s.Rows))
+	binary.BigEndian.PutUint32(e.body[start-sectionSizes+4:], uint32(len(e.body)-start))
+	s.data = string(e.body[start:])
+	for i := 0; i < len(e.definitions); i += 2 {
+		s.Shapes = append(s.Shapes, s.data[e.definitions[i]-start:e.definitions[i+1]-start])
+	}
+	return at, nil
+}
+
+// TooLarge refuses a batch of so many bytes or more.
+func TooLarge(bytes int) error {
+	return llama.Errorf(llama.TooLarge, "a batch of %d MiB; at most %d MiB are taken at once", bytes>>20, MaxBody>>20)
+}
+
+// shape writes the number of the event's shape, or its definition when it is new to
+// the section. It returns the fields of the event before of that shape.
+func (e *Encoder) shape(events []llama.Event, at int) (before []llama.Field, err error) {
+	ev := &events[at]
+	n := 0
+	if e.last > 0 {
+		// Kinds of events tend to come in the same order, and most are like the one before.
+		if guess := e.shapes[e.last-1].next; sameShape(&events[e.shapes[guess-1].last], ev) {
+			n = guess
+		}
+	}
+	var hash uint64
+	if n == 0 {
+		hash = hashShape(ev)
+		if n = e.byHash[hash]; n > 0 && !sameShape(&events[e.shapes[n-1].last], ev) {
+			n = 0
+		}
+	}
+	if n > 0 {
+		e.body = binary.AppendUvarint(e.body, uint64(n))
+		before = events[e.shapes[n-1].last].Fields
+		e.shapes[n-1].last = at
+	} else {
+		if err := e.define(ev, at); err != nil {
+			return nil, err
+		}
+		e.shapes = append(e.shapes, shape{last: at, next: len(e.shapes) + 1})
+		n = len(e.shapes)
+		if e.byHash == nil {
+			e.byHash = map[uint64]int{}
+		}
+		e.byHash[hash] = n
+	}
+	if e.last > 0 {
+		e.shapes[e.last-1].next = n
+	}
+	e.last = n
+	return before, nil
+}
+
+// define writes the definition of the shape of the event numbered at.
+func (e *Encoder) define(ev *llama.Event, at int) error {
+	size := uvarintLen(len(ev.Source)) + len(ev.Source) + uvarintLen(len(ev.Fields))
+	for i := range ev.Fields {
+		f := &ev.Fields[i]
+		if f.Kind > llama.Object {
+			return llama.Errorf(llama.Invalid, "field %q of event %d has the kind %d, which there is not", f.Name, at, f.Kind)
+		}
+		size += uvarintLen(len(f.Name)) + len(f.Name) + 1
+	}
+	e.body = binary.AppendUvarint(append(e.body, 0), uint64(size))
+	e.definitions = append(e.definitions, len(e.body), len(e.body)+size)
+	e.body = appendString(e.body, ev.Source)
+	e.body = binary.AppendUvarint(e.body, uint64(len(ev.Fields)))
+	for i := range ev.Fields {
+		e.body = append(appendString(e.body, ev.Fields[i].Name), byte(ev.Fields[i].Kind))
+	}
+	e.fields += len(ev.Fields)
+	return nil
+}
+
+// appendValues appends the values of an event's fields; before is the event before of
+// the same shape, or nothing. Parsers cut most values out of the message, or give
+// constants; neither is written again.
+func appendValues(dst []byte, ev *llama.Event, before []llama.Field) []byte {
+	fields := ev.Fields
+	marks := len(dst)
+	for range (len(fields) + 7) / 8 {
+		dst = append(dst, 0)
+	}
+	for i := range fields {
+		value := fields[i].Value
+		if offset, ok := within(ev.Message, value); ok {
+			dst = binary.AppendUvarint(dst, uint64(len(value))<<1|1)
+			dst = binary.AppendUvarint(dst, uint64(offset))
+			continue
+		}
+		if before == nil && value == "" || before != nil && same(before[i].Value, value) {
+			dst[marks+i/8] |= 1 << (i % 8)
+			continue
+		}
+		dst = binary.AppendUvarint(dst, uint64(len(value))<<1)
+		dst = append(dst, value...)
 	}
 	return dst
 }
 
-// forget drops the batch.
-func (e *Encoder) forget() {
-	clear(e.shapes)
-	e.shapes = e.shapes[:0]
-	clear(e.byHash)
-	e.last = 0
-}
-
-// shape returns the number of the event's shape, from 1, or adds it.
-func (e *Encoder) shape(ev *llama.Event) (n int, known bool) {
-	if e.last > 0 && sameShape(e.shapes[e.last-1], ev) {
-		return e.last, true
-	}
-	hash := hashShape(ev)
-	if n, known = e.byHash[hash]; known && sameShape(e.shapes[n-1], ev) {
-		e.last = n
-		return n, true
-	}
-	if e.byHash == nil {
-		e.byHash = map[uint64]int{}
-	}
-	e.shapes = append(e.shapes, ev)
-	e.last = len(e.shapes)
-	if e.last <= maxShapes {
-		e.byHash[hash] = e.last
-	}
-	return e.last, false
-}
-
 func sameShape(a, b *llama.Event) bool {
-	if len(a.Fields) != len(b.Fields) || a.Collection != b.Collection || a.Source != b.Source {
+	if len(a.Fields) != len(b.Fields) || !same(a.Source, b.Source) {
 		return false
 	}
 	for i := range a.Fields {
-		if a.Fields[i].Kind != b.Fields[i].Kind || a.Fields[i].Name != b.Fields[i].Name {
+		if a.Fields[i].Kind != b.Fields[i].Kind || !same(a.Fields[i].Name, b.Fields[i].Name) {
 			return false
 		}
 	}
@@ -99,33 +232,21 @@ func sameShape(a, b *llama.Event) bool {
 // hashShape mixes what is quick to look at; shapes that only differ elsewhere are
 // written out each time they take turns, which is right, if longer.
 func hashShape(e *llama.Event) uint64 {
-	h := mix(mix(uint64(len(e.Fields)), e.Collection), e.Source)
+	h := uint64(len(e.Source))
 	for i := range e.Fields {
-		h = mix(h+uint64(e.Fields[i].Kind), e.Fields[i].Name)
+		f := &e.Fields[i]
+		x := uint64(f.Kind)<<32 | uint64(len(f.Name))<<16
+		if n := len(f.Name); n > 0 {
+			x |= uint64(f.Name[n/2])<<8 | uint64(f.Name[n-1])
+		}
+		h = bits.RotateLeft64(h, 5) + x*0x9e3779b97f4a7c15 // spreads x over all bits
 	}
 	return h
-}
-
-func mix(h uint64, s string) uint64 {
-	const prime = 0x100000001b3 // of FNV-1a
-	for i := range len(s) {
-		h = (h ^ uint64(s[i])) * prime
-	}
-	return (h ^ uint64(len(s))) * prime
-}
-
-func appendShape(dst []byte, e *llama.Event) []byte {
-	dst = appendString(dst, e.Collection)
-	dst = appendString(dst, e.Source)
-	dst = binary.AppendUvarint(dst, uint64(len(e.Fields)))
-	for i := range e.Fields {
-		dst = appendString(dst, e.Fields[i].Name)
-		dst = append(dst, byte(e.Fields[i].Kind))
-	}
-	return dst
 }
 
 func appendString(dst []byte, s string) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(s)))
 	return append(dst, s...)
 }
+
+func uvarintLen(n int) int { return (bits.Len64(uint64(n)|1) + 6) / 7 }

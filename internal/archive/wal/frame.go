@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/klauspost/compress/s2"
+	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/seal"
 )
 
@@ -22,29 +23,26 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // A Frame is one batch in the log.
 type Frame struct {
-	First  uint64 // arrival number of its first event; set before it is written
-	Events int
-	Body   string // what Encoder made
+	First    uint64 // arrival number of its first event; set before it is written
+	Events   int
+	Position llama.Position
+	Sections []Section
 
-	packed []byte // room for the meta data, and the compressed body
+	packed []byte // meta data, and the compressed body; dropped when it was written
 }
 
-// Pack compresses the body, in the memory of buf where that is large enough. The
-// memory is free again when the frame was written; Unpack returns it.
-func (f *Frame) Pack(buf []byte) {
-	room := metaSize + s2.MaxEncodedLen(len(f.Body))
+// pack compresses the body, in the memory of buf where that is large enough, and
+// returns that memory.
+func (f *Frame) pack(buf, body []byte) []byte {
+	room := metaSize + s2.MaxEncodedLen(len(body))
 	if cap(buf) < room {
 		buf = make([]byte, room)
 	}
 	buf = buf[:room]
-	packed := s2.Encode(buf[metaSize:], stringBytes(f.Body))
+	packed := s2.Encode(buf[metaSize:], body)
 	f.packed = buf[:metaSize+len(packed)]
-}
-
-// Unpack drops the compressed body and returns its memory.
-func (f *Frame) Unpack() []byte {
-	buf := f.packed
-	f.packed = nil
+	binary.BigEndian.PutUint32(f.packed[8:], uint32(f.Events))
+	binary.BigEndian.PutUint32(f.packed[12:], uint32(len(body)))
 	return buf
 }
 
@@ -55,8 +53,6 @@ func (f *Frame) Size() int { return frameHeader + len(f.packed) + seal.Overhead 
 // durable bytes are known to be synced.
 func (f *Frame) append(dst []byte, s *seal.Sealer, salt []byte, number, durable uint64) []byte {
 	binary.BigEndian.PutUint64(f.packed, f.First)
-	binary.BigEndian.PutUint32(f.packed[8:], uint32(f.Events))
-	binary.BigEndian.PutUint32(f.packed[12:], uint32(len(f.Body)))
 	dst = slices.Grow(dst, f.Size()) // Seal alone grows to what it needs, and copies each time
 	start := len(dst)
 	dst = append(dst, frameMagic...)
@@ -98,8 +94,9 @@ func decodeHead(data, salt []byte) (frameHead, error) {
 	return h, nil
 }
 
-// decodeFrame reads what is inside a frame.
-func decodeFrame(plain []byte) (*Frame, error) {
+// decodeFrame reads what is inside a frame. The error wraps errFrame, or ErrBody when
+// the frame is whole but no Encoder made it.
+func decodeFrame(plain []byte, shapes *Shapes) (*Frame, error) {
 	if len(plain) < metaSize {
 		return nil, fmt.Errorf("%w: %d bytes inside", errFrame, len(plain))
 	}
@@ -116,6 +113,5 @@ func decodeFrame(plain []byte) (*Frame, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errFrame, err)
 	}
-	f.Body = bytesString(body)
-	return f, nil
+	return f, f.decodeBody(bytesString(body), shapes)
 }

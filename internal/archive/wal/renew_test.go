@@ -37,7 +37,7 @@ func TestRenewedLogGoesOnUnderTheNewKey(t *testing.T) {
 				}
 				disk = disk.Crash(seed)
 				var all []string
-				if _, err := Open(disk, newer, 0, 400, func(f *Frame) error { all = append(all, f.Body); return nil }, older); err != nil {
+				if _, err := Open(disk, newer, 0, 400, func(f *Frame) error { all = append(all, f.Sections[0].data); return nil }, older); err != nil {
 					t.Fatalf("seed %d: %v", seed, err)
 				}
 				if diff := cmp.Diff(w.bodies, all); diff != "" {

@@ -30,8 +30,9 @@ func Open(disk fsys.FS, key seal.Key, oldest uint64, fileSize int64, replay func
 		return nil, err
 	}
 	seq := uint64(0)
+	shapes := &Shapes{}
 	for i, old := range chain {
-		p := &player{disk: disk, name: fileName(old.number), header: old, last: i == len(chain)-1, seq: seq}
+		p := &player{disk: disk, name: fileName(old.number), header: old, last: i == len(chain)-1, seq: seq, shapes: shapes}
 		if !p.last {
 			p.end = int64(chain[i+1].durable)
 		}
@@ -165,6 +166,7 @@ type player struct {
 	end    int64  // where it ends, unless it is the last
 	seq    uint64 // the arrival number to come, 0 when that is not known
 	sealer *seal.Sealer
+	shapes *Shapes
 	file   fsys.File
 	buf    []byte
 
@@ -272,7 +274,10 @@ func (p *player) frame(offset int64, number uint64) (*Frame, frameHead, error) {
 	if err != nil {
 		return nil, h, fmt.Errorf("%w: %w", errFrame, err)
 	}
-	f, err := decodeFrame(plain)
+	f, err := decodeFrame(plain, p.shapes)
+	if errors.Is(err, ErrBody) {
+		return nil, h, p.corrupt(offset, err)
+	}
 	if err == nil && p.last {
 		f.packed = slices.Clone(plain) // it may have to be written again
 	}

@@ -1,0 +1,183 @@
+package wal
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/llama-logs/llama"
+)
+
+// ErrBody says that bytes are not the body of a frame.
+var ErrBody = errors.New("damaged frame body")
+
+const (
+	sectionSizes = 8 // bytes of a section's header that say how long it is
+	nanosOfDay   = 24 * 60 * 60 * 1e9
+)
+
+// DayOf returns the UTC day of a time, since 1970.
+func DayOf(t llama.Time) int64 {
+	d := int64(t) / nanosOfDay
+	if int64(t)%nanosOfDay < 0 {
+		d--
+	}
+	return d
+}
+
+// A Section is the events of a frame that have one collection and day of arrival, or
+// some of them where they are very many. It has memory of its own, so that it can
+// stay when others go.
+type Section struct {
+	Collection       string
+	Day              int64 // of arrival, since 1970
+	Rows             int   // at least 1
+	First, Last      int   // numbers of its first and last event in the frame, from 0
+	MinTime, MaxTime llama.Time
+	Shapes           []string // the definition of each of its shapes; see Shapes
+
+	data string
+}
+
+// Size returns about how much memory the section takes, without the list of shapes.
+func (s *Section) Size() int { return len(s.data) + 128 }
+
+// A bucket lists the events of a batch that have one collection and day.
+type bucket struct {
+	bucketKey
+	first, last int
+}
+
+type bucketKey struct {
+	collection string
+	day        int64
+}
+
+// fewBuckets are looked through without a map.
+const fewBuckets = 16
+
+// sort finds the buckets of a batch. Each keeps the order of its events.
+func (e *Encoder) sort(events []llama.Event) {
+	if cap(e.next) < len(events) {
+		e.next = make([]int32, len(events))
+	}
+	e.next = e.next[:len(events)]
+	at := -1
+	for i := range events {
+		ev := &events[i]
+		day := DayOf(ev.Ingested)
+		if at < 0 || day != e.buckets[at].day || !same(ev.Collection, e.buckets[at].collection) {
+			at = e.bucket(bucketKey{ev.Collection, day})
+		}
+		b := &e.buckets[at]
+		if b.first < 0 {
+			b.first = i
+		} else {
+			e.next[b.last] = int32(i)
+		}
+		b.last = i
+		e.next[i] = -1
+	}
+}
+
+// bucket returns the number of the bucket for key.
+func (e *Encoder) bucket(key bucketKey) int {
+	if len(e.buckets) <= fewBuckets {
+		for i := range e.buckets {
+			if e.buckets[i].day == key.day && same(e.buckets[i].collection, key.collection) {
+				return i
+			}
+		}
+	} else if i, ok := e.byKey[key]; ok {
+		return i
+	}
+	n := len(e.buckets)
+	e.buckets = append(e.buckets, bucket{bucketKey: key, first: -1})
+	if n >= fewBuckets {
+		if e.byKey == nil {
+			e.byKey = map[bucketKey]int{}
+		}
+		for i := len(e.byKey); i <= n; i++ {
+			e.byKey[e.buckets[i].bucketKey] = i
+		}
+	}
+	return n
+}
+
+// decodeBody reads the position and the sections of a frame, and every event once: a
+// frame that is taken back can be read from then on. The error wraps ErrBody.
+func (f *Frame) decodeBody(body string, shapes *Shapes) error {
+	in := text{data: body}
+	if f.Position.Source = strings.Clone(in.string()); f.Position.Named() {
+		f.Position.Epoch = strings.Clone(in.string())
+		f.Position.First, f.Position.Last = in.uvarint(), in.uvarint()
+	}
+	if f.Events > len(body) {
+		return fmt.Errorf("%w: %d events in %d bytes", ErrBody, f.Events, len(body))
+	}
+	seen := make([]bool, f.Events)
+	last := map[bucketKey]int{} // event of the section before of this collection and day
+	for in.data != "" {
+		whole := len(in.data) == len(body)
+		s := Section{Collection: strings.Clone(in.string()), Day: in.varint()}
+		sizes := in.bytes(sectionSizes)
+		if in.failed {
+			break
+		}
+		s.Rows = int(binary.BigEndian.Uint32(stringBytes(sizes)))
+		s.data = in.bytes(uint64(binary.BigEndian.Uint32(stringBytes(sizes[4:]))))
+		if !whole || in.data != "" {
+			s.data = strings.Clone(s.data)
+		}
+		if err := s.index(seen, shapes); err != nil {
+			return err
+		}
+		key := bucketKey{s.Collection, s.Day}
+		if before, again := last[key]; again && before > s.First {
+			return fmt.Errorf("%w: a section with event %d is behind one with event %d", ErrBody, s.First, before)
+		}
+		last[key] = s.Last
+		f.Sections = append(f.Sections, s)
+	}
+	if in.failed {
+		return fmt.Errorf("%w: wrong length", ErrBody)
+	}
+	for i := range seen {
+		if !seen[i] {
+			return fmt.Errorf("%w: event %d of %d is missing", ErrBody, i, f.Events)
+		}
+	}
+	return nil
+}
+
+// index reads all events of a section and fills in what is known of it. Its events are
+// marked in seen.
+func (s *Section) index(seen []bool, shapes *Shapes) error {
+	if s.Rows < 1 || s.Rows > MaxRows {
+		return fmt.Errorf("%w: a section of %d events", ErrBody, s.Rows)
+	}
+	r := NewReader(shapes)
+	r.Read(s, 0)
+	rows := 0
+	for row := r.Next(); row != nil; row = r.Next() {
+		if row.Seq >= uint64(len(seen)) || seen[row.Seq] || rows > 0 && row.Seq < uint64(s.Last) {
+			return fmt.Errorf("%w: number %d of %d events is too high, or comes again or too late", ErrBody, row.Seq, len(seen))
+		}
+		if DayOf(row.Ingested) != s.Day {
+			return fmt.Errorf("%w: an event of day %d on day %d", ErrBody, DayOf(row.Ingested), s.Day)
+		}
+		seen[row.Seq] = true
+		if rows == 0 {
+			s.First, s.MinTime, s.MaxTime = int(row.Seq), row.Time, row.Time
+		}
+		s.MinTime, s.MaxTime = min(s.MinTime, row.Time), max(s.MaxTime, row.Time)
+		s.Last = int(row.Seq)
+		rows++
+	}
+	if rows != s.Rows || r.Err() != nil {
+		return fmt.Errorf("%w: %d of %d events of a section can be read", ErrBody, rows, s.Rows)
+	}
+	s.Shapes = r.Definitions()
+	return nil
+}
