@@ -280,8 +280,12 @@ func (a *Archive) closeSegment(p *part, key seal.Key, w *segment.Writer, generat
 
 // fill writes blocks until the segment has enough, and returns how many.
 func (a *Archive) fill(w *segment.Writer, blocks []*headBlock) (int, error) {
+	var hasher *root.Hasher
 	for i, b := range blocks {
-		to, hasher := a.builder(b.stat.Collection), root.NewHasher(b.stat.Collection)
+		to := a.builder(b.stat.Collection)
+		if hasher == nil {
+			hasher = root.NewHasher(b.stat.Collection)
+		}
 		if err := readPieces(&a.shapes, b.pieces, func(r *column.Row) { to.Add(r); hasher.Add(r) }); err != nil {
 			return i, err
 		}

@@ -51,6 +51,9 @@ func NewBuilder(collection string) *Builder {
 // Rows returns the number of events.
 func (b *Builder) Rows() int { return len(b.times) }
 
+// MessageBytes returns how long all messages are together.
+func (b *Builder) MessageBytes() int64 { return b.bytes }
+
 // Columns returns the number of columns that the block will have, at most.
 func (b *Builder) Columns() int {
 	names := map[string]struct{}{}
@@ -66,9 +69,6 @@ func (b *Builder) Columns() int {
 
 // fixedColumns are those without a name of their own, `_msg` and `_source`.
 const fixedColumns = int(Variables) + 2
-
-// MessageBytes returns how long all messages are together.
-func (b *Builder) MessageBytes() int64 { return b.bytes }
 
 // Add adds an event. Its seq is greater than that of the one before. The strings of
 // the row are kept.
