@@ -78,7 +78,7 @@ func (r *report) value(t *testing.T, what string) float64 {
 func TestIngestMeasures(t *testing.T) {
 	t.Parallel()
 	r := bench(t, "ingest", "-n", "0", "-corpus", corpusOf(t, few, 1))
-	for _, what := range []string{"until durable", "CPU of all", "disk, stopped", "disk, merged", "peak memory"} {
+	for _, what := range []string{"until durable", "CPU of all", "disk, stopped", "disk, merged", "peak memory", "memory at rest"} {
 		r.value(t, what)
 	}
 	if size := r.value(t, "disk, merged"); size > 200 {

@@ -66,53 +66,12 @@ const (
 	peerLines   = 10_000
 )
 
-// measureIngest starts a server, sends to it, waits until it has all and is idle,
-// stops it, and has it merge what is left.
+// measureIngest fills a server, stops it, and has it merge what is left.
 func (o *options) measureIngest(ctx context.Context, r *report, s server, c *corpus, send func() error) error {
 	o.say("%s: %d events", s.name(), c.events)
-	million := float64(c.events) / 1e6
-	var whole, last float64 // CPU seconds: until the stop, and after the second start
-	err := during(ctx, s, func() error {
-		p := s.running()
-		if err := p.settle(ctx); err != nil {
-			return err
-		}
-		before, err := p.cpu()
-		if err != nil {
-			return err
-		}
-		began := time.Now()
-		if err := send(); err != nil {
-			return err
-		}
-		if err := waitStored(ctx, s, c.events); err != nil {
-			return err
-		}
-		took := time.Since(began)
-		durable, err := p.cpu()
-		if err != nil {
-			return err
-		}
-		r.set(s.name(), "until durable", "events/s", float64(c.events)/took.Seconds()).More = true
-		r.set(s.name(), "- of raw syslog", "MB/s", float64(len(c.syslog))/1e6/took.Seconds()).More = true
-		r.set(s.name(), "CPU until durable", "s/1M", (durable-before).Seconds()/million)
-		if err := p.settle(ctx); err != nil {
-			return err
-		}
-		settled, err := p.cpu()
-		if err != nil {
-			return err
-		}
-		r.set(s.name(), "CPU until idle", "s/1M", (settled-before).Seconds()/million)
-		if found, err := count(ctx, s); err != nil || found != uint64(c.events) {
-			return errors.Join(err, fmt.Errorf("%s finds %d of %d events", s.name(), found, c.events))
-		}
-		asked, err := p.cpu()
-		if err != nil {
-			return err
-		}
-		whole, err = stopServer(ctx, s)
-		whole -= before.Seconds() + (asked - settled).Seconds()
+	var used float64 // CPU seconds
+	err := during(ctx, s, func() (err error) {
+		used, err = o.fill(ctx, r, s, c, send)
 		return err
 	})
 	if err != nil {
@@ -123,7 +82,8 @@ func (o *options) measureIngest(ctx context.Context, r *report, s server, c *cor
 		return err
 	}
 	peak := s.running().memory()
-	if last, err = o.merge(ctx, s); err != nil {
+	last, rest, err := o.merge(ctx, s)
+	if err != nil {
 		return err
 	}
 	merged, err := diskUse(s.keeps())
@@ -131,30 +91,80 @@ func (o *options) measureIngest(ctx context.Context, r *report, s server, c *cor
 		return err
 	}
 	events := float64(c.events)
-	r.set(s.name(), "CPU of all", "s/1M", (whole+last)/million)
+	r.set(s.name(), "CPU of all", "s/1M", (used+last)/events*1e6)
 	r.set(s.name(), "disk, stopped", "B/event", float64(stopped)/events)
 	r.set(s.name(), "disk, merged", "B/event", float64(merged)/events)
 	r.set(s.name(), "raw / disk", "", float64(len(c.syslog))/float64(merged)).More = true
 	r.set(s.name(), "peak memory", "MB", float64(peak)/1e6)
+	r.set(s.name(), "memory at rest", "MB", float64(rest)/1e6)
 	return nil
 }
 
-// merge starts a server again, lets it do what it has put off, and returns the CPU
-// seconds of that.
-func (o *options) merge(ctx context.Context, s server) (took float64, err error) {
+// fill sends a corpus to a server that has started, and stops it when it has all
+// and is idle. It returns the CPU seconds of that.
+func (o *options) fill(ctx context.Context, r *report, s server, c *corpus, send func() error) (float64, error) {
+	w, err := newStopwatch(ctx, s.running())
+	if err != nil {
+		return 0, err
+	}
+	events, began := float64(c.events), time.Now()
+	if err := send(); err != nil {
+		return 0, err
+	}
+	if err := waitStored(ctx, s, c.events); err != nil {
+		return 0, err
+	}
+	took := time.Since(began)
+	taken, err := w.lap()
+	if err != nil {
+		return 0, err
+	}
+	if err := s.running().settle(ctx); err != nil {
+		return 0, err
+	}
+	settled, err := w.lap()
+	if err != nil {
+		return 0, err
+	}
+	r.set(s.name(), "until durable", "events/s", events/took.Seconds()).More = true
+	r.set(s.name(), "- of raw syslog", "MB/s", float64(len(c.syslog))/1e6/took.Seconds()).More = true
+	r.set(s.name(), "CPU until durable", "s/1M", taken/events*1e6)
+	r.set(s.name(), "CPU until idle", "s/1M", (taken+settled)/events*1e6)
+	if err := checkCount(ctx, s, c.events); err != nil {
+		return 0, err
+	}
+	if _, err := w.lap(); err != nil { // of the question
+		return 0, err
+	}
+	stopping, err := w.stop(ctx)
+	return taken + settled + stopping, err
+}
+
+// checkCount makes sure that a server finds all events that it was sent.
+func checkCount(ctx context.Context, s server, events int) error {
+	found, err := count(ctx, s)
+	if err == nil && found != uint64(events) {
+		err = fmt.Errorf("%s finds %d of %d events", s.name(), found, events)
+	}
+	return err
+}
+
+// merge starts a server again and lets it do what it has put off. It returns the CPU
+// seconds of that, and the bytes of memory that are resident then.
+func (o *options) merge(ctx context.Context, s server) (took float64, resident int64, err error) {
 	err = during(ctx, s, func() error {
-		before, err := s.running().cpu()
-		if err != nil {
+		w := stopwatch{p: s.running()}
+		if _, err := w.lap(); err != nil { // of the start
 			return err
 		}
 		if err := s.running().settle(ctx); err != nil {
 			return err
 		}
-		took, err = stopServer(ctx, s)
-		took -= before.Seconds()
+		resident = s.running().resident()
+		took, err = w.stop(ctx)
 		return err
 	})
-	return took, err
+	return took, resident, err
 }
 
 // stalled is how long a server may store nothing while there is something to do.

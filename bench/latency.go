@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"path/filepath"
 	"slices"
 	"time"
@@ -39,9 +38,6 @@ func latency(ctx context.Context, o *options) (*report, error) {
 		o.say("latency: %s", f.name)
 		s := o.newLlama(filepath.Join(o.temporary, f.form))
 		err := during(ctx, s, func() error {
-			if err := s.proc.settle(ctx); err != nil {
-				return err
-			}
 			return o.measureLatency(ctx, r, s, f.name, f.form, bodies(f.data, latencyBatch))
 		})
 		if err != nil {
@@ -52,7 +48,7 @@ func latency(ctx context.Context, o *options) (*report, error) {
 }
 
 func (o *options) measureLatency(ctx context.Context, r *report, s *llamaServer, name, form string, all []body) error {
-	before, err := s.proc.cpu()
+	w, err := newStopwatch(ctx, s.proc)
 	if err != nil {
 		return err
 	}
@@ -62,13 +58,13 @@ func (o *options) measureLatency(ctx context.Context, r *report, s *llamaServer,
 		return err
 	}
 	took := time.Since(began)
-	after, err := s.proc.cpu()
+	used, err := w.lap()
 	if err != nil {
 		return err
 	}
 	events := float64(came.acknowledged.Load())
-	if found, err := count(ctx, s); err != nil || found != uint64(events) {
-		return fmt.Errorf("%.0f events were acknowledged and %d are found (%v)", events, found, err)
+	if err := checkCount(ctx, s, int(events)); err != nil {
+		return err
 	}
 	rate := events / took.Seconds()
 	if rate < keptUp*o.rate {
@@ -83,6 +79,6 @@ func (o *options) measureLatency(ctx context.Context, r *report, s *llamaServer,
 		r.set("llama", name+", "+q.what, "ms", ms(q.share))
 	}
 	r.set("llama", name+", taken", "events/s", rate).More = true
-	r.set("llama", name+", CPU", "s/1M", (after-before).Seconds()/events*1e6)
+	r.set("llama", name+", CPU", "s/1M", used/events*1e6)
 	return nil
 }

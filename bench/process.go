@@ -18,7 +18,7 @@ import (
 type process struct {
 	cmd  *exec.Cmd
 	log  string // file with what it says
-	peak int64  // bytes of memory, as far as it has been looked at
+	peak int64  // bytes of memory; see memory
 }
 
 // A tick is the unit of CPU time in /proc, whatever the kernel's own is.
@@ -74,20 +74,30 @@ func (p *process) cpu() (time.Duration, error) {
 	return time.Duration(user+system) * tick, errors.Join(err, err2)
 }
 
-// memory returns the most memory that was resident at any time. The peak of
-// wait4 would be no use: it includes that of this program when it forked.
+// memory returns the most memory, in bytes, that was resident at any time, as far as
+// it has been looked at. The peak of wait4 would be no use: it includes that of this
+// program when it forked.
 func (p *process) memory() int64 {
+	p.peak = max(p.peak, p.status("VmHWM:"))
+	return p.peak
+}
+
+// resident returns the memory, in bytes, that is resident now.
+func (p *process) resident() int64 { return p.status("VmRSS:") }
+
+// status returns a size that the system states of the process; 0 once it has ended.
+func (p *process) status(name string) int64 {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
-		return p.peak // it has ended
+		return 0
 	}
 	for line := range strings.Lines(string(text)) {
-		if size, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+		if size, ok := strings.CutPrefix(line, name); ok {
 			kib, _ := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(size), " kB"), 10, 64) // 0: not known
-			p.peak = max(p.peak, kib<<10)
+			return kib << 10
 		}
 	}
-	return p.peak
+	return 0
 }
 
 // settle waits until the process is idle: until it has done all that it put off.
@@ -133,6 +143,37 @@ func (p *process) stop(ctx context.Context) (time.Duration, error) {
 		return 0, fmt.Errorf("stop: %w: %w", err, p.ended())
 	}
 	return p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime(), nil
+}
+
+// A stopwatch takes the CPU time of a process apart.
+type stopwatch struct {
+	p    *process
+	last time.Duration // CPU time that has been counted
+}
+
+// newStopwatch waits until a process that has just started is idle, and starts
+// counting there.
+func newStopwatch(ctx context.Context, p *process) (*stopwatch, error) {
+	if err := p.settle(ctx); err != nil {
+		return nil, err
+	}
+	w := &stopwatch{p: p}
+	_, err := w.lap()
+	return w, err
+}
+
+// lap returns the CPU seconds since the last one.
+func (w *stopwatch) lap() (float64, error) {
+	now, err := w.p.cpu()
+	took := now - w.last
+	w.last = now
+	return took.Seconds(), err
+}
+
+// stop ends the process in order and returns the CPU seconds since the last lap.
+func (w *stopwatch) stop(ctx context.Context) (float64, error) {
+	all, err := w.p.stop(ctx)
+	return (all - w.last).Seconds(), err
 }
 
 // kill ends the process at once. One that has ended is left alone.

@@ -167,13 +167,13 @@ func (o *options) load(ctx context.Context, s server, c *corpus) error {
 		if err := s.running().settle(ctx); err != nil {
 			return err
 		}
-		_, err = stopServer(ctx, s)
+		_, err = s.running().stop(ctx)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	if _, err := o.merge(ctx, s); err != nil {
+	if _, _, err := o.merge(ctx, s); err != nil {
 		return err
 	}
 	return os.WriteFile(full, []byte(what), 0o600)
@@ -204,7 +204,7 @@ func (o *options) askAll(ctx context.Context, r *report, s server, asked []quest
 			r.set(s.name(), asked[i].name, "ms", float64(took)/float64(time.Millisecond))
 		}
 		r.set(s.name(), peakMemory, "MB", float64(s.running().memory())/1e6)
-		_, err := stopServer(ctx, s)
+		_, err := s.running().stop(ctx)
 		return err
 	})
 	return answers, err

@@ -132,15 +132,6 @@ func count(ctx context.Context, s server) (uint64, error) {
 	return a.Sum, err
 }
 
-// stopServer ends a server in order and returns all its CPU time in seconds.
-func stopServer(ctx context.Context, s server) (float64, error) {
-	took, err := s.running().stop(ctx)
-	if err != nil {
-		return 0, fmt.Errorf("%s: %w", s.name(), err)
-	}
-	return took.Seconds(), nil
-}
-
 // during starts a server, runs fn and makes sure that the server has ended.
 func during(ctx context.Context, s server, fn func() error) (err error) {
 	if err := s.start(ctx); err != nil {

@@ -48,16 +48,13 @@ func wide(ctx context.Context, o *options) (*report, error) {
 
 func (o *options) measureWide(ctx context.Context, r *report, s server, all []body, open func() *door) error {
 	o.say("%s: wide events", s.name())
-	var whole float64 // CPU seconds
+	var used float64 // CPU seconds
 	events := 0
 	for _, b := range all {
 		events += b.events
 	}
 	err := during(ctx, s, func() error {
-		if err := s.running().settle(ctx); err != nil {
-			return err
-		}
-		before, err := s.running().cpu()
+		w, err := newStopwatch(ctx, s.running())
 		if err != nil {
 			return err
 		}
@@ -69,18 +66,24 @@ func (o *options) measureWide(ctx context.Context, r *report, s server, all []bo
 		if err := s.running().settle(ctx); err != nil {
 			return err
 		}
-		if found, err := count(ctx, s); err != nil || found != uint64(events) {
-			return fmt.Errorf("%s finds %d of %d events (%v)", s.name(), found, events, err)
+		if used, err = w.lap(); err != nil {
+			return err
 		}
-		whole, err = stopServer(ctx, s)
-		whole -= before.Seconds()
+		if err := checkCount(ctx, s, events); err != nil {
+			return err
+		}
+		if _, err := w.lap(); err != nil { // of the question
+			return err
+		}
+		stopping, err := w.stop(ctx)
+		used += stopping
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	peak := s.running().memory()
-	last, err := o.merge(ctx, s)
+	last, _, err := o.merge(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -88,7 +91,7 @@ func (o *options) measureWide(ctx context.Context, r *report, s server, all []bo
 	if err != nil {
 		return err
 	}
-	r.set(s.name(), "CPU of all", "us/event", (whole+last)/float64(events)*1e6)
+	r.set(s.name(), "CPU of all", "us/event", (used+last)/float64(events)*1e6)
 	r.set(s.name(), "disk, merged", "B/event", float64(disk)/float64(events))
 	r.set(s.name(), "peak memory", "MB", float64(peak)/1e6)
 	return nil
