@@ -33,7 +33,7 @@ var rows = map[string]int{
 
 	"internal/node": 7, "internal/central": 7,
 
-	"cmd/llama": 8,
+	"cmd/llama": 8, "bench": 8,
 }
 
 // within lists pairs of one row that may import each other's way all the same,
