@@ -55,7 +55,7 @@ fuzz:
 	  for f in $$(go test -list '^Fuzz' "$$pkg" | grep '^Fuzz'); do \
 	    go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x "$$pkg" || exit 1; done; done
 
-## bench: the benchmarks beside the hot paths
+## bench: the benchmarks beside the hot paths; the whole program is measured by go run ./bench
 bench:
 	go test -run '^$$' -bench . -benchmem ./...
 

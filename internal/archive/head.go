@@ -186,7 +186,7 @@ func (a *Archive) part(key partKey) *part {
 	p := a.parts[key]
 	if p == nil {
 		key.collection = strings.Clone(key.collection) // it may be of a batch
-		p = &part{partKey: key}
+		p = &part{partKey: key, sealed: a.removed(key)}
 		a.parts[key] = p
 	}
 	return p

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"crypto"
 	"log/slog"
 	"time"
 
@@ -23,6 +24,13 @@ type Options struct {
 	Logger  *slog.Logger          // nil: nobody is told
 	Metrics prometheus.Registerer // nil: nothing is counted
 	Now     func() time.Time      // nil: time.Now
+	// Signer signs the heads of the history beside the archive's own key: an Ed25519
+	// key by which others know the node. Nil: nobody does.
+	Signer crypto.Signer
+	// NewHistory sets the history aside, as one that is damaged keeps the archive from
+	// being opened, and begins another, with the roots that are there. Verify tells of it
+	// until it gets a head of the new one.
+	NewHistory bool
 
 	// What follows is for tests, which want small archives to do what large ones do.
 

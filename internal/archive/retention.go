@@ -64,13 +64,44 @@ func rest(ctx context.Context, span time.Duration) {
 // expire removes what is over its age or beyond its collection's size or that of all,
 // and destroys the keys of days of which nothing is left.
 func (a *Archive) expire(ctx context.Context) error {
-	now := a.o.Now()
-	free, total, err := a.disk.Free()
+	gone, err := a.expired()
 	if err != nil {
 		return err
 	}
+	if err := a.recordExpired(gone); err != nil {
+		return fmt.Errorf("remove what expired: %w", err)
+	}
 	a.mu.Lock()
-	going := map[*part]int{} // how many segments go, the oldest
+	var dropped []*stored
+	for p, segments := range gone {
+		p.segments = slices.DeleteFunc(slices.Clone(p.segments), func(s *stored) bool { return slices.Contains(segments, s) })
+		dropped = append(dropped, segments...)
+		a.catalog = nil
+	}
+	files := a.readers.drop(paths(dropped)...) // and those of before that could not be removed
+	a.mu.Unlock()
+	for _, s := range dropped {
+		a.directories.forget(s)
+		a.metrics.removed.Inc()
+	}
+	a.removeFiles(files)
+	if len(dropped) > 0 {
+		a.o.Logger.Info("segments expired", "segments", len(dropped))
+	}
+	return a.destroyKeys(ctx)
+}
+
+// expired returns what is over its age or beyond its collection's size, or that of
+// all: of each part the oldest segments.
+func (a *Archive) expired() (map[*part][]*stored, error) {
+	now := a.o.Now()
+	free, total, err := a.disk.Free()
+	if err != nil {
+		return nil, err
+	}
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	going := map[*part]int{} // how many segments go
 	for collection, parts := range a.byCollection() {
 		r := a.o.retention(collection)
 		size := int64(0)
@@ -89,25 +120,13 @@ func (a *Archive) expire(ctx context.Context) error {
 		}
 	}
 	a.limit(going, free, a.o.floor(total))
-	var gone []*stored
+	gone := map[*part][]*stored{}
 	for p, n := range going {
-		gone = append(gone, p.segments[:n]...)
-		p.segments = p.segments[n:]
+		if n > 0 {
+			gone[p] = p.segments[:n]
+		}
 	}
-	if len(gone) > 0 {
-		a.catalog = nil
-	}
-	files := a.readers.drop(paths(gone)...) // and those of before that could not be removed
-	a.mu.Unlock()
-	for _, s := range gone {
-		a.directories.forget(s)
-		a.metrics.removed.Inc()
-	}
-	a.removeFiles(files)
-	if len(gone) > 0 {
-		a.o.Logger.Info("segments expired", "segments", len(gone))
-	}
-	return a.destroyKeys(ctx)
+	return gone, nil
 }
 
 // ended reports whether a day was over at t.

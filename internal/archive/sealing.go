@@ -11,6 +11,8 @@ import (
 
 	"github.com/llama-logs/llama/internal/archive/wal"
 	"github.com/llama-logs/llama/internal/block"
+	"github.com/llama-logs/llama/internal/column"
+	"github.com/llama-logs/llama/internal/root"
 	"github.com/llama-logs/llama/internal/seal"
 	"github.com/llama-logs/llama/internal/segment"
 )
@@ -216,6 +218,7 @@ func (a *Archive) sealPart(p *part) error {
 		if err != nil {
 			return fmt.Errorf("seal %s: %w", p.folder(), err)
 		}
+		a.recordSealed(p.partKey, w.Roots())
 		a.sealed(p, n, s)
 		blocks = blocks[n:]
 	}
@@ -277,15 +280,19 @@ func (a *Archive) closeSegment(p *part, key seal.Key, w *segment.Writer, generat
 
 // fill writes blocks until the segment has enough, and returns how many.
 func (a *Archive) fill(w *segment.Writer, blocks []*headBlock) (int, error) {
+	var hasher *root.Hasher
 	for i, b := range blocks {
 		to := a.builder(b.stat.Collection)
-		if err := readPieces(&a.shapes, b.pieces, to.Add); err != nil {
+		if hasher == nil {
+			hasher = root.NewHasher(b.stat.Collection)
+		}
+		if err := readPieces(&a.shapes, b.pieces, func(r *column.Row) { to.Add(r); hasher.Add(r) }); err != nil {
 			return i, err
 		}
 		if !w.Fits(to.Columns()) {
 			return i, nil
 		}
-		if err := w.Append(to); err != nil {
+		if err := w.Append(to, hasher.Root()); err != nil {
 			return i, err
 		}
 	}
@@ -339,6 +346,9 @@ func (a *Archive) makeFolder(key partKey) error {
 // trim removes the log files that are no longer needed. What must outlive them is
 // made durable before. The caller holds sealing.
 func (a *Archive) trim() error {
+	if err := a.history.Flush(); err != nil {
+		return err
+	}
 	a.lead <- struct{}{} // so that all that is in the log is also in the heads
 	c := a.checkpoint()
 	<-a.lead
@@ -368,7 +378,7 @@ func (a *Archive) checkpoint() *wal.Checkpoint {
 // keep makes a checkpoint durable and removes what it makes needless. The caller
 // holds sealing.
 func (a *Archive) keep(c *wal.Checkpoint) error {
-	if c == nil {
+	if c == nil || a.keepLog {
 		return nil
 	}
 	if err := c.Save(a.disk, a.logKeys.Newest()); err != nil {

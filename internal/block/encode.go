@@ -27,7 +27,7 @@ const (
 type Chunk struct {
 	Kind   Kind
 	Name   string // of a field; `_msg` and `_source` are fields here
-	Values int    // at most so many distinct ones
+	Values int    // at most so many distinct ones; of Templates, how many there are
 	Data   []byte
 }
 
@@ -87,7 +87,7 @@ func (e *Encoder) Encode(b *Builder, put func(Chunk) error) error {
 		return err
 	}
 	e.data = p.append(e.data[:0])
-	if err := put(Chunk{Kind: Templates, Data: e.data}); err != nil {
+	if err := put(Chunk{Kind: Templates, Data: e.data, Values: len(templates)}); err != nil {
 		return err
 	}
 	values := e.slots(p.variables, nil, false)

@@ -13,10 +13,12 @@ type plan struct {
 	rows   []rowPipe
 	gather gatherPipe // nil: rows are the answer
 	rest   []pipe     // what the merger goes on with
+
+	skipDamaged bool
 }
 
 func (q *Query) plan(o *RunOptions) *plan {
-	p := &plan{filter: q.filter}
+	p := &plan{filter: q.filter, skipDamaged: q.skipDamaged}
 	if o.From != 0 || o.To != 0 {
 		f := &timeFilter{from: minTime, to: maxTime}
 		if o.From != 0 {

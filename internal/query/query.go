@@ -10,11 +10,16 @@ import (
 type Query struct {
 	filter filter
 	pipes  []pipe
+
+	skipDamaged bool // leave out blocks that are damaged, and say so at the end
 }
 
 // String returns the query in its normal form, which parses to the same query.
 func (q *Query) String() string {
 	var b strings.Builder
+	if q.skipDamaged {
+		b.WriteString("options(skip_damaged=true) ")
+	}
 	q.filter.write(&b)
 	for _, p := range q.pipes {
 		b.WriteString(" | ")
@@ -25,7 +30,9 @@ func (q *Query) String() string {
 
 // WithLimit returns the query with `| limit n` behind it.
 func (q *Query) WithLimit(n int) *Query {
-	return &Query{filter: q.filter, pipes: mergePipes(append(slices.Clone(q.pipes), &limitPipe{n}))}
+	limited := *q
+	limited.pipes = mergePipes(append(slices.Clone(q.pipes), &limitPipe{n}))
+	return &limited
 }
 
 // A pipe turns rows into rows. It is a rowPipe or a gatherPipe.
@@ -48,10 +55,8 @@ type gatherPipe interface {
 
 // query reads a whole query.
 func (p *parser) query() *Query {
-	if p.is("options") && p.follows("(") {
-		p.fail("options(…) is not supported; leave it out")
-	}
-	q := &Query{filter: simplify(p.filters("a query begins with a filter; * stands for all events"))}
+	skipDamaged := p.is("options") && p.follows("(") && p.options()
+	q := &Query{skipDamaged: skipDamaged, filter: simplify(p.filters("a query begins with a filter; * stands for all events"))}
 	for p.err == nil && p.accept("|") {
 		if next := p.pipe(); next != nil {
 			q.pipes = append(q.pipes, next)
@@ -67,6 +72,25 @@ func (p *parser) query() *Query {
 		}
 	}
 	return q
+}
+
+// options reads options(skip_damaged=true), and returns its value. There is no other.
+func (p *parser) options() (skipDamaged bool) {
+	p.next()
+	p.expect("(", "behind options")
+	if !p.is("skip_damaged") {
+		p.fail("unexpected %s; options(skip_damaged=true) is all there is", p.shown())
+		return false
+	}
+	p.next()
+	p.expect("=", "behind skip_damaged")
+	if skipDamaged = p.is("true"); !skipDamaged && !p.is("false") {
+		p.fail("unexpected %s; expected true or false", p.shown())
+		return false
+	}
+	p.next()
+	p.expect(")", "at the end of options")
+	return skipDamaged
 }
 
 // filters reads a filter expression, which no pipe's name may begin.

@@ -50,7 +50,10 @@ func (q *Query) Partial(ctx context.Context, src Source, o RunOptions, emit func
 		if err != nil {
 			return err
 		}
-		return g.frames(emit)
+		if err := g.frames(emit); err != nil {
+			return err
+		}
+		return r.skipped.err()
 	}
 	var w rowWriter
 	err := r.stream(ctx, func(k *kept) error {
@@ -66,6 +69,9 @@ func (q *Query) Partial(ctx context.Context, src Source, o RunOptions, emit func
 			err = sent
 		}
 	}
+	if err == nil {
+		err = r.skipped.err()
+	}
 	return err
 }
 
@@ -75,7 +81,10 @@ func (q *Query) Execute(ctx context.Context, src Source, o RunOptions, emit func
 	p := q.plan(&o)
 	r := newRun(p, src, o)
 	if p.gather == nil {
-		return r.stream(ctx, func(k *kept) error { return emit(k.row) })
+		if err := r.stream(ctx, func(k *kept) error { return emit(k.row) }); err != nil {
+			return err
+		}
+		return r.skipped.err()
 	}
 	g, err := r.gather(ctx)
 	if err != nil {
@@ -83,7 +92,10 @@ func (q *Query) Execute(ctx context.Context, src Source, o RunOptions, emit func
 	}
 	e := &env{budget: r.env.budget}
 	e.oldest.Store(int64(minTime))
-	return runPipes(ctx, e, p.rest, g.rows, limited(o.MaxRows, emit))
+	if err := runPipes(ctx, e, p.rest, g.rows, limited(o.MaxRows, emit)); err != nil {
+		return err
+	}
+	return r.skipped.err()
 }
 
 // limited lets n rows through and then fails.
@@ -113,6 +125,8 @@ type run struct {
 	env  *env
 	stop atomic.Bool
 
+	skipped skipped
+
 	mu    sync.Mutex
 	total int64 // rows of refs
 	done  int64
@@ -123,7 +137,7 @@ func newRun(p *plan, src Source, o RunOptions) *run {
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
-	r := &run{plan: p, o: o, refs: p.refs(src), env: newEnv(o.MaxMemory)}
+	r := &run{plan: p, o: o, refs: p.refs(src), env: newEnv(o.MaxMemory), skipped: skipped{on: p.skipDamaged}}
 	for _, ref := range r.refs {
 		r.total += int64(ref.Rows)
 	}
@@ -145,13 +159,19 @@ func (r *run) progress(ref *column.Ref, read *column.Block) {
 	}
 }
 
-// chunk reads a block and runs filters and row pipes over it.
+// chunk reads a block and runs filters and row pipes over it. It returns nil when the
+// block was left out.
 func (r *run) chunk(ctx context.Context, ref *column.Ref, work *scratch) (*chunk, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, context.Cause(ctx)
 	}
 	block, err := ref.Read(ctx)
-	if err != nil {
+	if err == nil && r.skipped.on {
+		err = sound(block)
+	}
+	if err != nil && r.skipped.skip(ref, err) {
+		return nil, nil
+	} else if err != nil {
 		return nil, err
 	}
 	work.reset()
@@ -194,6 +214,10 @@ func (r *run) gather(ctx context.Context) (gatherer, error) {
 				if err != nil {
 					return err
 				}
+				if c == nil {
+					r.progress(ref, nil)
+					continue
+				}
 				if err := states[i].add(c); err != nil {
 					return err
 				}
@@ -219,7 +243,7 @@ func stopError(ctx context.Context, err error) error {
 			return cause
 		}
 	}
-	return err
+	return told(err)
 }
 
 // runPipes gives the rows of source to the pipes and what they make of them to

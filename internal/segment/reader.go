@@ -208,6 +208,12 @@ func (s *Segment) chunk(f fsys.File, place *blockPlace, i int, offset int64) (pl
 	return plain, nil
 }
 
+// Check reads and unseals all chunks of a block.
+func (s *Segment) Check(d *Directory, number int) error {
+	_, err := s.chunks(&d.blocks[number])
+	return err
+}
+
 // chunks reads and unseals all chunks of a block, and leaves them packed.
 func (s *Segment) chunks(place *blockPlace) ([][]byte, error) {
 	f, err := s.disk.Open(s.name)
