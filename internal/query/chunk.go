@@ -35,7 +35,8 @@ type field struct {
 	name   string
 	col    *column.Column
 	base   string
-	hidden bool // shown only when it is asked for by its name: `_seq`
+	remade func() *column.Column // makes col; nil where base or col does
+	hidden bool                  // shown only when it is asked for by its name: `_seq`
 }
 
 // chunkOf makes a chunk of all rows of a block.
@@ -79,6 +80,9 @@ func (c *chunk) column(name string) *column.Column {
 }
 
 func (c *chunk) load(f *field) *column.Column {
+	if f.col == nil && f.remade != nil && c.err == nil {
+		f.col, f.remade = f.remade(), nil
+	}
 	if f.col == nil && f.base != "" && c.err == nil {
 		if c.isMade(f.base) {
 			f.col = c.made(f.base)

@@ -33,6 +33,11 @@ func (c *chunk) eval(f filter, sel []uint32) []uint32 {
 		return c.evalTime(sel, func(t llama.Time) bool { return f.from <= t && t <= f.to })
 	case *clockFilter:
 		return c.evalTime(sel, f.match)
+	case *kindFilter:
+		return c.evalKind(f, sel)
+	case *queryFilter:
+		c.err = errUnanswered
+		return nil
 	}
 	return sel // allFilter
 }

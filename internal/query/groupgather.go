@@ -28,7 +28,11 @@ func newGroupGatherer(e *env, by []byField) *groupGatherer {
 }
 
 func (g *groupGatherer) addFunc(f *statsFunc) {
-	g.aggs = append(g.aggs, newAggregate(f, g.env.budget))
+	agg := newAggregate(f, g.env.budget)
+	if rate, ok := agg.(*rateAgg); ok && rate.seconds == 0 {
+		rate.seconds = g.env.seconds
+	}
+	g.aggs = append(g.aggs, agg)
 	condition := f.condition
 	if condition != nil {
 		condition = ordered(condition)

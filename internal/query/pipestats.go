@@ -21,7 +21,8 @@ type statsFunc struct {
 	fields    []string // patterns; none stands for all
 	phi       float64  // of a quantile
 	phiText   string
-	limit     int // 0: none
+	limit     int     // 0: none
+	seconds   float64 // that a rate is over; 0: those of the time range
 	condition filter
 	result    string
 }
@@ -45,11 +46,32 @@ func (p *parser) stats() pipe {
 			p.failAt(pos, nil, "the name %q is taken; give the result another with `as`", f.result)
 		}
 		taken[f.result] = true
+		f.seconds = s.bucketSeconds(&f)
+		if f.seconds < 0 && p.err == nil {
+			p.failAt(pos, nil, "months and years have no one length; for %s take a bucket such as 30d", f.name)
+		}
 		s.funcs = append(s.funcs, f)
 		if !p.accept(",") {
 			return s
 		}
 	}
+}
+
+// bucketSeconds returns how long the buckets of `_time` are where f is a rate, or
+// -1 when each has its own length.
+func (s *statsPipe) bucketSeconds(f *statsFunc) float64 {
+	if f.name != "rate" && f.name != "rate_sum" {
+		return 0
+	}
+	for i := range s.by {
+		if b := &s.by[i]; b.name == llama.NameTime && b.bucket != "" {
+			if b.size == 0 {
+				return -1
+			}
+			return b.size / 1e9
+		}
+	}
+	return 0
 }
 
 func (p *parser) statsFunc() statsFunc {
@@ -69,7 +91,7 @@ func (p *parser) statsFunc() statsFunc {
 		return f
 	}
 	p.statsArguments(&f, pos)
-	if p.is("limit") && slices.Contains([]string{"count_uniq", "uniq_values", "values"}, f.name) {
+	if p.is("limit") && slices.Contains([]string{"count_uniq", "count_uniq_hash", "json_values", "uniq_values", "values"}, f.name) {
 		p.next()
 		f.limit = p.count("the number of values")
 	}
@@ -90,7 +112,15 @@ func (p *parser) statsArguments(f *statsFunc, pos int) {
 	}
 	all := slices.Contains(f.fields, "*")
 	switch f.name {
-	case "count_uniq":
+	case "rate":
+		if len(f.fields) > 0 {
+			p.failAt(pos, nil, "rate() takes no fields; rate_sum(…) adds up what is in them")
+		}
+	case "histogram":
+		if len(f.fields) != 1 || strings.HasSuffix(f.fields[0], "*") {
+			p.failAt(pos, nil, "histogram takes the name of one field")
+		}
+	case "count_uniq", "count_uniq_hash":
 		if len(f.fields) == 0 || slices.ContainsFunc(f.fields, func(s string) bool { return strings.HasSuffix(s, "*") }) {
 			p.failAt(pos, nil, "%s takes the names of fields, at least one", f.name)
 		}
@@ -136,7 +166,7 @@ func (f *statsFunc) String() string {
 			fields = ", " + fields
 		}
 		fields = quoteNumber(f.phiText) + fields
-	case fields == "":
+	case fields == "" && f.name != "rate":
 		fields = "*"
 	}
 	s := f.name + "(" + fields + ")"
@@ -216,17 +246,6 @@ func (p *parser) group(kind string) pipe {
 		g.rank += "s"
 	}
 	return g
-}
-
-// unique drops names that stood before.
-func unique(names []string) []string {
-	var out []string
-	for _, n := range names {
-		if !slices.Contains(out, n) {
-			out = append(out, n)
-		}
-	}
-	return out
 }
 
 func (p *parser) groupFields(kind string) []string {

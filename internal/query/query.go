@@ -8,13 +8,15 @@ import (
 
 // A Query is a parsed query. It is immutable and may be run by many at once.
 type Query struct {
-	filter filter
-	pipes  []pipe
+	options options
+	filter  filter
+	pipes   []pipe
 }
 
 // String returns the query in its normal form, which parses to the same query.
 func (q *Query) String() string {
 	var b strings.Builder
+	q.options.write(&b)
 	q.filter.write(&b)
 	for _, p := range q.pipes {
 		b.WriteString(" | ")
@@ -25,7 +27,9 @@ func (q *Query) String() string {
 
 // WithLimit returns the query with `| limit n` behind it.
 func (q *Query) WithLimit(n int) *Query {
-	return &Query{filter: q.filter, pipes: mergePipes(append(slices.Clone(q.pipes), &limitPipe{n}))}
+	limited := *q
+	limited.pipes = mergePipes(append(slices.Clone(q.pipes), &limitPipe{n}))
+	return &limited
 }
 
 // A pipe turns rows into rows. It is a rowPipe or a gatherPipe.
@@ -48,10 +52,13 @@ type gatherPipe interface {
 
 // query reads a whole query.
 func (p *parser) query() *Query {
+	outer := p.options
+	defer func() { p.options = outer }()
 	if p.is("options") && p.follows("(") {
-		p.fail("options(…) is not supported; leave it out")
+		p.options = p.readOptions()
 	}
-	q := &Query{filter: simplify(p.filters("a query begins with a filter; * stands for all events"))}
+	q := &Query{options: p.options}
+	q.filter = simplify(p.filters("a query begins with a filter; * stands for all events"))
 	for p.err == nil && p.accept("|") {
 		if next := p.pipe(); next != nil {
 			q.pipes = append(q.pipes, next)
@@ -213,12 +220,28 @@ func (p *parser) namedPipe(name string) pipe {
 		return p.format()
 	case "math", "eval":
 		return p.math()
-	case "len":
-		return p.length()
+	case "len", "hash", "json_array_len":
+		return p.measure(name)
+	case "collapse_nums", "decolorize":
+		return p.rewrite(name)
+	case "pack_json", "pack_logfmt":
+		return p.pack(name)
+	case "unpack_words":
+		return p.unpackWords()
+	case "unroll":
+		return p.unroll()
+	case "sample":
+		return p.sample()
+	case "facets":
+		return p.facets()
+	case "join":
+		return p.join()
+	case "union":
+		return &unionPipe{query: p.subquery(name)}
 	case "replace", "replace_regexp":
 		return p.replace(name)
-	case "unpack_json":
-		return p.unpack()
+	case "unpack_json", "unpack_logfmt", "unpack_syslog":
+		return p.unpack(name)
 	case "drop_empty_fields":
 		return dropEmptyPipe{}
 	}
