@@ -2,17 +2,19 @@ package query
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/llama-logs/llama"
 )
 
-// jsonAgg keeps rows as JSON objects, the newest first.
+// jsonAgg keeps rows as JSON objects, their names sorted, the newest first.
 type jsonAgg struct{ valuesAgg }
 
 func (a *jsonAgg) update(c *chunk, sel, of []uint32) error {
-	for i := len(sel) - 1; i >= 0; i-- { // the newest come last
-		r := sel[i]
-		v := origined{text: jsonObject(c.row(r, a.fields, false))}
+	for i, r := range sel {
+		row := c.row(r, a.fields, false)
+		slices.SortFunc(row, func(x, y llama.Field) int { return strings.Compare(x.Name, y.Name) })
+		v := origined{text: jsonObject(row)}
 		v.at.time, v.at.seq = c.order(r)
 		if c.block == nil {
 			v.at.seq -= a.base

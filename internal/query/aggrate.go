@@ -22,7 +22,7 @@ func seconds(f filter) float64 {
 	if from == minTime || to == maxTime || from > to {
 		return 0
 	}
-	return (float64(to) - float64(from) + 1) / 1e9
+	return float64(to-from+1) / 1e9
 }
 
 func (a *rateAgg) merge(from aggregate, to []uint32) error {

@@ -22,11 +22,13 @@ type chunk struct {
 	seqs  []uint64
 	// ingested are the times of arrival, once somebody asked for them.
 	ingested []llama.Time
-	fields   []field // those a row shows, in order
-	block    *column.Block
-	node     string
-	work     *scratch
-	err      error // the first error of decoding a column
+	// items number the rows that one event became, from 0; nil when each is one.
+	items  []uint32
+	fields []field // those a row shows, in order
+	block  *column.Block
+	node   string
+	work   *scratch
+	err    error // the first error of decoding a column
 }
 
 // A field is a name and its column. The column is decoded when col is nil and

@@ -11,8 +11,8 @@ const collapsed = "<N>"
 // collapseNumbers writes <N> for each decimal or hexadecimal number: a run of
 // digits and letters from a to f that is a word of its own. Letters that numbers
 // are often written with, as T in a time or ms in a duration, may stand next to it.
-// With such letters in it, it is a number only if it has at least four digits and
-// evenly many: face and be are words, cafe01 is not.
+// With letters from a to f in it, it is a number only if it has at least four digits
+// and evenly many: be and abc are words, cafe01 is none.
 func collapseNumbers(s string) string {
 	var b []byte
 	done := 0 // what of s is in b

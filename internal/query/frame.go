@@ -30,7 +30,7 @@ const (
 //	rows   version, names, rows
 //	names  count, that many texts: the names of fields
 //	row    time (signed), seq, count of keys, that many texts: what it is sorted
-//	       by, partition (text), count of fields, and for each its number in
+//	       by and, where an event became several rows, which of them it is, partition (text), count of fields, and for each its number in
 //	       names, kind (1 byte) and text
 //	state  version, count of groups, and for each the texts of its by fields
 //	       and, in the query's order, the state of each function; a group whose

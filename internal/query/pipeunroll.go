@@ -1,6 +1,8 @@
 package query
 
 import (
+	"cmp"
+	"strconv"
 	"strings"
 
 	"github.com/llama-logs/llama"
@@ -147,8 +149,9 @@ func (c *chunk) remake(rows []uint32) {
 		}
 	}
 	c.rows, c.sel = len(rows), c.work.all(len(rows))
+	c.number()
 	for i := range c.fields {
-		if f := &c.fields[i]; f.col != nil || f.base != "" && !c.isMade(f.base) {
+		if f := &c.fields[i]; f.col != nil || f.remade != nil || f.base != "" && !c.isMade(f.base) {
 			from := &old.fields[i]
 			f.col, f.base = nil, ""
 			f.remade = func() *column.Column {
@@ -162,6 +165,34 @@ func (c *chunk) remake(rows []uint32) {
 		}
 	}
 	c.err = old.err
+}
+
+// number counts the rows of each event.
+func (c *chunk) number() {
+	if c.block == nil {
+		return
+	}
+	c.items = make([]uint32, c.rows)
+	for i := 1; i < c.rows; i++ {
+		if c.seqs[i] == c.seqs[i-1] {
+			c.items[i] = c.items[i-1] + 1
+		}
+	}
+}
+
+// setItem makes the number of an item the key behind the n that k is sorted by.
+func (k *kept) setItem(n int, item uint32) {
+	text := strconv.FormatUint(uint64(item), 10)
+	k.keys, k.text = append(k.keys[:n], keyOf(text)), append(k.text[:n], text)
+}
+
+// byItem puts the rows of one event in the order of their items and leaves others
+// where they are: they stand in the order of their events already.
+func byItem(a, b *kept) int {
+	if a.seq != b.seq {
+		return cmp.Compare(b.seq, a.seq)
+	}
+	return compareKeys(&a.keys[0], &b.keys[0])
 }
 
 func pickRows[T any](list []T, rows []uint32) []T {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -254,7 +256,9 @@ func runPipes(ctx context.Context, e *env, pipes []pipe, source source, emit fun
 	rows, gather, rest := split(pipes)
 	if gather == nil && len(rest) > 0 {
 		next := rest[0].(*answeredPipe)
-		before := func(emit func(Row) error) error { return runPipes(ctx, e, pipes[:len(rows)], source, emit) }
+		before := func(emit func(Row) error) error {
+			return runPipes(ctx, e, pipes[:len(rows)], source, func(row Row) error { return emit(shown(row)) })
+		}
 		return runPipes(ctx, e, rest[1:], next.follow(ctx, e, before, next.answer), emit)
 	}
 	var state gatherer
@@ -299,4 +303,9 @@ func runPipes(ctx context.Context, e *env, pipes []pipe, source source, emit fun
 		return err
 	}
 	return runPipes(ctx, e, rest, state.rows, emit)
+}
+
+// shown returns the fields of row that are not hidden.
+func shown(row Row) Row {
+	return slices.DeleteFunc(row, func(f llama.Field) bool { return strings.HasPrefix(f.Name, hiddenMark) })
 }
