@@ -65,6 +65,16 @@ func TestLanguage(t *testing.T) {
 		{`* | stats count() n | union (_collection:web | stats count() n | union (_collection:shop | stats count() n)) | stats sum(n) n`, []string{"n=10"}},
 		{`* | stats by (user) count() n | filter user:in(price:>5 | fields user)`, []string{"n=2 user=ann"}},
 		{`* | stats by (user) count() n | format if (user:in(price:>5 | fields user)) "rich" as what | fields user, what`, []string{"user=ann what=rich", "user=bob", "user=cat"}},
+		{`*:ann | stats count() n`, []string{"n=2"}},
+		{`!*:(ann or bob) | stats count() n`, []string{"n=1"}},
+		{`us*:~"^(ann|cat)$" | stats count() n`, []string{"n=3"}},
+		{`*:>1000 | stats count() n`, []string{"n=5"}}, // times are numbers
+		{`pri*:"" or *:in(web) | stats count() n`, []string{"n=2"}},
+		{`* | stats by rollup (dept, user) count() n, sum(price) s, count_uniq(user) u`, []string{
+			"dept=a n=2 rollup=0 s=7 u=1 user=ann", "dept=a n=1 rollup=0 s=NaN u=1 user=cat", "dept=b n=2 rollup=0 s=2.5 u=1 user=bob",
+			"dept=a n=3 rollup=1 s=7 u=2", "dept=b n=2 rollup=1 s=2.5 u=1", "n=5 rollup=2 s=9.5 u=3",
+		}},
+		{`_time:[2026-11-20T00:00:00Z, 2026-11-20T00:03:20Z) | stats by rollup (_time:100s) rate() r | fields r, rollup`, []string{"r=0.02 rollup=0", "r=0.02 rollup=0", "r=0.02 rollup=1"}},
 		{`options(concurrency=1) * | stats count() n`, []string{"n=5"}},
 		{`* | sample 1 | stats count() n`, []string{"n=5"}},
 	}

@@ -46,6 +46,8 @@ func matchEvent(f filter, e *llama.Event) bool {
 		return f.from <= e.Time && e.Time <= f.to
 	case *clockFilter:
 		return f.match(e.Time)
+	case *wideFilter:
+		return f.matchEvent(e)
 	case *kindFilter:
 		return f.lets(eventKind(e, f.field))
 	}

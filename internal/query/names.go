@@ -19,8 +19,11 @@ var pipeNames = []string{
 }
 
 // laterNames are words of LogsQL that are kept free for it: what they ask about
-// is not here.
-var laterNames = []string{"block_stats", "blocks_count", "stats_remote", "stream_context"}
+// is not here, or not yet.
+var laterNames = []string{
+	"block_stats", "blocks_count", "generate_sequence", "query_stats", "running_stats", "set_stream_fields", "split",
+	"stats_remote", "stream_context", "time_add", "total_stats",
+}
 
 // filterNames are the filters that are written like a function.
 var filterNames = []string{

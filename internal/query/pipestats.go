@@ -11,8 +11,9 @@ import (
 // statsPipe computes functions over rows, for each group of rows with the same
 // values of by.
 type statsPipe struct {
-	by    []byField
-	funcs []statsFunc
+	by     []byField
+	rollup bool // groups of fewer of the by fields too
+	funcs  []statsFunc
 }
 
 // A statsFunc is one function of a stats pipe.
@@ -30,12 +31,19 @@ type statsFunc struct {
 func (p *parser) stats() pipe {
 	s := &statsPipe{}
 	if p.accept("by") || p.is("(") {
+		if p.is(rollupName) && p.follows("(") {
+			p.next()
+			s.rollup = true
+		}
 		s.by = p.byFields()
+		if s.rollup && len(s.by) == 0 {
+			p.fail("expected a field in the parentheses of rollup")
+		}
 	}
-	taken := map[string]bool{}
+	taken := map[string]bool{rollupName: s.rollup}
 	for _, f := range s.by {
 		if taken[f.name] && p.err == nil {
-			p.fail("the field %q stands twice in by (…)", f.name)
+			p.fail("the name %q stands twice in by (…), or is that of the level of a roll-up", f.name)
 		}
 		taken[f.name] = true
 	}
@@ -46,7 +54,7 @@ func (p *parser) stats() pipe {
 			p.failAt(pos, nil, "the name %q is taken; give the result another with `as`", f.result)
 		}
 		taken[f.result] = true
-		f.seconds = s.bucketSeconds(&f)
+		f.seconds = bucketSeconds(s.by, &f)
 		if f.seconds < 0 && p.err == nil {
 			p.failAt(pos, nil, "months and years have no one length; for %s take a bucket such as 30d", f.name)
 		}
@@ -59,12 +67,12 @@ func (p *parser) stats() pipe {
 
 // bucketSeconds returns how long the buckets of `_time` are where f is a rate, or
 // -1 when each has its own length.
-func (s *statsPipe) bucketSeconds(f *statsFunc) float64 {
+func bucketSeconds(by []byField, f *statsFunc) float64 {
 	if f.name != "rate" && f.name != "rate_sum" {
 		return 0
 	}
-	for i := range s.by {
-		if b := &s.by[i]; b.name == llama.NameTime && b.bucket != "" {
+	for i := range by {
+		if b := &by[i]; b.name == llama.NameTime && b.bucket != "" {
 			if b.size == 0 {
 				return -1
 			}
@@ -179,7 +187,15 @@ func (f *statsFunc) String() string {
 func (s *statsPipe) write(b *strings.Builder) {
 	b.WriteString("stats ")
 	for i := range s.by {
-		b.WriteString([]string{"by (", ", "}[min(i, 1)] + s.by[i].String())
+		switch {
+		case i > 0:
+			b.WriteString(", ")
+		case s.rollup:
+			b.WriteString("by rollup (")
+		default:
+			b.WriteString("by (")
+		}
+		b.WriteString(s.by[i].String())
 	}
 	if len(s.by) > 0 {
 		b.WriteString(") ")
@@ -199,6 +215,9 @@ func (s *statsPipe) gather(e *env, _ []pipe) gatherer {
 		g.addFunc(&s.funcs[i])
 	}
 	g.finish = func(groups []int, row func(group int) Row, emit func(Row) error) error {
+		if s.rollup {
+			return s.rollUp(e, g, groups, emit)
+		}
 		for _, n := range groups {
 			if err := emit(row(n)); err != nil {
 				return err
