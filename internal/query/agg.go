@@ -48,6 +48,16 @@ func newAggregate(f *statsFunc, b *budget) aggregate {
 		return &quantileAgg{fields: f.fields, phi: f.phi, budget: b}
 	case "values":
 		return &valuesAgg{fields: f.fields, limit: f.limit, budget: b}
+	case "count_uniq_hash":
+		return &hashAgg{fields: f.fields, limit: f.limit, budget: b}
+	case "histogram":
+		return &histogramAgg{field: f.fields[0], budget: b}
+	case "json_values":
+		return &jsonAgg{valuesAgg{fields: f.fields, limit: f.limit, budget: b}}
+	case "rate":
+		return &rateAgg{aggregate: &countAgg{}, seconds: f.seconds}
+	case "rate_sum":
+		return &rateAgg{aggregate: &sumAgg{fields: f.fields}, seconds: f.seconds}
 	case "row_any":
 		return &rowAgg{fields: f.fields, budget: b}
 	case "row_min", "row_max":

@@ -89,6 +89,19 @@ func (a *valuesAgg) read(r *reader, group int, node string) error {
 
 func (a *valuesAgg) result(group int) (string, llama.Kind) {
 	list := a.lists[group]
+	sortOrigined(list)
+	if a.limit > 0 && len(list) > a.limit {
+		list = list[:a.limit]
+	}
+	texts := make([]string, len(list))
+	for i, v := range list {
+		texts[i] = v.text
+	}
+	return jsonArray(texts), llama.Array
+}
+
+// sortOrigined puts the newest first.
+func sortOrigined(list []origined) {
 	slices.SortStableFunc(list, func(x, y origined) int {
 		switch {
 		case x.at.newer(y.at):
@@ -98,12 +111,4 @@ func (a *valuesAgg) result(group int) (string, llama.Kind) {
 		}
 		return x.n - y.n
 	})
-	if a.limit > 0 && len(list) > a.limit {
-		list = list[:a.limit]
-	}
-	texts := make([]string, len(list))
-	for i, v := range list {
-		texts[i] = v.text
-	}
-	return jsonArray(texts), llama.Array
 }

@@ -22,11 +22,13 @@ type chunk struct {
 	seqs  []uint64
 	// ingested are the times of arrival, once somebody asked for them.
 	ingested []llama.Time
-	fields   []field // those a row shows, in order
-	block    *column.Block
-	node     string
-	work     *scratch
-	err      error // the first error of decoding a column
+	// items number the rows that one event became, from 0; nil when each is one.
+	items  []uint32
+	fields []field // those a row shows, in order
+	block  *column.Block
+	node   string
+	work   *scratch
+	err    error // the first error of decoding a column
 }
 
 // A field is a name and its column. The column is decoded when col is nil and
@@ -35,7 +37,8 @@ type field struct {
 	name   string
 	col    *column.Column
 	base   string
-	hidden bool // shown only when it is asked for by its name: `_seq`
+	remade func() *column.Column // makes col; nil where base or col does
+	hidden bool                  // shown only when it is asked for by its name: `_seq`
 }
 
 // chunkOf makes a chunk of all rows of a block.
@@ -79,6 +82,9 @@ func (c *chunk) column(name string) *column.Column {
 }
 
 func (c *chunk) load(f *field) *column.Column {
+	if f.col == nil && f.remade != nil && c.err == nil {
+		f.col, f.remade = f.remade(), nil
+	}
 	if f.col == nil && f.base != "" && c.err == nil {
 		if c.isMade(f.base) {
 			f.col = c.made(f.base)

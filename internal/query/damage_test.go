@@ -78,7 +78,7 @@ func TestDamageIsToldOrSkipped(t *testing.T) {
 		t.Errorf("normal form %q", text)
 	}
 	for text, want := range map[string]string{
-		"options(concurrency=2) *":       "column 9: unexpected \"concurrency\"; options(skip_damaged=true) is all there is",
+		"options(skip_damage=true) *":    "column 9: unknown option \"skip_damage\"",
 		"options(skip_damaged=maybe) *":  "column 22: unexpected \"maybe\"; expected true or false",
 		"options(skip_damaged=true *":    "column 27",
 		"options(skip_damaged=true)":     "column 27",

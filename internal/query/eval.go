@@ -33,6 +33,13 @@ func (c *chunk) eval(f filter, sel []uint32) []uint32 {
 		return c.evalTime(sel, func(t llama.Time) bool { return f.from <= t && t <= f.to })
 	case *clockFilter:
 		return c.evalTime(sel, f.match)
+	case *wideFilter:
+		return c.evalWide(f, sel)
+	case *kindFilter:
+		return c.evalKind(f, sel)
+	case *queryFilter:
+		c.err = errUnanswered
+		return nil
 	}
 	return sel // allFilter
 }
@@ -215,6 +222,8 @@ func cost(f filter) int {
 		return 1 + f.cost
 	case *pairFilter:
 		return 5
+	case *wideFilter:
+		return 20 + f.one.cost
 	}
 	return worst
 }

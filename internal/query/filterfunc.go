@@ -17,6 +17,8 @@ func (p *parser) function(field string) filter {
 		return p.onePattern(field, name)
 	case "in", "contains_any", "contains_all":
 		return p.inFilter(field, name)
+	case "contains_common_case", "equals_common_case":
+		return newCommonCase(field, name, p.arguments())
 	}
 	args := p.arguments()
 	if p.err != nil {
@@ -27,6 +29,13 @@ func (p *parser) function(field string) filter {
 		return allFilter{}
 	}
 	switch name {
+	case "value_type":
+		name := strings.Join(args, ",")
+		kind, ok := kindNames[name]
+		if !ok {
+			p.failAt(pos, near(name, kindList()), "value_type(…) takes one of %s", strings.Join(kindList(), ", "))
+		}
+		return &kindFilter{field: canonical(field), kind: kind, name: name}
 	case "seq":
 		return newSequence(field, args)
 	case "eq_field", "le_field", "lt_field":
@@ -97,13 +106,16 @@ func (p *parser) inFilter(field, name string) filter {
 		p.i += 3
 		return allFilter{}
 	}
+	if p.is("(") && p.holdsQuery() {
+		return p.queryFilter(field, name)
+	}
 	p.expect("(", "after "+name)
 	var values []string
 	for p.err == nil && !p.accept(")") {
 		values = append(values, p.compound("a value", stopArg))
 		switch {
 		case p.is("|", "*") || !p.is(")", ",", ""):
-			p.fail("unexpected %s; %s(…) takes values joined by commas; a query in it is not supported", p.shown(), name)
+			p.fail("unexpected %s; %s(…) takes values joined by commas, or a query that ends with the pipe fields", p.shown(), name)
 		case !p.is(")"):
 			p.expect(",", `or ")" in the values of `+name)
 		}

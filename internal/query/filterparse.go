@@ -85,8 +85,8 @@ func (p *parser) parens(field string) filter {
 
 func (p *parser) star(field string) filter {
 	p.next()
-	if p.is(":") {
-		p.fail("a filter over all fields is not supported; name the field")
+	if p.is(":") && field == "" && !p.tok().spaced {
+		return p.wide("*")
 	}
 	return newAny(field)
 }
@@ -100,8 +100,8 @@ func (p *parser) words(field string) filter {
 	text := p.compound("a filter", stops)
 	if p.is("*") && !p.tok().spaced {
 		p.next()
-		if p.is(":") {
-			p.fail("a filter over all fields that begin with %q is not supported; name the field", text)
+		if p.is(":") && field == "" {
+			return p.wide(text + "*")
 		}
 		if text == "" {
 			return newAny(field)

@@ -16,6 +16,8 @@ type Kind uint8
 const (
 	Rows  Kind = 1 // rows of the answer, or rows that a pipe at the merger goes on with
 	State Kind = 2 // a part of the state of the first gathering pipe
+	// Within is a frame of a query within the query, whose answer the merger needs.
+	Within Kind = 3
 )
 
 // A Frame is a part of what a node answers. Frames of one answer may be added
@@ -28,11 +30,14 @@ const (
 //	rows   version, names, rows
 //	names  count, that many texts: the names of fields
 //	row    time (signed), seq, count of keys, that many texts: what it is sorted
-//	       by, partition (text), count of fields, and for each its number in
+//	       by and, where an event became several rows, which of them it is, partition (text), count of fields, and for each its number in
 //	       names, kind (1 byte) and text
 //	state  version, count of groups, and for each the texts of its by fields
 //	       and, in the query's order, the state of each function; a group whose
 //	       state is large comes in several parts, which add up
+//	within version, the query's number in the order in which they stand in the
+//	       merger's pipes, its frame's kind (1 byte), its frame's bytes
+//	facets see facetGatherer.frames
 //
 // The number of by fields and functions is the query's: a frame means something
 // only beside the query it answers. Counts are checked against the bytes that

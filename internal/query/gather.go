@@ -28,6 +28,8 @@ type env struct {
 	// oldest is the time below which no event can be in the answer, as the
 	// newest rows found so far say. Only a limit without sort sets it.
 	oldest atomic.Int64
+	// seconds is how long the time range is that is asked about; 0 is not known.
+	seconds float64
 }
 
 func newEnv(maxMemory int64) *env {

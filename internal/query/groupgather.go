@@ -28,7 +28,11 @@ func newGroupGatherer(e *env, by []byField) *groupGatherer {
 }
 
 func (g *groupGatherer) addFunc(f *statsFunc) {
-	g.aggs = append(g.aggs, newAggregate(f, g.env.budget))
+	agg := newAggregate(f, g.env.budget)
+	if rate, ok := agg.(*rateAgg); ok && rate.seconds == 0 {
+		rate.seconds = g.env.seconds
+	}
+	g.aggs = append(g.aggs, agg)
 	condition := f.condition
 	if condition != nil {
 		condition = ordered(condition)
@@ -330,6 +334,11 @@ func (g *groupGatherer) read(node string, f Frame) error {
 
 // rows gives the groups in the order of their by values.
 func (g *groupGatherer) rows(emit func(Row) error) error {
+	return g.finish(g.order(), g.row, emit)
+}
+
+// order returns the groups in the order of their by values.
+func (g *groupGatherer) order() []int {
 	order := make([]int, g.groups())
 	keys := make([]orderKey, len(g.keys))
 	for i, text := range g.keys {
@@ -353,7 +362,7 @@ func (g *groupGatherer) rows(emit func(Row) error) error {
 	for _, agg := range g.aggs {
 		agg.grow(g.groups())
 	}
-	return g.finish(order, g.row, emit)
+	return order
 }
 
 func (g *groupGatherer) row(id int) Row {

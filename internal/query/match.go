@@ -13,6 +13,9 @@ func (q *Query) Matcher() (func(e *llama.Event) bool, error) {
 	if len(q.pipes) > 0 {
 		return nil, llama.Errorf(llama.Invalid, "only filters can be followed live; leave out what stands behind the first |")
 	}
+	if len(q.queries()) > 0 {
+		return nil, errUnanswered
+	}
 	f := ordered(q.filter)
 	return func(e *llama.Event) bool { return matchEvent(f, e) }, nil
 }
@@ -43,6 +46,10 @@ func matchEvent(f filter, e *llama.Event) bool {
 		return f.from <= e.Time && e.Time <= f.to
 	case *clockFilter:
 		return f.match(e.Time)
+	case *wideFilter:
+		return f.matchEvent(e)
+	case *kindFilter:
+		return f.lets(eventKind(e, f.field))
 	}
 	return true
 }

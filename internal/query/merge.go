@@ -17,6 +17,8 @@ type Merge struct {
 	env   *env
 	state gatherer // nil where rows are the answer
 	rows  []*kept
+	// within are the merges of the queries that the pipes need.
+	within []*Merge
 }
 
 // NewMerge begins the merger's half of a query. Of the options it heeds
@@ -26,6 +28,8 @@ func (q *Query) NewMerge(o RunOptions) *Merge {
 	if m.plan.gather != nil {
 		m.state = m.plan.gather.gather(m.env, m.plan.rest)
 	}
+	m.env.seconds = seconds(m.plan.filter)
+	m.openWithin()
 	return m
 }
 
@@ -35,6 +39,8 @@ func (m *Merge) Add(node string, f Frame) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
+	case f.Kind == Within:
+		return m.addWithin(node, f)
 	case f.Kind == State && m.state != nil:
 		if err := m.state.read(node, f); err != nil {
 			return fmt.Errorf("merge a frame of %s: %w", node, err)
@@ -59,11 +65,20 @@ func (m *Merge) Rows(ctx context.Context, emit func(Row) error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	emit = limited(m.o.MaxRows, emit)
+	rest, err := m.fillWithin(ctx)
+	if err != nil {
+		return err
+	}
 	if m.state != nil {
-		return runPipes(ctx, m.env, m.plan.rest, m.state.rows, emit)
+		return runPipes(ctx, m.env, rest, m.state.rows, emit)
 	}
 	newest := &rowSpec{}
 	slices.SortStableFunc(m.rows, newest.compare)
+	return runPipes(ctx, m.env, rest, func(emit func(Row) error) error { return m.inOrder(ctx, emit) }, emit)
+}
+
+// inOrder gives the rows to emit, the newest first.
+func (m *Merge) inOrder(ctx context.Context, emit func(Row) error) error {
 	for i, k := range m.rows {
 		if i%1024 == 0 && ctx.Err() != nil {
 			return context.Cause(ctx)

@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"math/big"
 	"math/rand/v2"
@@ -127,10 +128,11 @@ func drawFilter(t *rapid.T, depth int) modelFilter {
 	}}
 }
 
-func drawPipe(t *rapid.T, rest []string) modelPipe {
+// drawPipe draws a pipe; all are the rows that a query within the query looks at.
+func drawPipe(t *rapid.T, all func() []modelRow) modelPipe {
 	field := rapid.SampledFrom(modelFields).Draw(t, "by")
 	n := rapid.IntRange(1, 5).Draw(t, "n")
-	switch rapid.IntRange(0, 8).Draw(t, "pipe") {
+	switch rapid.IntRange(0, 13).Draw(t, "pipe") {
 	case 0:
 		f := drawFilter(t, 1)
 		return modelPipe{"filter " + f.text, func(rows []modelRow) []modelRow {
@@ -184,8 +186,91 @@ func drawPipe(t *rapid.T, rest []string) modelPipe {
 		return modelPipe{"uniq by (" + field + ", host)", func(rows []modelRow) []modelRow {
 			return modelGroups(rows, []string{field, "host"}, func(modelRow, []modelRow) {})
 		}, true}
+	case 7:
+		f := drawFilter(t, 1)
+		return modelPipe{"union (" + f.text + ")", func(rows []modelRow) []modelRow {
+			return append(rows, slices.DeleteFunc(all(), func(r modelRow) bool { return !f.in(r) })...)
+		}, false}
+	case 8:
+		f := drawFilter(t, 1)
+		inner := rapid.Bool().Draw(t, "inner")
+		text := "join by (" + field + ") (" + f.text + " | stats by (" + field + ", session) count() partners)"
+		if inner {
+			text += " inner"
+		}
+		return modelPipe{text, func(rows []modelRow) []modelRow {
+			partners := modelGroups(slices.DeleteFunc(all(), func(r modelRow) bool { return !f.in(r) }), []string{field, "session"},
+				func(r modelRow, g []modelRow) { r["partners"] = strconv.Itoa(len(g)) })
+			return modelJoin(rows, partners, field, inner)
+		}, false}
+	case 9:
+		return modelPipe{"unpack_words as word | unroll by (word)", func(rows []modelRow) []modelRow {
+			var out []modelRow
+			for _, r := range rows {
+				words := wordsOf(r["_msg"])
+				if len(words) == 0 {
+					words = []string{""}
+				}
+				for _, w := range words {
+					next := maps.Clone(r)
+					next["word"] = w
+					out = append(out, next)
+				}
+			}
+			return out
+		}, false}
+	case 10:
+		return modelPipe{fmt.Sprintf("facets %d max_values_per_field 9 max_value_len 12 keep_const_fields", n), func(rows []modelRow) []modelRow {
+			return modelFacets(rows, n)
+		}, true}
 	}
 	return modelStats(field)
+}
+
+func modelJoin(rows, partners []modelRow, field string, inner bool) []modelRow {
+	var out []modelRow
+	for _, r := range rows {
+		found := false
+		for _, p := range partners {
+			if p[field] == r[field] {
+				next := maps.Clone(r)
+				maps.Copy(next, p)
+				out, found = append(out, next), true
+			}
+		}
+		if !found && !inner {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+func modelFacets(rows []modelRow, limit int) []modelRow {
+	names := map[string]bool{}
+	for _, r := range rows {
+		for name, value := range r {
+			if value != "" && !strings.HasPrefix(name, "\x00") {
+				names[name] = true
+			}
+		}
+	}
+	var out []modelRow
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		groups := modelGroups(rows, []string{name}, func(r modelRow, g []modelRow) { r["\x00hits"] = strconv.Itoa(len(g)) })
+		groups = slices.DeleteFunc(groups, func(r modelRow) bool { return r[name] == "" })
+		if len(groups) > 9 || slices.ContainsFunc(groups, func(r modelRow) bool { return len(r[name]) > 12 }) {
+			continue
+		}
+		slices.SortStableFunc(groups, func(a, b modelRow) int {
+			x, _ := strconv.Atoi(a["\x00hits"])
+			y, _ := strconv.Atoi(b["\x00hits"])
+			return y - x
+		})
+		for _, g := range groups[:min(limit, len(groups))] {
+			out = append(out, modelRow{"field_name": name, "field_value": g[name], "hits": g["\x00hits"]})
+		}
+	}
+	return out
 }
 
 func each(f func(modelRow) modelRow) func([]modelRow) []modelRow {
@@ -199,7 +284,7 @@ func each(f func(modelRow) modelRow) func([]modelRow) []modelRow {
 
 func modelStats(field string) modelPipe {
 	text := "stats by (host) count() n, count(" + field + ") c, count() if (" + field + ":1) one, count_uniq(" + field +
-		") u, sum(took) s, avg(took) a, min(" + field + ") lo, max(" + field + ") hi, uniq_values(" + field + ") v, quantile(0.7, " + field + ") q"
+		") u, count_uniq_hash(" + field + ") uh, rate() rate, rate_sum(took) rs, histogram(took) h, sum(took) s, avg(took) a, min(" + field + ") lo, max(" + field + ") hi, uniq_values(" + field + ") v, quantile(0.7, " + field + ") q"
 	return modelPipe{text, func(rows []modelRow) []modelRow {
 		return modelGroups(rows, []string{"host"}, func(r modelRow, g []modelRow) {
 			r["n"] = strconv.Itoa(len(g))
@@ -229,9 +314,32 @@ func modelStats(field string) modelPipe {
 			r["lo"], r["hi"] = all[0], all[len(all)-1]
 			r["q"] = all[int(math.Floor(0.7*float64(len(all))))]
 			some = slices.Compact(some)
-			r["u"], r["v"] = strconv.Itoa(len(some)), jsonArray(some)
+			r["rate"], r["rs"], r["h"] = r["n"], r["s"], modelHistogram(g)
+			r["u"], r["uh"], r["v"] = strconv.Itoa(len(some)), strconv.Itoa(len(some)), jsonArray(some)
 		})
 	}, true}
+}
+
+// modelHistogram finds the bucket of each number by its printed bounds.
+func modelHistogram(g []modelRow) string {
+	hits := map[int16]int{}
+	for _, r := range g {
+		f, ok := parseNumber(r["took"])
+		for n := int16(bucketBelow); ok && n <= bucketAbove; n++ {
+			low, high, _ := strings.Cut(bucketRange(n), "...")
+			from, _ := strconv.ParseFloat(low, 64)
+			to, _ := strconv.ParseFloat(high, 64)
+			if f > from && f <= to {
+				hits[n]++
+				break
+			}
+		}
+	}
+	var out []string
+	for _, n := range slices.Sorted(maps.Keys(hits)) {
+		out = append(out, fmt.Sprintf(`{"vmrange":"%s","hits":%d}`, bucketRange(n), hits[n]))
+	}
+	return "[" + strings.Join(out, ",") + "]"
 }
 
 // modelGroups makes a row of each group, in the order of what they are grouped by.
@@ -287,9 +395,15 @@ func TestModel(t *testing.T) {
 		}
 		ordered := false
 		for range rapid.IntRange(0, 3).Draw(t, "pipes") {
-			p := drawPipe(t, nil)
+			p := drawPipe(t, func() []modelRow {
+				var all []modelRow
+				for i := range events {
+					all = append(all, modelOf(&events[i]))
+				}
+				return all
+			})
 			text += " | " + p.text
-			rows, ordered = p.run(rows), ordered || p.ordered
+			rows, ordered = p.run(rows), p.ordered || ordered && !strings.HasPrefix(p.text, "union")
 		}
 		var want []string
 		for _, r := range rows {

@@ -5,30 +5,30 @@ import "strings"
 // statsNames are the functions of the stats pipe. They may stand without the
 // word stats.
 var statsNames = []string{
-	"avg", "count", "count_empty", "count_uniq", "max", "median", "min", "quantile",
-	"row_any", "row_max", "row_min", "sum", "sum_len", "uniq_values", "values",
+	"avg", "count", "count_empty", "count_uniq", "count_uniq_hash", "histogram", "json_values", "max", "median",
+	"min", "quantile", "rate", "rate_sum", "row_any", "row_max", "row_min", "sum", "sum_len", "uniq_values", "values",
 }
 
 // pipeNames are the pipes and their other names.
 var pipeNames = []string{
-	"stats", "by", "copy", "cp", "delete", "del", "rm", "drop", "drop_empty_fields", "extract",
-	"extract_regexp", "field_names", "field_values", "fields", "keep", "filter", "where",
-	"first", "format", "last", "len", "limit", "head", "math", "eval", "offset", "skip",
-	"rename", "mv", "replace", "replace_regexp", "sort", "order", "top", "uniq", "unpack_json",
+	"stats", "by", "collapse_nums", "copy", "cp", "decolorize", "delete", "del", "rm", "drop", "drop_empty_fields",
+	"extract", "extract_regexp", "facets", "field_names", "field_values", "fields", "keep", "filter", "where",
+	"first", "format", "hash", "join", "json_array_len", "last", "len", "limit", "head", "math", "eval", "offset",
+	"skip", "pack_json", "pack_logfmt", "rename", "mv", "replace", "replace_regexp", "sample", "sort", "order",
+	"top", "union", "uniq", "unpack_json", "unpack_logfmt", "unpack_syslog", "unpack_words", "unroll",
 }
 
-// laterNames are words of LogsQL that are kept free for it.
+// laterNames are words of LogsQL that are kept free for it: what they ask about
+// is not here, or not yet.
 var laterNames = []string{
-	"block_stats", "blocks_count", "collapse_nums", "decolorize", "facets", "join",
-	"json_array_len", "hash", "pack_json", "pack_logfmt", "sample", "stats_remote", "stream_context",
-	"union", "unpack_logfmt", "unpack_syslog", "unpack_words", "unroll",
-	"count_uniq_hash", "histogram", "json_values", "rate", "rate_sum",
+	"block_stats", "blocks_count", "generate_sequence", "query_stats", "running_stats", "set_stream_fields", "split",
+	"stats_remote", "stream_context", "time_add", "total_stats",
 }
 
 // filterNames are the filters that are written like a function.
 var filterNames = []string{
-	"contains_all", "contains_any", "eq_field", "exact", "i", "in", "ipv4_range", "le_field",
-	"len_range", "lt_field", "range", "re", "seq", "string_range", "value_type",
+	"contains_all", "contains_any", "contains_common_case", "eq_field", "equals_common_case", "exact", "i", "in",
+	"ipv4_range", "le_field", "len_range", "lt_field", "range", "re", "seq", "string_range", "value_type",
 }
 
 var reserved = nameSet(statsNames, pipeNames, laterNames, filterNames, []string{

@@ -16,6 +16,7 @@ const (
 	maxDepth    = 64      // of parentheses, of `not` and of math operands
 	maxTerms    = 10_000  // filters, fields and functions together
 	maxPrograms = 200_000 // instructions of all its regular expressions
+	maxQueries  = 16      // within a query, each of which is a run of its own
 )
 
 // Parse reads a query. Relative times in it are relative to now. The error is
@@ -46,7 +47,11 @@ type parser struct {
 	depth  int
 	terms  int
 	size   int // of the regular expressions so far
-	err    *Error
+	// options are those of the query that is being read; queries within it that have
+	// none of their own have these too.
+	options options
+	queries int // within the query
+	err     *Error
 }
 
 func (p *parser) tok() *token { return &p.tokens[p.i] }

@@ -140,37 +140,3 @@ func formatNumber(option, v string) string {
 	}
 	return v
 }
-
-// lengthPipe writes the length of a field's text in bytes.
-type lengthPipe struct{ from, to string }
-
-func (p *parser) length() pipe {
-	l := &lengthPipe{to: llama.NameMessage}
-	parens := p.accept("(")
-	l.from = p.fieldName()
-	if parens {
-		p.expect(")", "behind the field of len")
-	}
-	if p.accept("as") || !p.atEnd() {
-		l.to = p.fieldName()
-	}
-	return l
-}
-
-func (l *lengthPipe) write(b *strings.Builder) {
-	b.WriteString("len(" + quote(l.from) + ")")
-	if l.to != llama.NameMessage {
-		b.WriteString(" as " + quote(l.to))
-	}
-}
-
-func (l *lengthPipe) apply(c *chunk) error {
-	t := &target{name: l.to}
-	from := c.values(l.from)
-	t.open(c, true)
-	for _, r := range c.sel {
-		t.assign(r, strconv.Itoa(len(from(r))), llama.Number, 0)
-	}
-	t.close(c)
-	return c.err
-}

@@ -48,32 +48,7 @@ func (r *replacePipe) write(b *strings.Builder) {
 	}
 }
 
-func (r *replacePipe) apply(c *chunk) error {
-	sel, all := c.updated(r.condition)
-	source := c.column(r.at)
-	if source == nil {
-		return c.err
-	}
-	t := &target{name: r.at}
-	t.open(c, all)
-	known := make([]uint32, len(source.Values)+1)
-	for i, row := range sel {
-		if c.stopped(i) {
-			return c.err
-		}
-		code := source.Codes[row]
-		if code == 0 {
-			continue
-		}
-		if known[code] != 0 {
-			t.b.codes[row] = known[code]
-			continue
-		}
-		known[code] = t.assign(row, r.replaced(source.Values[code-1]), llama.String, 0)
-	}
-	t.close(c)
-	return c.err
-}
+func (r *replacePipe) apply(c *chunk) error { return c.rewrite(r.condition, r.at, r.replaced) }
 
 func (r *replacePipe) replaced(s string) string {
 	n := r.limit

@@ -11,8 +11,9 @@ import (
 // statsPipe computes functions over rows, for each group of rows with the same
 // values of by.
 type statsPipe struct {
-	by    []byField
-	funcs []statsFunc
+	by     []byField
+	rollup bool // groups of fewer of the by fields too
+	funcs  []statsFunc
 }
 
 // A statsFunc is one function of a stats pipe.
@@ -21,7 +22,8 @@ type statsFunc struct {
 	fields    []string // patterns; none stands for all
 	phi       float64  // of a quantile
 	phiText   string
-	limit     int // 0: none
+	limit     int     // 0: none
+	seconds   float64 // that a rate is over; 0: those of the time range
 	condition filter
 	result    string
 }
@@ -29,12 +31,19 @@ type statsFunc struct {
 func (p *parser) stats() pipe {
 	s := &statsPipe{}
 	if p.accept("by") || p.is("(") {
+		if p.is(rollupName) && p.follows("(") {
+			p.next()
+			s.rollup = true
+		}
 		s.by = p.byFields()
+		if s.rollup && len(s.by) == 0 {
+			p.fail("expected a field in the parentheses of rollup")
+		}
 	}
-	taken := map[string]bool{}
+	taken := map[string]bool{rollupName: s.rollup}
 	for _, f := range s.by {
 		if taken[f.name] && p.err == nil {
-			p.fail("the field %q stands twice in by (…)", f.name)
+			p.fail("the name %q stands twice in by (…), or is that of the level of a roll-up", f.name)
 		}
 		taken[f.name] = true
 	}
@@ -45,11 +54,32 @@ func (p *parser) stats() pipe {
 			p.failAt(pos, nil, "the name %q is taken; give the result another with `as`", f.result)
 		}
 		taken[f.result] = true
+		f.seconds = bucketSeconds(s.by, &f)
+		if f.seconds < 0 && p.err == nil {
+			p.failAt(pos, nil, "months and years have no one length; for %s take a bucket such as 30d", f.name)
+		}
 		s.funcs = append(s.funcs, f)
 		if !p.accept(",") {
 			return s
 		}
 	}
+}
+
+// bucketSeconds returns how long the buckets of `_time` are where f is a rate, or
+// -1 when each has its own length.
+func bucketSeconds(by []byField, f *statsFunc) float64 {
+	if f.name != "rate" && f.name != "rate_sum" {
+		return 0
+	}
+	for i := range by {
+		if b := &by[i]; b.name == llama.NameTime && b.bucket != "" {
+			if b.size == 0 {
+				return -1
+			}
+			return b.size / 1e9
+		}
+	}
+	return 0
 }
 
 func (p *parser) statsFunc() statsFunc {
@@ -69,7 +99,7 @@ func (p *parser) statsFunc() statsFunc {
 		return f
 	}
 	p.statsArguments(&f, pos)
-	if p.is("limit") && slices.Contains([]string{"count_uniq", "uniq_values", "values"}, f.name) {
+	if p.is("limit") && slices.Contains([]string{"count_uniq", "count_uniq_hash", "json_values", "uniq_values", "values"}, f.name) {
 		p.next()
 		f.limit = p.count("the number of values")
 	}
@@ -90,7 +120,15 @@ func (p *parser) statsArguments(f *statsFunc, pos int) {
 	}
 	all := slices.Contains(f.fields, "*")
 	switch f.name {
-	case "count_uniq":
+	case "rate":
+		if len(f.fields) > 0 {
+			p.failAt(pos, nil, "rate() takes no fields; rate_sum(…) adds up what is in them")
+		}
+	case "histogram":
+		if len(f.fields) != 1 || strings.HasSuffix(f.fields[0], "*") {
+			p.failAt(pos, nil, "histogram takes the name of one field")
+		}
+	case "count_uniq", "count_uniq_hash":
 		if len(f.fields) == 0 || slices.ContainsFunc(f.fields, func(s string) bool { return strings.HasSuffix(s, "*") }) {
 			p.failAt(pos, nil, "%s takes the names of fields, at least one", f.name)
 		}
@@ -136,7 +174,7 @@ func (f *statsFunc) String() string {
 			fields = ", " + fields
 		}
 		fields = quoteNumber(f.phiText) + fields
-	case fields == "":
+	case fields == "" && f.name != "rate":
 		fields = "*"
 	}
 	s := f.name + "(" + fields + ")"
@@ -149,7 +187,15 @@ func (f *statsFunc) String() string {
 func (s *statsPipe) write(b *strings.Builder) {
 	b.WriteString("stats ")
 	for i := range s.by {
-		b.WriteString([]string{"by (", ", "}[min(i, 1)] + s.by[i].String())
+		switch {
+		case i > 0:
+			b.WriteString(", ")
+		case s.rollup:
+			b.WriteString("by rollup (")
+		default:
+			b.WriteString("by (")
+		}
+		b.WriteString(s.by[i].String())
 	}
 	if len(s.by) > 0 {
 		b.WriteString(") ")
@@ -169,6 +215,9 @@ func (s *statsPipe) gather(e *env, _ []pipe) gatherer {
 		g.addFunc(&s.funcs[i])
 	}
 	g.finish = func(groups []int, row func(group int) Row, emit func(Row) error) error {
+		if s.rollup {
+			return s.rollUp(e, g, groups, emit)
+		}
 		for _, n := range groups {
 			if err := emit(row(n)); err != nil {
 				return err
@@ -216,17 +265,6 @@ func (p *parser) group(kind string) pipe {
 		g.rank += "s"
 	}
 	return g
-}
-
-// unique drops names that stood before.
-func unique(names []string) []string {
-	var out []string
-	for _, n := range names {
-		if !slices.Contains(out, n) {
-			out = append(out, n)
-		}
-	}
-	return out
 }
 
 func (p *parser) groupFields(kind string) []string {

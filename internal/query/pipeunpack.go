@@ -7,27 +7,35 @@ import (
 	"github.com/llama-logs/llama"
 )
 
-// unpackPipe takes the fields out of a JSON object that is a field's text.
-// Objects within become dotted names. What is no object is left alone.
+// unpackPipe takes the fields out of a field's text: a JSON object, where objects
+// within become dotted names, name=value pairs, or a line of syslog. What is none is
+// left alone.
 type unpackPipe struct {
+	kind      string // unpack_json, unpack_logfmt or unpack_syslog
 	condition filter
 	from      string
 	fields    []string // patterns; none stands for all
 	prefix    string   // of the names it writes
 	keep      bool
 	skipEmpty bool
+	zone      syslogZone // of times of syslog that name none
 }
 
 // maxUnpacked bounds how many fields the objects of one chunk may have together:
 // each takes a column.
 const maxUnpacked = 2000
 
-func (p *parser) unpack() pipe {
-	u := &unpackPipe{condition: p.condition(), from: llama.NameMessage}
-	if p.accept("from") || !p.atEnd() && !p.is("fields", "result_prefix", "keep_original_fields", "skip_empty_results") {
+func (p *parser) unpack(kind string) pipe {
+	u := &unpackPipe{kind: kind, condition: p.condition(), from: llama.NameMessage}
+	u.zone.now = p.now
+	if p.accept("from") || !p.atEnd() && !p.is("fields", "offset", "result_prefix", "keep_original_fields", "skip_empty_results") {
 		u.from = p.fieldName()
 	}
-	if p.accept("fields") {
+	if kind == "unpack_syslog" {
+		if p.accept("offset") {
+			u.zone.offset = p.offset()
+		}
+	} else if p.accept("fields") {
 		u.fields = p.names(p.fieldPattern)
 	}
 	if slices.Contains(u.fields, "*") {
@@ -41,12 +49,15 @@ func (p *parser) unpack() pipe {
 }
 
 func (u *unpackPipe) write(b *strings.Builder) {
-	b.WriteString("unpack_json" + conditionText(u.condition))
+	b.WriteString(u.kind + conditionText(u.condition))
 	if u.from != llama.NameMessage {
 		b.WriteString(" from " + quote(u.from))
 	}
 	if len(u.fields) > 0 {
 		b.WriteString(" fields (" + quoteAll(u.fields, quoteField, ", ") + ")")
+	}
+	if u.zone.offset.text != "" {
+		b.WriteString(" offset " + quoteNumber(u.zone.offset.text))
 	}
 	if u.prefix != "" {
 		b.WriteString(" result_prefix " + quote(u.prefix))
@@ -96,9 +107,17 @@ func (u *unpackPipe) apply(c *chunk) error {
 // read decodes an object and keeps the fields that are asked for. One that is
 // named and not there is empty.
 func (u *unpackPipe) read(o *unpacked, text string) {
-	fields, err := llama.AppendFields(nil, text)
-	if err != nil {
-		return
+	var fields []llama.Field
+	switch u.kind {
+	case "unpack_logfmt":
+		fields = logfmtFields(text)
+	case "unpack_syslog":
+		fields = u.zone.fields(text)
+	default:
+		var err error
+		if fields, err = llama.AppendFields(nil, text); err != nil {
+			return
+		}
 	}
 	if len(u.fields) > 0 {
 		fields = slices.DeleteFunc(fields, func(f llama.Field) bool { return !matchAnyField(u.fields, f.Name) })
@@ -118,7 +137,7 @@ func (u *unpackPipe) aim(c *chunk, o *unpacked, targets map[string]*target) erro
 		t := targets[f.Name]
 		if t == nil {
 			if len(targets) == maxUnpacked {
-				return llama.Errorf(llama.TooLarge, "unpack_json finds more than %d different fields; say which with `fields (a, b*)`", maxUnpacked)
+				return llama.Errorf(llama.TooLarge, "%s finds more than %d different fields; say which with `fields (a, b*)`", u.kind, maxUnpacked)
 			}
 			t = &target{name: u.prefix + f.Name, keep: u.keep, skipEmpty: u.skipEmpty}
 			t.open(c, false)

@@ -18,7 +18,8 @@ type plan struct {
 }
 
 func (q *Query) plan(o *RunOptions) *plan {
-	p := &plan{filter: q.filter, skipDamaged: q.skipDamaged}
+	*o = q.options.apply(*o)
+	p := &plan{filter: q.filter, skipDamaged: q.options.skipDamaged}
 	if o.From != 0 || o.To != 0 {
 		f := &timeFilter{from: minTime, to: maxTime}
 		if o.From != 0 {
@@ -56,19 +57,23 @@ func isWindow(p pipe) bool {
 
 func keepsRows(p pipe) bool {
 	switch p.(type) {
-	case *fieldsPipe, *deletePipe, *movePipe, *extractPipe, *formatPipe, *lengthPipe, *replacePipe, *mathPipe, *unpackPipe:
+	case *fieldsPipe, *deletePipe, *movePipe, *extractPipe, *formatPipe, *measurePipe, *replacePipe, *rewritePipe, *mathPipe, *packPipe, *unpackPipe, *wordsPipe:
 		return true
 	}
 	return false
 }
 
-// split cuts pipes at the first that gathers.
+// split cuts pipes at the first that gathers. When there is no gather and a rest,
+// that begins with a mergePipe.
 func split(pipes []pipe) (rows []rowPipe, gather gatherPipe, rest []pipe) {
 	for i := 0; i < len(pipes); i++ {
 		row, ok := pipes[i].(rowPipe)
 		if ok {
 			rows = append(rows, row)
 			continue
+		}
+		if _, ok := pipes[i].(mergePipe); ok {
+			return rows, nil, pipes[i:]
 		}
 		if w, n := windowOf(pipes[i:]); n > 0 {
 			return rows, w, pipes[i+n:]
@@ -173,7 +178,14 @@ func (q *Query) Collections(known []string) ([]string, error) {
 			out = append(out, name)
 		}
 	}
-	return out, nil
+	for _, inner := range q.queries() {
+		names, err := inner.Collections(known)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, names...)
+	}
+	return unique(out), nil
 }
 
 func unknownCollection(name string, known []string) *llama.Error {

@@ -8,18 +8,15 @@ import (
 
 // A Query is a parsed query. It is immutable and may be run by many at once.
 type Query struct {
-	filter filter
-	pipes  []pipe
-
-	skipDamaged bool // leave out blocks that are damaged, and say so at the end
+	options options
+	filter  filter
+	pipes   []pipe
 }
 
 // String returns the query in its normal form, which parses to the same query.
 func (q *Query) String() string {
 	var b strings.Builder
-	if q.skipDamaged {
-		b.WriteString("options(skip_damaged=true) ")
-	}
+	q.options.write(&b)
 	q.filter.write(&b)
 	for _, p := range q.pipes {
 		b.WriteString(" | ")
@@ -55,8 +52,13 @@ type gatherPipe interface {
 
 // query reads a whole query.
 func (p *parser) query() *Query {
-	skipDamaged := p.is("options") && p.follows("(") && p.options()
-	q := &Query{skipDamaged: skipDamaged, filter: simplify(p.filters("a query begins with a filter; * stands for all events"))}
+	outer := p.options
+	defer func() { p.options = outer }()
+	if p.is("options") && p.follows("(") {
+		p.options = p.readOptions()
+	}
+	q := &Query{options: p.options}
+	q.filter = simplify(p.filters("a query begins with a filter; * stands for all events"))
 	for p.err == nil && p.accept("|") {
 		if next := p.pipe(); next != nil {
 			q.pipes = append(q.pipes, next)
@@ -72,25 +74,6 @@ func (p *parser) query() *Query {
 		}
 	}
 	return q
-}
-
-// options reads options(skip_damaged=true), and returns its value. There is no other.
-func (p *parser) options() (skipDamaged bool) {
-	p.next()
-	p.expect("(", "behind options")
-	if !p.is("skip_damaged") {
-		p.fail("unexpected %s; options(skip_damaged=true) is all there is", p.shown())
-		return false
-	}
-	p.next()
-	p.expect("=", "behind skip_damaged")
-	if skipDamaged = p.is("true"); !skipDamaged && !p.is("false") {
-		p.fail("unexpected %s; expected true or false", p.shown())
-		return false
-	}
-	p.next()
-	p.expect(")", "at the end of options")
-	return skipDamaged
 }
 
 // filters reads a filter expression, which no pipe's name may begin.
@@ -237,12 +220,28 @@ func (p *parser) namedPipe(name string) pipe {
 		return p.format()
 	case "math", "eval":
 		return p.math()
-	case "len":
-		return p.length()
+	case "len", "hash", "json_array_len":
+		return p.measure(name)
+	case "collapse_nums", "decolorize":
+		return p.rewrite(name)
+	case "pack_json", "pack_logfmt":
+		return p.pack(name)
+	case "unpack_words":
+		return p.unpackWords()
+	case "unroll":
+		return p.unroll()
+	case "sample":
+		return p.sample()
+	case "facets":
+		return p.facets()
+	case "join":
+		return p.join()
+	case "union":
+		return &unionPipe{query: p.subquery(name)}
 	case "replace", "replace_regexp":
 		return p.replace(name)
-	case "unpack_json":
-		return p.unpack()
+	case "unpack_json", "unpack_logfmt", "unpack_syslog":
+		return p.unpack(name)
 	case "drop_empty_fields":
 		return dropEmptyPipe{}
 	}

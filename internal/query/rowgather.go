@@ -53,7 +53,7 @@ func newRowGatherer(e *env, rest []pipe, spec rowSpec) *rowGatherer {
 }
 
 func (s *rowSpec) compare(a, b *kept) int {
-	for i := range a.keys {
+	for i := range s.by {
 		c := compareKeys(&a.keys[i], &b.keys[i])
 		if c == 0 {
 			continue
@@ -74,6 +74,9 @@ func (s *rowSpec) compare(a, b *kept) int {
 		return -1
 	case a.seq != b.seq:
 		return 1
+	}
+	if n := len(s.by); len(a.keys) > n && len(b.keys) > n {
+		return compareKeys(&a.keys[n], &b.keys[n]) // of rows that one event became, the first first
 	}
 	return 0
 }
@@ -119,7 +122,7 @@ func (g *rowGatherer) add(c *chunk) error {
 	for i, name := range g.partition {
 		parts[i] = c.values(name)
 	}
-	next := &kept{keys: make([]orderKey, len(keys)), text: make([]string, len(keys))}
+	next := &kept{keys: make([]orderKey, len(keys), len(keys)+1), text: make([]string, len(keys), len(keys)+1)}
 	var fresh []*kept
 	for i := len(c.sel) - 1; i >= 0; i-- { // the newest come last
 		r := c.sel[i]
@@ -129,6 +132,9 @@ func (g *rowGatherer) add(c *chunk) error {
 		}
 		for j, key := range keys {
 			next.keys[j], next.text[j] = key(r)
+		}
+		if c.items != nil {
+			next.setItem(len(keys), c.items[r])
 		}
 		next.part, next.from = "", r
 		if len(parts) > 0 {
@@ -265,7 +271,7 @@ func (g *rowGatherer) frames(emit func(Frame) error) error {
 
 func (g *rowGatherer) read(node string, f Frame) error {
 	return readRows(f.Bytes, node, func(k *kept) error {
-		if len(k.keys) != len(g.by) {
+		if n := len(k.keys) - len(g.by); n != 0 && n != 1 {
 			return fmt.Errorf("row has %d keys, the query %d: %w", len(k.keys), len(g.by), errFrame)
 		}
 		for i, f := range g.by {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -44,7 +46,14 @@ type Progress struct {
 // context's error.
 func (q *Query) Partial(ctx context.Context, src Source, o RunOptions, emit func(Frame) error) error {
 	p := q.plan(&o)
-	r := newRun(p, src, o)
+	held, err := p.fillNode(ctx, src, o)
+	if err != nil {
+		return err
+	}
+	if err := p.partialRest(ctx, src, o, emit); err != nil {
+		return err
+	}
+	r := newRun(p, src, o, held)
 	if p.gather != nil {
 		g, err := r.gather(ctx)
 		if err != nil {
@@ -56,7 +65,7 @@ func (q *Query) Partial(ctx context.Context, src Source, o RunOptions, emit func
 		return r.skipped.err()
 	}
 	var w rowWriter
-	err := r.stream(ctx, func(k *kept) error {
+	err = r.stream(ctx, func(k *kept) error {
 		w.add(k)
 		if !w.full() {
 			return nil
@@ -79,9 +88,25 @@ func (q *Query) Partial(ctx context.Context, src Source, o RunOptions, emit func
 // order, one at a time. Their strings may share memory with blocks.
 func (q *Query) Execute(ctx context.Context, src Source, o RunOptions, emit func(Row) error) error {
 	p := q.plan(&o)
-	r := newRun(p, src, o)
+	held, err := p.fillNode(ctx, src, o)
+	if err != nil {
+		return err
+	}
+	rest, held, err := p.executeRest(ctx, src, o, held)
+	if err != nil {
+		return err
+	}
+	if len(rest) > 0 {
+		emit, o.MaxRows = limited(o.MaxRows, emit), 0 // what comes before is no answer yet
+	}
+	r := newRun(p, src, o, held)
+	e := &env{budget: r.env.budget, seconds: r.env.seconds}
+	e.oldest.Store(int64(minTime))
 	if p.gather == nil {
-		if err := r.stream(ctx, func(k *kept) error { return emit(k.row) }); err != nil {
+		err := runPipes(ctx, e, rest, func(emit func(Row) error) error {
+			return r.stream(ctx, func(k *kept) error { return emit(k.row) })
+		}, emit)
+		if err != nil {
 			return err
 		}
 		return r.skipped.err()
@@ -90,9 +115,7 @@ func (q *Query) Execute(ctx context.Context, src Source, o RunOptions, emit func
 	if err != nil {
 		return err
 	}
-	e := &env{budget: r.env.budget}
-	e.oldest.Store(int64(minTime))
-	if err := runPipes(ctx, e, p.rest, g.rows, limited(o.MaxRows, emit)); err != nil {
+	if err := runPipes(ctx, e, rest, g.rows, limited(o.MaxRows, emit)); err != nil {
 		return err
 	}
 	return r.skipped.err()
@@ -133,11 +156,14 @@ type run struct {
 	so    Progress
 }
 
-func newRun(p *plan, src Source, o RunOptions) *run {
+// newRun makes a run that has taken held bytes of its memory already.
+func newRun(p *plan, src Source, o RunOptions, held int) *run {
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
 	r := &run{plan: p, o: o, refs: p.refs(src), env: newEnv(o.MaxMemory), skipped: skipped{on: p.skipDamaged}}
+	r.env.budget.used.Store(int64(held))
+	r.env.seconds = seconds(p.filter)
 	for _, ref := range r.refs {
 		r.total += int64(ref.Rows)
 	}
@@ -248,11 +274,18 @@ func stopError(ctx context.Context, err error) error {
 
 // runPipes gives the rows of source to the pipes and what they make of them to
 // emit.
-func runPipes(ctx context.Context, e *env, pipes []pipe, source func(func(Row) error) error, emit func(Row) error) error {
+func runPipes(ctx context.Context, e *env, pipes []pipe, source source, emit func(Row) error) error {
 	if len(pipes) == 0 {
 		return source(emit)
 	}
 	rows, gather, rest := split(pipes)
+	if gather == nil && len(rest) > 0 {
+		next := rest[0].(*answeredPipe)
+		before := func(emit func(Row) error) error {
+			return runPipes(ctx, e, pipes[:len(rows)], source, func(row Row) error { return emit(shown(row)) })
+		}
+		return runPipes(ctx, e, rest[1:], next.follow(ctx, e, before, next.answer), emit)
+	}
 	var state gatherer
 	if gather != nil {
 		state = gather.gather(e, rest)
@@ -295,4 +328,9 @@ func runPipes(ctx context.Context, e *env, pipes []pipe, source func(func(Row) e
 		return err
 	}
 	return runPipes(ctx, e, rest, state.rows, emit)
+}
+
+// shown returns the fields of row that are not hidden.
+func shown(row Row) Row {
+	return slices.DeleteFunc(row, func(f llama.Field) bool { return strings.HasPrefix(f.Name, hiddenMark) })
 }

@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -71,11 +72,17 @@ func (r *run) search(ctx context.Context, jobs <-chan job) error {
 		for i := len(c.sel) - 1; i >= 0; i-- {
 			k := &kept{row: c.row(c.sel[i], nil, false)}
 			k.time, k.seq = c.order(c.sel[i])
+			if c.items != nil {
+				k.setItem(0, c.items[c.sel[i]])
+			}
 			f.size += rowSize(k.row)
 			f.rows = append(f.rows, k)
 		}
 		if c.err != nil {
 			return c.err
+		}
+		if c.items != nil {
+			slices.SortStableFunc(f.rows, byItem)
 		}
 		if err := r.env.budget.grow(f.size); err != nil {
 			return err

@@ -12,29 +12,44 @@ export interface Token {
 
 /** Names of pipes, with what they do. */
 export const pipes: Readonly<Record<string, string>> = {
+  collapse_nums: 'make numbers alike: collapse_nums at _msg',
   copy: 'double fields: copy a as b',
+  decolorize: 'drop the colours of a terminal',
   delete: 'leave fields out',
   drop_empty_fields: 'leave out what is empty',
   extract: 'take fields out of text: extract "user <name> from"',
   extract_regexp: 'the same, by a regular expression',
+  facets: 'the most frequent values of every field',
   field_names: 'which fields there are',
   field_values: 'which values a field has',
   fields: 'keep only these fields',
   filter: 'keep rows that match',
   first: 'the first rows in an order: first 5 by (_time)',
   format: 'make a field: format "<a> <b>" as c',
+  hash: 'a number that stands for a text: hash(user.name) as h',
+  join: 'add the fields of another query: join by (user.name) (error | stats by (user.name) count() errors)',
+  json_array_len: 'how many items an array has: json_array_len(a) as n',
   last: 'the last rows in an order',
   len: 'the length of a field: len(_msg) as n',
   limit: 'keep the first rows; of events, the newest',
   math: 'compute: math a / b as c',
   offset: 'skip the first rows',
+  pack_json: 'put fields into a JSON object: pack_json fields (a, b) as c',
+  pack_logfmt: 'put fields into name=value pairs',
   rename: 'give fields other names: rename a as b',
   replace: 'replace text: replace ("a", "b") at field',
   replace_regexp: 'the same, by a regular expression',
+  sample: 'one row of many: sample 100',
   sort: 'order rows: sort by (n desc)',
   stats: 'count and compute: stats by (host.name) count() n',
   top: 'the most frequent values: top 10 by (user.name)',
+  union: 'add the rows of another query: union (_time:1d error)',
   uniq: 'each combination once: uniq by (source.ip)',
+  unpack_json: 'take fields out of a JSON object: unpack_json from payload',
+  unpack_logfmt: 'take fields out of name=value pairs',
+  unpack_syslog: 'take fields out of a line of syslog',
+  unpack_words: 'the words of a text as an array',
+  unroll: 'a row of each item of an array: unroll by (items)',
 }
 
 /** Functions of stats. */
@@ -43,10 +58,15 @@ export const functions: Readonly<Record<string, string>> = {
   count: 'how many',
   count_empty: 'how many are empty',
   count_uniq: 'how many different values',
+  count_uniq_hash: 'the same by hashes, with less memory',
+  histogram: 'how many values are in each range',
+  json_values: 'rows as JSON objects',
   max: 'the largest value',
   median: 'the middle value',
   min: 'the smallest value',
   quantile: 'quantile(0.95, field)',
+  rate: 'how many a second',
+  rate_sum: 'the sum a second',
   row_any: 'one row',
   row_max: 'the row with the largest value',
   row_min: 'the row with the smallest value',
@@ -59,15 +79,16 @@ export const functions: Readonly<Record<string, string>> = {
 /** Other names of pipes, filters written as functions, and words kept for later: none may stand alone as a word. */
 const otherWords =
   'by cp del rm drop keep where head eval skip mv order options now ' +
-  'contains_all contains_any eq_field exact i in ipv4_range le_field len_range lt_field range re seq string_range value_type ' +
-  'block_stats blocks_count collapse_nums decolorize facets join json_array_len hash pack_json pack_logfmt sample stats_remote ' +
-  'stream_context union unpack_json unpack_logfmt unpack_syslog unpack_words unroll count_uniq_hash histogram json_values rate rate_sum'
+  'contains_all contains_any contains_common_case eq_field equals_common_case exact i in ipv4_range le_field len_range ' +
+  'lt_field range re seq string_range value_type ' +
+  'block_stats blocks_count generate_sequence query_stats running_stats set_stream_fields split stats_remote ' +
+  'stream_context time_add total_stats'
 
 const keywords = new Set(['and', 'or', 'not', 'by', 'as', 'asc', 'desc', 'in', 'range', 'with', 'hits', 'from'])
 const reserved = new Set([...Object.keys(pipes), ...Object.keys(functions), ...otherWords.split(' '), 'and', 'or', 'not'])
 const pipeWords = new Set([...Object.keys(pipes), ...Object.keys(functions), ...otherWords.split(' ').slice(0, 11)])
 /** Pipes that make rows of their own instead of passing events on. */
-const computing = new Set(['stats', 'by', 'uniq', 'top', 'field_names', 'field_values', ...Object.keys(functions)])
+const computing = new Set(['stats', 'by', 'uniq', 'top', 'facets', 'field_names', 'field_values', ...Object.keys(functions)])
 const wordLike = /[\p{L}\p{N}_.\-/*@+%$]/u
 
 /** Cuts text into tokens; together they are the text. It never fails: what is not closed runs to the end. */

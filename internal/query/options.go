@@ -1,0 +1,73 @@
+package query
+
+import (
+	"strconv"
+	"strings"
+)
+
+// options say how a query is run, not what it asks.
+type options struct {
+	workers int  // at once, on each node; 0 is as many as the node has
+	allTime bool // the time range that is asked for beside the query does not count
+
+	skipDamaged bool // leave out blocks that are damaged, and say so at the end
+}
+
+// readOptions reads options(name=value, …).
+func (p *parser) readOptions() options {
+	var o options
+	p.next()
+	p.list(func() {
+		pos := p.tok().pos
+		name := p.compound("an option", "=,()|")
+		p.expect("=", "behind the name of an option")
+		switch name {
+		case "concurrency":
+			o.workers = p.count("how many processors to use")
+		case "ignore_global_time_filter":
+			o.allTime = p.trueOrFalse()
+		case "skip_damaged":
+			o.skipDamaged = p.trueOrFalse()
+		default:
+			names := []string{"concurrency", "ignore_global_time_filter", "skip_damaged"}
+			p.failAt(pos, near(name, names), "unknown option %q; there are %s", name, strings.Join(names, ", "))
+		}
+	})
+	return o
+}
+
+func (p *parser) trueOrFalse() bool {
+	if !p.is("true", "false") {
+		p.fail("unexpected %s; expected true or false", p.shown())
+	}
+	yes := p.is("true")
+	p.next()
+	return yes
+}
+
+func (o options) write(b *strings.Builder) {
+	var list []string
+	if o.workers > 0 {
+		list = append(list, "concurrency="+strconv.Itoa(o.workers))
+	}
+	if o.allTime {
+		list = append(list, "ignore_global_time_filter=true")
+	}
+	if o.skipDamaged {
+		list = append(list, "skip_damaged=true")
+	}
+	if len(list) > 0 {
+		b.WriteString("options(" + strings.Join(list, ", ") + ") ")
+	}
+}
+
+// apply returns what a run has to heed.
+func (o options) apply(r RunOptions) RunOptions {
+	if o.allTime {
+		r.From, r.To = 0, 0
+	}
+	if o.workers > 0 && (r.Workers <= 0 || o.workers < r.Workers) {
+		r.Workers = o.workers
+	}
+	return r
+}
