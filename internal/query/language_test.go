@@ -43,7 +43,7 @@ func TestLanguage(t *testing.T) {
 		{`* | unroll by (items) | top 1 by (items) | fields hits`, []string{"hits=3"}},
 		{`* | unroll by (items) | filter items:tea | stats count() n, min(_time) first, count_uniq(_id) ids`, []string{"first=2026-11-20T00:00:00Z ids=2 n=2"}},
 		{`sold | pack_json fields (user, price) as p | unpack_json from p result_prefix q. | fields q.*`, []string{"q.price=10 q.user=ann", "q.price=2.5 q.user=bob"}},
-		{`bob price:* | pack_logfmt fields (user, p*, _msg) as p | fields p`, []string{`p=_msg="sold 18 to bob" price=2.5 user=bob`}},
+		{`bob price:* | pack_logfmt fields (user, p*, _msg) as p | fields p`, []string{`p=user=bob price=2.5 _msg="sold 18 to bob"`}},
 		{`warn | unpack_logfmt result_prefix l. | fields l.*`, []string{"l.level=warn l.msg=slow page l.took=12ms"}},
 		{`hello | unpack_syslog | fields hostname, app_name, proc_id, x@1.a, message, level`, []string{"app_name=app hostname=host level=critical message=hello proc_id=77 x@1.a=b"}},
 		{`_collection:shop | collapse_nums | top by (_msg) | fields _msg, hits`, []string{`_msg=sold <N> to ann hits=1`, "_msg=sold <N> to bob hits=1", "_msg=refund <N> hits=1"}},

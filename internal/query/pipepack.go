@@ -8,8 +8,8 @@ import (
 	"github.com/llama-logs/llama"
 )
 
-// packPipe writes the fields of a row that have a text into one: as a JSON object
-// of strings, or as name=value pairs.
+// packPipe writes the fields of a row that have a text into one, in the order of its
+// patterns: as a JSON object of strings, or as name=value pairs.
 type packPipe struct {
 	kind   string   // pack_json or pack_logfmt
 	fields []string // patterns; none stands for all
@@ -51,10 +51,21 @@ func (k *packPipe) apply(c *chunk) error {
 		if c.stopped(i) {
 			return c.err
 		}
-		t.assign(r, text(c.row(r, k.fields, false)), kind, 0)
+		t.assign(r, text(k.inOrder(c.row(r, k.fields, false))), kind, 0)
 	}
 	t.close(c)
 	return c.err
+}
+
+// inOrder puts the fields of row in the order of the patterns that mean them.
+func (k *packPipe) inOrder(row Row) Row {
+	place := func(f llama.Field) int {
+		return slices.IndexFunc(k.fields, func(p string) bool { return matchField(p, f.Name) })
+	}
+	if len(k.fields) > 1 {
+		slices.SortStableFunc(row, func(a, b llama.Field) int { return place(a) - place(b) })
+	}
+	return row
 }
 
 // logfmt writes the fields of a row that have a text as name=value pairs. Texts

@@ -18,7 +18,7 @@ type unrollPipe struct {
 }
 
 // maxUnrolled bounds the rows that those of one block may become.
-const maxUnrolled = 4 << 20
+const maxUnrolled = 2 << 20
 
 func (p *parser) unroll() pipe {
 	u := &unrollPipe{condition: p.condition()}

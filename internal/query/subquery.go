@@ -184,42 +184,41 @@ func fillPipe(p pipe, fill filler) (pipe, error) {
 		f, err = fillFilter(f, fill)
 		return f
 	}
+	var filled pipe
 	switch p := p.(type) {
 	case *filterPipe:
-		return &filterPipe{one(p.filter)}, err
+		filled = with(p, func(q *filterPipe) *filter { return &q.filter }, one)
 	case *extractPipe:
-		q := *p
-		q.condition = one(p.condition)
-		return &q, err
+		filled = with(p, func(q *extractPipe) *filter { return &q.condition }, one)
 	case *formatPipe:
-		q := *p
-		q.condition = one(p.condition)
-		return &q, err
+		filled = with(p, func(q *formatPipe) *filter { return &q.condition }, one)
 	case *replacePipe:
-		q := *p
-		q.condition = one(p.condition)
-		return &q, err
+		filled = with(p, func(q *replacePipe) *filter { return &q.condition }, one)
 	case *rewritePipe:
-		q := *p
-		q.condition = one(p.condition)
-		return &q, err
+		filled = with(p, func(q *rewritePipe) *filter { return &q.condition }, one)
 	case *unpackPipe:
-		q := *p
-		q.condition = one(p.condition)
-		return &q, err
+		filled = with(p, func(q *unpackPipe) *filter { return &q.condition }, one)
 	case *unrollPipe:
-		q := *p
-		q.condition = one(p.condition)
-		return &q, err
+		filled = with(p, func(q *unrollPipe) *filter { return &q.condition }, one)
 	case *statsPipe:
 		q := *p
 		q.funcs = slices.Clone(p.funcs)
 		for i := range q.funcs {
 			q.funcs[i].condition = one(q.funcs[i].condition)
 		}
-		return &q, err
+		filled = &q
+	default:
+		filled = p
 	}
-	return p, nil
+	return filled, err
+}
+
+// with returns a copy of p with another filter.
+func with[P any](p *P, at func(*P) *filter, other func(filter) filter) *P {
+	q := *p
+	f := at(&q)
+	*f = other(*f)
+	return &q
 }
 
 // inFilters returns the queryFilters of filters and pipes, in the order in which
