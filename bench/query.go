@@ -105,22 +105,39 @@ func questions(ctx context.Context, o *options) (*report, error) {
 		home = o.temporary
 	}
 	r := newReport(c.String(), "llama")
-	answers := map[string][]answer{}
-	for _, s := range o.stored(home) {
+	servers := o.stored(home)
+	for _, s := range servers {
 		if err := o.load(ctx, s, c); err != nil {
 			return nil, err
 		}
-		if answers[s.name()], err = o.askAll(ctx, r, s, asked); err != nil {
-			return nil, err
+	}
+	if o.cold {
+		o.say("cold questions")
+		for i := range asked {
+			for _, s := range servers {
+				if err := o.askCold(ctx, r, s, &asked[i]); err != nil {
+					return nil, err
+				}
+			}
 		}
+		overall(r, "ms", coldPrefix)
+	}
+	o.say("warm questions")
+	answers := map[string][]answer{}
+	if err := duringAll(ctx, servers, func() error { return askWarm(ctx, r, servers, asked, answers) }); err != nil {
+		return nil, err
 	}
 	compare(r, asked, answers, c.whole)
-	if o.cold {
-		overall(r, "cold ")
-	}
-	overall(r, "")
+	overall(r, "ms", "")
+	overall(r, "CPU ms", cpuPrefix)
 	return r, nil
 }
+
+// The names of rows that are of the same question begin so.
+const (
+	coldPrefix = "cold "
+	cpuPrefix  = "CPU of "
+)
 
 // stored returns the servers that are asked. The peer is asked twice, since what
 // makes its streams suits some questions and not others.
@@ -179,57 +196,73 @@ func (o *options) load(ctx context.Context, s server, c *corpus) error {
 	return os.WriteFile(full, []byte(what), 0o600)
 }
 
-// askAll asks a server all questions, and returns its answers.
-func (o *options) askAll(ctx context.Context, r *report, s server, asked []question) ([]answer, error) {
-	o.say("%s: %d questions", s.name(), len(asked))
-	if o.cold {
-		for i := range asked {
-			if err := o.askCold(ctx, r, s, &asked[i]); err != nil {
-				return nil, err
-			}
-		}
-	}
-	var answers []answer
-	err := during(ctx, s, func() error {
-		if err := s.running().settle(ctx); err != nil {
+// askWarm asks all servers all questions. They take turns, so that what else the
+// machine does falls on all alike.
+func askWarm(ctx context.Context, r *report, servers []server, asked []question, answers map[string][]answer) error {
+	watches := map[string]*stopwatch{}
+	for _, s := range servers {
+		var err error
+		if watches[s.name()], err = newStopwatch(ctx, s.running()); err != nil {
 			return err
 		}
-		for i := range asked {
-			q := asked[i].of(s)
-			a, took, err := askWarm(ctx, s, q)
+	}
+	var used []row // below the times, though measured with them
+	for i := range asked {
+		took, err := takeTurns(ctx, servers, &asked[i], watches, answers)
+		if err != nil {
+			return err
+		}
+		cpu := row{What: cpuPrefix + asked[i].name, Unit: "CPU ms", Values: map[string]float64{}}
+		for _, s := range servers {
+			r.set(s.name(), asked[i].name, "ms", float64(median(took[s.name()]))/float64(time.Millisecond))
+			seconds, err := watches[s.name()].lap()
 			if err != nil {
 				return err
 			}
-			answers = append(answers, a)
-			r.set(s.name(), asked[i].name, "ms", float64(took)/float64(time.Millisecond))
+			cpu.Values[s.name()] = seconds * 1000 / float64(len(took[s.name()]))
 		}
-		r.set(s.name(), peakMemory, "MB", float64(s.running().memory())/1e6)
-		_, err := s.running().stop(ctx)
-		return err
-	})
-	return answers, err
+		used = append(used, cpu)
+	}
+	for _, s := range servers {
+		r.set(s.name(), "peak memory", "MB", float64(s.running().memory())/1e6)
+		if _, err := s.running().stop(ctx); err != nil {
+			return err
+		}
+	}
+	r.Rows = append(r.Rows, used...)
+	return nil
 }
 
-const peakMemory = "peak memory"
-
-func askWarm(ctx context.Context, s server, q ask) (answer, time.Duration, error) {
-	first, err := s.ask(ctx, q)
-	if err != nil {
-		return first, 0, err
-	}
-	var took []time.Duration
-	for began := time.Now(); len(took) < warmRuns && (len(took) == 0 || time.Since(began) < slowest); {
-		at := time.Now()
-		a, err := s.ask(ctx, q)
+// takeTurns asks one question of all servers, first once for what is read from disk
+// and then as often as time allows. It returns how long the latter took.
+func takeTurns(ctx context.Context, servers []server, q *question, watches map[string]*stopwatch, answers map[string][]answer) (map[string][]time.Duration, error) {
+	first := map[string]answer{}
+	for _, s := range servers {
+		a, err := s.ask(ctx, q.of(s))
 		if err != nil {
-			return a, 0, err
+			return nil, fmt.Errorf("%s: %w", s.name(), err)
 		}
-		took = append(took, time.Since(at))
-		if !a.same(first) {
-			return a, 0, fmt.Errorf("%s answers %q with %s and then with %s", s.name(), q.query, first, a)
+		first[s.name()] = a
+		answers[s.name()] = append(answers[s.name()], a)
+		if _, err := watches[s.name()].lap(); err != nil { // it does not count
+			return nil, err
 		}
 	}
-	return first, median(took), nil
+	took := map[string][]time.Duration{}
+	for began, n := time.Now(), 0; n < warmRuns && (n == 0 || time.Since(began) < slowest); n++ {
+		for _, s := range servers {
+			at := time.Now()
+			a, err := s.ask(ctx, q.of(s))
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", s.name(), err)
+			}
+			took[s.name()] = append(took[s.name()], time.Since(at))
+			if f := first[s.name()]; !a.same(f) {
+				return nil, fmt.Errorf("%s answers %q with %s and then with %s", s.name(), q.of(s).query, f, a)
+			}
+		}
+	}
+	return took, nil
 }
 
 func (o *options) askCold(ctx context.Context, r *report, s server, q *question) error {
@@ -243,7 +276,7 @@ func (o *options) askCold(ctx context.Context, r *report, s server, q *question)
 		if _, err := s.ask(ctx, q.of(s)); err != nil {
 			return err
 		}
-		r.set(s.name(), "cold "+q.name, "ms", float64(time.Since(at))/float64(time.Millisecond))
+		r.set(s.name(), coldPrefix+q.name, "ms", float64(time.Since(at))/float64(time.Millisecond))
 		return nil
 	})
 }
@@ -271,12 +304,13 @@ func compare(r *report, asked []question, answers map[string][]answer, size int6
 	}
 }
 
-// overall adds the geometric mean of how many times faster LLAMA is than the best
-// of the peer's stores, question by question, and the least of them.
-func overall(r *report, prefix string) {
+// overall adds the geometric mean of how many times better LLAMA is than the best
+// of the peer's stores, question by question, and the least of them: over the rows
+// with a unit whose names begin with prefix.
+func overall(r *report, unit, prefix string) {
 	var ratios []float64
 	for _, x := range r.Rows {
-		if x.Unit != "ms" || strings.HasPrefix(x.What, "cold ") != (prefix != "") {
+		if x.Unit != unit || !strings.HasPrefix(x.What, prefix) || prefix == "" && strings.HasPrefix(x.What, coldPrefix) {
 			continue
 		}
 		best := math.Inf(1)
@@ -296,6 +330,7 @@ func overall(r *report, prefix string) {
 	for _, x := range ratios {
 		sum += math.Log(x)
 	}
-	r.Summary = append(r.Summary, fmt.Sprintf("%squestions, against the better of the peer's stores for each: %.2f times as fast in the geometric mean, %.2f times at the least",
-		prefix, math.Exp(sum/float64(len(ratios))), slices.Min(ratios)))
+	name := map[string]string{"": "warm", coldPrefix: "cold", cpuPrefix: "CPU time"}[prefix]
+	r.Summary = append(r.Summary, fmt.Sprintf("%s, against the better of the peer's stores for each question: x %.2f in the geometric mean, x %.2f at the least",
+		name, math.Exp(sum/float64(len(ratios))), slices.Min(ratios)))
 }

@@ -140,3 +140,11 @@ func during(ctx context.Context, s server, fn func() error) (err error) {
 	defer func() { err = errors.Join(err, s.running().kill()) }()
 	return fn()
 }
+
+// duringAll does what during does with several servers at once.
+func duringAll(ctx context.Context, all []server, fn func() error) error {
+	if len(all) == 0 {
+		return fn()
+	}
+	return during(ctx, all[0], func() error { return duringAll(ctx, all[1:], fn) })
+}
