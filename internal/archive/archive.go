@@ -26,6 +26,7 @@ type Archive struct {
 	log         *wal.Log
 	positions   *positions
 	directories directories
+	decoded     decoded
 	metrics     *metrics
 	encoders    sync.Pool // of *wal.Encoder
 	shapes      wal.Shapes

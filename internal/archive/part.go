@@ -75,6 +75,7 @@ type stored struct {
 	damage           error // why
 	path             string
 	left             bool // merging it has failed; it stays as it is
+	forgotten        bool // decoded, whose mutex guards this, keeps nothing of it
 }
 
 // size returns its bytes on disk, as far as it can be told.

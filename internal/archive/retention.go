@@ -90,6 +90,7 @@ func (a *Archive) expire(ctx context.Context) error {
 	a.mu.Unlock()
 	for _, s := range gone {
 		a.directories.forget(s)
+		a.decoded.forget(s)
 		a.metrics.removed.Inc()
 	}
 	a.removeFiles(files)

@@ -114,11 +114,7 @@ func (s *Snapshot) segmentRefs(refs []column.Ref, p *catalogPart, g *stored, fro
 			if err = p.explain(err); err != nil {
 				return nil, err
 			}
-			b, err := g.Block(d, i)
-			if err = p.explain(err); err != nil {
-				return nil, err
-			}
-			return p.explained(b), nil
+			return g.KeptBlock(d, i, s.a.decoded.of(g, i), p.explain)
 		}})
 	}
 	return refs

@@ -14,60 +14,88 @@ import (
 // ErrDamaged says that bytes are not the chunks of a block of so many rows.
 var ErrDamaged = errors.New("damaged block")
 
-// rowsOf says which template the events have, and when they happened.
+// rowsOf says which template the events have.
 type rowsOf struct {
-	numbers []int64   // the template of each row; 0: loose
-	rows    [][]int32 // the rows of each template, the loose ones first
-	times   []llama.Time
+	rows [][]uint16 // of each template, the loose ones first
+	unit []byte     // of the times of each
+	left []byte     // the times
 }
 
-// decodeTimes reads a chunk of the kind Times.
-func decodeTimes(rows int, data []byte) (*rowsOf, error) {
+// decodeRows reads which template the events have, of a chunk of the kind Times.
+func decodeRows(rows int, data []byte) (*rowsOf, error) {
 	r := reader{data: data}
 	templates := r.count()
-	unit := r.bytes(templates + 1)
-	if r.failed || slices.Max(unit) >= byte(len(units)) {
+	o := &rowsOf{unit: r.bytes(templates + 1)}
+	if r.failed || slices.Max(o.unit) >= byte(len(units)) {
 		return nil, fmt.Errorf("%w: units of times", ErrDamaged)
 	}
-	o := &rowsOf{times: make([]llama.Time, rows)}
-	var err error
-	if o.numbers, r.data, err = column.DecodeInts(rows, r.data); err != nil {
+	numbers, left, err := column.DecodeNumbers(rows, r.data)
+	if err != nil {
 		return nil, err
 	}
+	o.left = left
 	counts := make([]int, templates+1)
-	var ofUnit [len(units)]int
-	for _, n := range o.numbers {
+	for i := range rows {
+		n := numbers.At(i)
 		if n < 0 || n > int64(templates) {
 			return nil, fmt.Errorf("%w: template %d of %d", ErrDamaged, n, templates)
 		}
 		counts[n]++
-		ofUnit[unit[n]]++
 	}
-	o.rows = make([][]int32, templates+1)
-	all := make([]int32, 0, rows)
+	o.rows = make([][]uint16, templates+1)
+	all := make([]uint16, 0, rows)
 	for n, count := range counts {
 		o.rows[n] = all[len(all) : len(all) : len(all)+count]
 		all = all[:len(all)+count]
 	}
+	for i := range rows {
+		n := numbers.At(i)
+		o.rows[n] = append(o.rows[n], uint16(i))
+	}
+	return o, nil
+}
+
+// numbers returns the template of each of so many rows.
+func (o *rowsOf) numbers(rows int) []uint16 {
+	numbers := make([]uint16, rows)
+	for n, list := range o.rows {
+		for _, row := range list {
+			numbers[row] = uint16(n)
+		}
+	}
+	return numbers
+}
+
+// times reads when the events happened.
+func (o *rowsOf) times(rows int) ([]llama.Time, error) {
+	var ofUnit [len(units)]int
+	for n, list := range o.rows {
+		ofUnit[o.unit[n]] += len(list)
+	}
 	var times [len(units)][]int64
+	left := o.left
 	for u, n := range ofUnit {
 		if n == 0 {
 			continue
 		}
-		if times[u], r.data, err = column.DecodeInts(n, r.data); err != nil {
+		var err error
+		if times[u], left, err = column.DecodeInts(n, left); err != nil {
 			return nil, err
 		}
+		if n == rows && len(left) == 0 && units[u] == 1 {
+			return *(*[]llama.Time)(unsafe.Pointer(&times[u])), nil // of one size and representation
+		}
 	}
-	if len(r.data) != 0 {
-		return nil, fmt.Errorf("%w: %d bytes behind the times", ErrDamaged, len(r.data))
+	if len(left) != 0 {
+		return nil, fmt.Errorf("%w: %d bytes behind the times", ErrDamaged, len(left))
 	}
-	for row, n := range o.numbers {
-		u := unit[n]
-		o.times[row] = llama.Time(times[u][0]) * units[u]
+	all := make([]llama.Time, rows)
+	for row, n := range o.numbers(rows) {
+		u := o.unit[n]
+		all[row] = llama.Time(times[u][0]) * units[u]
 		times[u] = times[u][1:]
-		o.rows[n] = append(o.rows[n], int32(row))
 	}
-	return o, nil
+	return all, nil
 }
 
 // A layout is the templates of a block.

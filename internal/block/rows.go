@@ -24,7 +24,19 @@ func (d *decoder) each(b *column.Block, do func(*column.Row) error) error {
 	if err != nil {
 		return err
 	}
-	ingested, err := b.Ingested()
+	o, err := d.rows()
+	if err != nil {
+		return err
+	}
+	times, err := d.times()
+	if err != nil {
+		return err
+	}
+	seqs, err := d.seqs()
+	if err != nil {
+		return err
+	}
+	ingested, err := d.ingested()
 	if err != nil {
 		return err
 	}
@@ -34,15 +46,15 @@ func (d *decoder) each(b *column.Block, do func(*column.Row) error) error {
 			return err
 		}
 	}
-	rest, err := d.rest(b, l)
+	rest, err := d.rest(b, l, len(o.rows[0]))
 	if err != nil {
 		return err
 	}
 	var texts arena
 	row := &column.Row{}
 	loose := 0
-	for i, number := range d.rows.numbers {
-		row.Time, row.Ingested, row.Seq = b.Times[i], ingested[i], b.Seqs[i]
+	for i, number := range o.numbers(d.count) {
+		row.Time, row.Ingested, row.Seq = times[i], ingested[i], seqs[i]
 		if number > 0 {
 			forms[number-1].fill(row, &texts)
 		} else {
@@ -91,7 +103,7 @@ func (r *rowForm) fill(row *column.Row, texts *arena) {
 		if v.Values == nil {
 			buffer = append(buffer, r.text[p].text...)
 		} else {
-			buffer = append(buffer, v.at(i)...)
+			buffer = v.Append(buffer, v.Code(v.first+i))
 		}
 		ends[p+1] = int32(len(buffer))
 	}
@@ -135,9 +147,9 @@ type looseRows struct {
 	key             []byte
 }
 
-func (d *decoder) rest(b *column.Block, l *layout) (*looseRows, error) {
+func (d *decoder) rest(b *column.Block, l *layout, rows int) (*looseRows, error) {
 	r := &looseRows{shapes: map[string]*column.Shape{}}
-	if len(d.rows.rows[0]) == 0 {
+	if rows == 0 {
 		return r, nil
 	}
 	for _, name := range b.Names {

@@ -124,7 +124,7 @@ func (g *rowGatherer) add(c *chunk) error {
 	for i := len(c.sel) - 1; i >= 0; i-- { // the newest come last
 		r := c.sel[i]
 		next.time, next.seq = c.order(r)
-		if c.times == nil {
+		if c.block == nil {
 			next.seq -= g.base
 		}
 		for j, key := range keys {
@@ -149,7 +149,7 @@ func (g *rowGatherer) add(c *chunk) error {
 		fresh = append(fresh, &k)
 	}
 	g.base += uint64(c.rows)
-	if h := g.parts[""]; c.times != nil && len(g.by) == 0 && len(g.partition) == 0 && h != nil && h.Len() == g.most() {
+	if h := g.parts[""]; c.block != nil && len(g.by) == 0 && len(g.partition) == 0 && h != nil && h.Len() == g.most() {
 		g.env.raise(h.list[0].time)
 	}
 	return g.fill(c, fresh)
