@@ -56,7 +56,7 @@ func (d *decoder) column(name string) (*column.Column, error) {
 				err = d.span(g, l, rows, t, x.span, x.kind)
 			case x.slot >= 0:
 				var v values
-				if v, err = d.part(l, place{int32(t), x.slot}); err == nil {
+				if v, err = d.slot(f.slots[x.slot]); err == nil {
 					g.values(rows, v, x.kind)
 				}
 			default:
@@ -113,7 +113,7 @@ func (d *decoder) parts(l *layout, t int, s span) ([]formPart, []values, error) 
 			continue
 		}
 		var err error
-		if texts[i], err = d.part(l, place{int32(t), p.slot}); err != nil {
+		if texts[i], err = d.slot(l.templates[t].slots[p.slot]); err != nil {
 			return nil, nil, err
 		}
 	}

@@ -102,18 +102,15 @@ func (o *rowsOf) times(rows int) ([]llama.Time, error) {
 type layout struct {
 	names     []string
 	templates []form
-	fields    [][]place // by name: the slots that are kept with it
-	variables []place
+	fields    [][]int32 // by name: of each slot that is kept with it the template
+	variables []int32   // likewise of those that are kept with none
 }
-
-// A place is a slot, by template and its number there.
-type place struct{ template, slot int32 }
 
 // A form is a template as it was written.
 type form struct {
 	parts  []formPart
 	fields []formField
-	homes  []int32 // for each slot the name it is kept with; -1: none
+	slots  []column.Slot // where each slot is: the name it is kept with, -1: none, and its number there
 }
 
 type formPart struct {
@@ -134,7 +131,7 @@ func decodeTemplates(data []byte) (*layout, error) {
 	r := reader{data: data}
 	l := &layout{names: r.texts()}
 	texts := r.texts()
-	l.fields = make([][]place, len(l.names))
+	l.fields = make([][]int32, len(l.names))
 	for range r.count() {
 		f, ok := l.form(&r, texts)
 		if !ok || r.failed {
@@ -151,11 +148,10 @@ func decodeTemplates(data []byte) (*layout, error) {
 // form reads one template.
 func (l *layout) form(r *reader, texts []string) (f form, ok bool) {
 	number := int32(len(l.templates))
-	slot := func(list *[]place, home int32) int32 {
-		n := int32(len(f.homes))
-		*list = append(*list, place{number, n})
-		f.homes = append(f.homes, home)
-		return n
+	slot := func(list *[]int32, home int32) int32 {
+		f.slots = append(f.slots, column.Slot{Home: home, Number: int32(len(*list))})
+		*list = append(*list, number)
+		return int32(len(f.slots)) - 1
 	}
 	parts := r.count()
 	if parts > maxParts {
@@ -171,7 +167,7 @@ func (l *layout) form(r *reader, texts []string) (f form, ok bool) {
 			p.text = texts[n]
 		case v == partVariable:
 			p.slot = slot(&l.variables, -1)
-		case v&3 == partAgain && n < uint64(len(f.homes)):
+		case v&3 == partAgain && n < uint64(len(f.slots)):
 			p.slot = int32(n)
 		case v&3 == partField && n < uint64(len(l.names)):
 			p.slot = slot(&l.fields[n], int32(n))
@@ -197,7 +193,7 @@ func (l *layout) form(r *reader, texts []string) (f form, ok bool) {
 			d.slot = slot(&l.fields[name], int32(name))
 		case formAgain:
 			n := r.uvarint()
-			if n >= uint64(len(f.homes)) {
+			if n >= uint64(len(f.slots)) {
 				return f, false
 			}
 			d.slot = int32(n)

@@ -72,13 +72,25 @@ func Open(collection string, rows int, names []string, s Source) (*column.Block,
 	if s.Explain == nil {
 		s.Explain = func(err error) error { return err }
 	}
-	d := &decoder{s, rows}
+	d := &decoder{Source: s, count: rows}
 	at, _ := slices.BinarySearch(names, llama.NameIngested)
 	b := &column.Block{
 		Collection: collection, Len: rows,
 		Names: slices.Insert(slices.Clone(names), at, llama.NameIngested),
 		Times: explained(d, d.times), Seqs: explained(d, d.seqs),
 		Ingested: explained(d, d.ingested), Families: explained(d, d.families),
+		Values: func(s column.Slot) (*column.Values, int, error) {
+			v, err := d.slot(s)
+			return v.Values, v.first, d.Explain(err)
+		},
+	}
+	b.Loose = func(name string) (*column.Column, error) {
+		return explained(d, func() (*column.Column, error) {
+			return kept(d.Keep, "loose "+name, func() (*column.Column, int, error) {
+				c, err := d.looseColumn(name)
+				return c, c.Bytes(), err
+			})
+		})()
 	}
 	b.Load = func(name string) (*column.Column, error) {
 		return explained(d, func() (*column.Column, error) {
@@ -128,6 +140,9 @@ func decodeInts[N ~int64 | ~uint64](rows int, data []byte) ([]N, error) {
 type decoder struct {
 	Source
 	count int // of rows
+
+	mu    sync.Mutex
+	homes []*chunk // of variables, and of fields by number
 }
 
 func (d *decoder) rows() (*rowsOf, error) {
@@ -193,7 +208,7 @@ func (d *decoder) layout() (*layout, error) {
 type chunk struct {
 	generic []byte
 	groups  []groupOf
-	slots   map[place]slotOf
+	slots   []slotOf
 }
 
 // A groupOf is slots that were written as one column.
@@ -217,7 +232,7 @@ type values struct {
 func (v values) at(i int) string { return v.At(v.first + i) }
 
 // chunk returns the chunk of a field, or of variables.
-func (d *decoder) chunk(name string, kind Kind, places []place) (*chunk, error) {
+func (d *decoder) chunk(name string, kind Kind, templates []int32) (*chunk, error) {
 	key := "variables"
 	if kind == Field {
 		key = "field " + name
@@ -231,21 +246,21 @@ func (d *decoder) chunk(name string, kind Kind, places []place) (*chunk, error) 
 		if err != nil {
 			return nil, 0, err
 		}
-		c := &chunk{slots: make(map[place]slotOf, len(places))}
+		c := &chunk{}
 		// What its groups become takes about as much again.
-		return c, 2*len(data) + 100*len(places), c.split(o, data, places)
+		return c, 2*len(data) + 16*len(templates), c.split(o, data, templates)
 	})
 }
 
 // split finds the pieces of a chunk.
-func (c *chunk) split(o *rowsOf, data []byte, places []place) error {
-	if len(data) == 0 && len(places) == 0 {
+func (c *chunk) split(o *rowsOf, data []byte, templates []int32) error {
+	if len(data) == 0 && len(templates) == 0 {
 		return nil
 	}
 	r := reader{data: data}
 	generic := r.count()
 	c.groups = make([]groupOf, r.count())
-	for _, p := range places {
+	for _, t := range templates {
 		g := uint64(0)
 		if len(c.groups) > 1 {
 			g = r.uvarint()
@@ -253,8 +268,8 @@ func (c *chunk) split(o *rowsOf, data []byte, places []place) error {
 		if g >= uint64(len(c.groups)) {
 			return fmt.Errorf("%w: group %d of %d", ErrDamaged, g, len(c.groups))
 		}
-		c.slots[p] = slotOf{int(g), c.groups[g].rows}
-		c.groups[g].rows += len(o.rows[p.template+1])
+		c.slots = append(c.slots, slotOf{int(g), c.groups[g].rows})
+		c.groups[g].rows += len(o.rows[t+1])
 	}
 	lengths := make([]int, len(c.groups))
 	for i := range lengths {
@@ -271,35 +286,56 @@ func (c *chunk) split(o *rowsOf, data []byte, places []place) error {
 }
 
 // slot returns the values of a slot, for the rows of its template.
-func (c *chunk) slot(p place) (values, error) {
-	s, ok := c.slots[p]
-	if !ok {
+func (c *chunk) slot(number int32) (values, error) {
+	if int(number) >= len(c.slots) {
 		return values{}, fmt.Errorf("%w: a slot is missing", ErrDamaged)
 	}
+	s := c.slots[number]
 	g := &c.groups[s.group]
 	g.once.Do(func() { g.values, g.err = column.DecodeValues(g.rows, g.data) })
 	return values{g.values, s.first}, g.err
 }
 
-// part returns the values of a slot of a template's message.
-func (d *decoder) part(l *layout, p place) (values, error) {
-	kind, name, places := Variables, "", l.variables
-	if home := l.home(p); home >= 0 {
-		kind, name, places = Field, l.names[home], l.fields[home]
-	}
-	c, err := d.chunk(name, kind, places)
+// slot returns the values of a slot.
+func (d *decoder) slot(s column.Slot) (values, error) {
+	c, err := d.home(s.Home)
 	if err != nil {
 		return values{}, err
 	}
-	return c.slot(p)
+	return c.slot(s.Number)
 }
 
-// home returns the number of the name a slot is kept with, or -1.
-func (l *layout) home(p place) int { return int(l.templates[p.template].homes[p.slot]) }
+// home returns the chunk of the field with a number; -1: of variables. Who opened the
+// block looks it up once.
+func (d *decoder) home(number int32) (*chunk, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if int(number)+1 < len(d.homes) && d.homes[number+1] != nil {
+		return d.homes[number+1], nil
+	}
+	l, err := d.layout()
+	if err != nil {
+		return nil, err
+	}
+	if d.homes == nil {
+		d.homes = make([]*chunk, len(l.names)+1)
+	}
+	kind, name, templates := Variables, "", l.variables
+	if number >= 0 {
+		kind, name, templates = Field, l.names[number], l.fields[number]
+	}
+	c, err := d.chunk(name, kind, templates)
+	d.homes[number+1] = c
+	return c, err
+}
 
 // looseColumn decodes the column called name of the loose events, or nil.
-func (d *decoder) looseColumn(l *layout, name string) (*column.Column, error) {
+func (d *decoder) looseColumn(name string) (*column.Column, error) {
 	o, err := d.rows()
+	if err != nil {
+		return nil, err
+	}
+	l, err := d.layout()
 	if err != nil {
 		return nil, err
 	}
@@ -312,9 +348,8 @@ func (d *decoder) looseColumn(l *layout, name string) (*column.Column, error) {
 
 // field returns the chunk of a field.
 func (d *decoder) field(l *layout, name string) (*chunk, error) {
-	var places []place
 	if number, ok := slices.BinarySearch(l.names, name); ok {
-		places = l.fields[number]
+		return d.home(int32(number))
 	}
-	return d.chunk(name, Field, places)
+	return d.chunk(name, Field, nil)
 }

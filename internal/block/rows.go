@@ -46,7 +46,7 @@ func (d *decoder) each(b *column.Block, do func(*column.Row) error) error {
 			return err
 		}
 	}
-	rest, err := d.rest(b, l, len(o.rows[0]))
+	rest, err := d.rest(b, len(o.rows[0]))
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func (d *decoder) rowForm(l *layout, t int) (rowForm, error) {
 	for _, x := range r.own {
 		var v values
 		if x.slot >= 0 {
-			if v, err = d.part(l, place{int32(t), x.slot}); err != nil {
+			if v, err = d.slot(f.slots[x.slot]); err != nil {
 				return r, err
 			}
 		}
@@ -115,7 +115,8 @@ func (r *rowForm) fill(row *column.Row, texts *arena) {
 		case x.span.inside():
 			row.Values = append(row.Values, row.Message[ends[x.span.first]:ends[x.span.end]])
 		case r.fields[k].Values != nil:
-			row.Values = append(row.Values, r.fields[k].at(i))
+			v := r.fields[k]
+			row.Values = append(row.Values, texts.take(v.Append(texts.buffer(), v.Code(v.first+i))))
 		default:
 			row.Values = append(row.Values, x.text)
 		}
@@ -147,7 +148,7 @@ type looseRows struct {
 	key             []byte
 }
 
-func (d *decoder) rest(b *column.Block, l *layout, rows int) (*looseRows, error) {
+func (d *decoder) rest(b *column.Block, rows int) (*looseRows, error) {
 	r := &looseRows{shapes: map[string]*column.Shape{}}
 	if rows == 0 {
 		return r, nil
@@ -156,7 +157,7 @@ func (d *decoder) rest(b *column.Block, l *layout, rows int) (*looseRows, error)
 		if name == llama.NameIngested {
 			continue
 		}
-		c, err := d.looseColumn(l, name)
+		c, err := d.looseColumn(name)
 		switch {
 		case err != nil:
 			return nil, err

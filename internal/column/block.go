@@ -25,8 +25,14 @@ type Block struct {
 	// a block without them.
 	Ingested func() ([]llama.Time, error)
 	// Families tells which events have what in common. Nil in a block that has
-	// columns only.
+	// columns only, and then so are the next two.
 	Families func() (*Families, error)
+	// Values decodes the values of a slot: that of the i-th event of its family is row
+	// first + i. Slots that look alike share values.
+	Values func(Slot) (v *Values, first int, err error)
+	// Loose decodes a column of the events that have no template, of which row i is
+	// that of the i-th of them; nil when none has it.
+	Loose func(name string) (*Column, error)
 
 	// Each calls do with one event after the other, as it was given to the block:
 	// values that were found in the message share its memory. The row is good until

@@ -11,37 +11,36 @@ type Family struct {
 	Fields []Member // by name; `_source` is one of them
 }
 
-// A Part of the messages is text or a slot, which has a value for each event.
+// A Part of the messages is fixed text or a slot.
 type Part struct {
 	Text string
-	Slot *Slot // nil: Text
+	Slot Slot
+	Is   Form
 }
+
+// A Form says where a text comes from.
+type Form uint8
+
+const (
+	Fixed Form = iota // Text, for all events
+	Slots             // Slot
+	Span              // parts of the message
+)
 
 // A Member is a field that all events of a family have.
 type Member struct {
+	Part
 	Name       string
 	Kind       llama.Kind
-	Text       string // of all, without slot and span
-	Slot       *Slot
-	First, End int // parts of the message, if End is not 0
+	First, End int // of a span
 }
 
-// A Slot has the values of a place of a family. They are decoded when they are asked
-// for; slots that look alike share Values, and that of the i-th event is row first + i.
-type Slot struct {
-	Load func() (v *Values, first int, err error)
-}
-
-// A Loose is the events of a block that have no template.
-type Loose struct {
-	Rows []uint16
-	// Column decodes the column called name, of which row i is that of the i-th
-	// event; nil when none has it.
-	Column func(name string) (*Column, error)
-}
+// A Slot is a place of a family that has a value for each event; Block.Values has
+// them. Its numbers mean something to the block only.
+type Slot struct{ Home, Number int32 }
 
 // Families is how a block keeps its events. Each is in one family, or loose.
 type Families struct {
 	List  []Family
-	Loose Loose
+	Loose []uint16 // the rows of the events that have no template
 }

@@ -16,8 +16,8 @@ import (
 // Of a block it begins with all fields and decodes a column when it is asked
 // for. At the merger it is made of rows and has neither times nor block.
 type chunk struct {
-	rows  int
-	sel   []uint32 // growing
+	rows int
+	sel  []uint32 // growing
 	// What a block has of each row beside its fields, once somebody asked for it.
 	times    []llama.Time
 	seqs     []uint64

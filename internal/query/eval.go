@@ -90,6 +90,9 @@ func (c *chunk) evalField(f *fieldFilter, sel []uint32) []uint32 {
 			return keepIf(sel, f.match(c.block.Collection))
 		}
 	}
+	if list := c.keptAsTemplates(f.field); list != nil {
+		return c.evalMessage(f, list, sel)
+	}
 	col := c.column(f.field)
 	if col == nil {
 		return keepIf(sel, f.match(""))
