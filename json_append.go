@@ -111,6 +111,11 @@ func appendMember(dst []byte, name string, f *Field) []byte {
 	return appendValue(dst, f)
 }
 
+// AppendValue appends a value as its kind is written in JSON.
+func AppendValue(dst []byte, value string, kind Kind) []byte {
+	return appendValue(dst, &Field{Value: value, Kind: kind})
+}
+
 // appendValue appends the value as its kind is written. Text that is not of its
 // kind becomes a string, so that the object stays JSON whatever a parser did.
 func appendValue(dst []byte, f *Field) []byte {

@@ -219,3 +219,6 @@ func (v *Values) findOctets(sought string) (codes []int, ok bool) {
 	}
 	return codes, true
 }
+
+// AreNumbers reports whether all values are numbers as JSON writes them.
+func (v *Values) AreNumbers() bool { return v.typing.form == integer || v.typing.form == decimal }

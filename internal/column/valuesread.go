@@ -212,3 +212,12 @@ func Split(buffer []byte, ends []int) []string {
 	}
 	return texts
 }
+
+// Text returns the value with a code, which is good until buffer is used again.
+func (v *Values) Text(code int, buffer *[]byte) string {
+	if v.typing.form == text {
+		return v.text(code)
+	}
+	*buffer = v.Append((*buffer)[:0], code)
+	return unsafe.String(unsafe.SliceData(*buffer), len(*buffer))
+}

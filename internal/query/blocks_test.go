@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -232,6 +233,19 @@ func TestTemplatesAnswerAsColumns(t *testing.T) {
 			})
 			if err != nil {
 				t.Fatalf("%s: %v", q, err)
+			}
+			var lines []byte
+			count := 0
+			err = q.Lines(t.Context(), src, RunOptions{NodeID: "n", Workers: 2}, func(more []byte, n int) error {
+				lines, count = append(lines, more...), count+n
+				return nil
+			})
+			if err != nil {
+				t.Fatalf("%s: %v", q, err)
+			}
+			written := strings.Split(string(lines), "\n")
+			if diff := cmp.Diff(append(slices.Clone(got), ""), written); diff != "" || count != len(got) {
+				t.Fatalf("%s: %d rows -, %d lines +\n%s", q, len(got), count, diff)
 			}
 			return got
 		}

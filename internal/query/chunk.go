@@ -143,9 +143,7 @@ func decoded[T any](c *chunk, read func() ([]T, error)) []T {
 	if err == nil {
 		return list
 	}
-	if c.err == nil {
-		c.err = err
-	}
+	c.fail(err)
 	return make([]T, c.rows)
 }
 

@@ -200,11 +200,12 @@ const gone = ^uint32(0)
 // fill reads the fields of the rows that stayed, so that no more are decoded
 // and copied than are kept.
 func (g *rowGatherer) fill(c *chunk, fresh []*kept) error {
+	maker := c.maker(g.shown, g.hidden)
 	for _, k := range fresh {
 		if k.from == gone {
 			continue
 		}
-		k.row = cloneRow(c.row(k.from, g.shown, g.hidden))
+		k.row = cloneRow(maker.row(k.from))
 		for i := range k.text {
 			k.text[i] = keyText(k.keys[i], k.text[i])
 			if k.keys[i].class == classText {

@@ -1,8 +1,7 @@
 package query
 
 import (
-	"math/bits"
-	"strings"
+	"slices"
 	"unsafe"
 
 	"github.com/llama-logs/llama"
@@ -23,30 +22,13 @@ type textScan struct {
 	bytes [256]bool // those that the needle has
 	looks map[lookKey]*looked
 	text  []byte
+	open  rowSet // events of a family, by their place in it, that are to be asked
+	ways  int    // that were tried for the needle to lie in a family
 }
 
-// A rowSet is rows of a block, a bit each.
-type rowSet []uint64
-
-func (s rowSet) add(row uint16)      { s[row>>6] |= 1 << (row & 63) }
-func (s rowSet) has(row uint16) bool { return s[row>>6]>>(row&63)&1 != 0 }
-
-func (s rowSet) count() (n int) {
-	for _, w := range s {
-		n += bits.OnesCount64(w)
-	}
-	return n
-}
-
-// rows appends the numbers of the rows.
-func (s rowSet) rows(dst []uint32) []uint32 {
-	for i, w := range s {
-		for ; w != 0; w &= w - 1 {
-			dst = append(dst, uint32(i<<6+bits.TrailingZeros64(w)))
-		}
-	}
-	return dst
-}
+// maxWays bounds in how many ways a needle is laid over slots that stand side by side.
+// Beyond that all messages of the family are asked.
+const maxWays = 1 << 10
 
 // lookKey names the values of many slots, and what stands beside them.
 type lookKey struct {
@@ -74,9 +56,7 @@ func (c *chunk) keptAsTemplates(name string) *column.Families {
 	}
 	list, err := c.block.Families()
 	if err != nil {
-		if c.err == nil {
-			c.err = err
-		}
+		c.fail(err)
 		return nil
 	}
 	return list
@@ -85,7 +65,7 @@ func (c *chunk) keptAsTemplates(name string) *column.Families {
 // evalMessage returns the rows of sel with messages that f lets in.
 func (c *chunk) evalMessage(f *fieldFilter, list *column.Families, sel []uint32) []uint32 {
 	words := (c.rows + 63) / 64
-	s := &textScan{c: c, f: f, list: list, found: make(rowSet, words), looks: map[lookKey]*looked{}}
+	s := &textScan{c: c, f: f, list: list, found: make(rowSet, words), open: make(rowSet, words), looks: map[lookKey]*looked{}}
 	if len(sel) < c.rows {
 		s.asked = make(rowSet, words)
 		for _, r := range sel {
@@ -97,8 +77,8 @@ func (c *chunk) evalMessage(f *fieldFilter, list *column.Families, sel []uint32)
 			s.bytes[f.needle.text[i]] = true
 		}
 	}
-	if err := s.run(); err != nil && c.err == nil {
-		c.err = err
+	if err := s.run(); err != nil {
+		c.fail(err)
 	}
 	if c.err != nil {
 		return nil
@@ -221,23 +201,38 @@ func (s *textScan) family(f *column.Family) error {
 	case perhaps:
 		return s.ask(f, nil)
 	}
-	open := map[int]bool{}
+	clear(s.open)
+	s.ways = 0
 	if s.crosses(f) {
-		if err := s.crossing(f, open); err != nil {
+		if err := s.crossing(f); err != nil {
 			return err
+		}
+		if s.ways > maxWays {
+			return s.ask(f, nil)
 		}
 	}
 	for i := range f.Parts {
 		if f.Parts[i].Is == column.Slots {
-			if err := s.slot(f, i, open); err != nil {
+			if err := s.slot(f, i); err != nil {
 				return err
 			}
 		}
 	}
-	if len(open) == 0 {
+	if s.open.count() == 0 {
 		return nil
 	}
-	return s.ask(f, open)
+	return s.ask(f, s.open)
+}
+
+// answer says of the event at a place of the family whether it has the needle. If that
+// does not say enough, it is asked later.
+func (s *textScan) answer(f *column.Family, at int, a answer) {
+	switch {
+	case a == yes && s.f.needle.exact:
+		s.add(f.Rows[at])
+	case a != no:
+		s.open.add(uint16(at))
+	}
 }
 
 // view is text as a string, for as long as it does not change.
@@ -272,32 +267,25 @@ func (s *textScan) fixed(f *column.Family) answer {
 	return best
 }
 
-// slot looks for the needle in the values of a slot. Events of which it does not say
-// enough are added to open, by their place in the family.
-func (s *textScan) slot(f *column.Family, i int, open map[int]bool) error {
+// slot looks for the needle in the values of a slot.
+func (s *textScan) slot(f *column.Family, i int) error {
 	v, first, err := s.c.block.Values(f.Parts[i].Slot)
 	if err != nil {
 		return err
 	}
 	l := s.look(v, beside(f, i))
-	found := func(at int, a answer) {
-		switch {
-		case a == yes && s.f.needle.exact:
-			s.add(f.Rows[at])
-		case a != no:
-			open[at] = true
-		}
-	}
 	if l.byCode != nil {
 		for at := range f.Rows {
-			found(at, l.byCode[v.Code(first+at)])
+			s.answer(f, at, l.byCode[v.Code(first+at)])
 		}
 		return nil
 	}
-	for k, code := range l.codes {
-		if at := code - first; !v.Coded() && at >= 0 && at < len(f.Rows) {
-			found(at, l.answers[k])
-		}
+	if v.Coded() {
+		return nil
+	}
+	start, _ := slices.BinarySearch(l.codes, first)
+	for k := start; k < len(l.codes) && l.codes[k] < first+len(f.Rows); k++ {
+		s.answer(f, l.codes[k]-first, l.answers[k])
 	}
 	return nil
 }
@@ -312,7 +300,7 @@ func (s *textScan) look(v *column.Values, beside edge) *looked {
 	s.looks[key] = l
 	n := s.f.needle
 	for _, code := range v.Find(n.text, n.whole()) {
-		a := n.look(v.Value(code), beside)
+		a := n.look(v.Text(code, &s.text), beside)
 		if a == no {
 			continue
 		}
@@ -328,13 +316,13 @@ func (s *textScan) look(v *column.Values, beside edge) *looked {
 }
 
 // ask puts messages together and asks the filter: those of open, or all if it is nil.
-func (s *textScan) ask(f *column.Family, open map[int]bool) error {
+func (s *textScan) ask(f *column.Family, open rowSet) error {
 	m := messages{block: s.c.block}
 	if err := m.open(f, 0, len(f.Parts)); err != nil {
 		return err
 	}
 	for at, row := range f.Rows {
-		if open != nil && !open[at] || s.found.has(row) || s.asked != nil && !s.asked.has(row) {
+		if open != nil && !open.has(uint16(at)) || s.found.has(row) || s.asked != nil && !s.asked.has(row) {
 			continue
 		}
 		if s.c.stopped(at) {
@@ -346,177 +334,4 @@ func (s *textScan) ask(f *column.Family, open map[int]bool) error {
 		}
 	}
 	return nil
-}
-
-// messages puts messages of a family together, or a span of their parts.
-type messages struct {
-	block *column.Block
-	parts []column.Part
-	slots []slotValues
-}
-
-type slotValues struct {
-	*column.Values
-	first int
-}
-
-func (m *messages) open(f *column.Family, from, to int) error {
-	m.parts = f.Parts[from:to]
-	m.slots = make([]slotValues, len(m.parts))
-	for i := range m.parts {
-		if m.parts[i].Is == column.Fixed {
-			continue
-		}
-		var err error
-		if m.slots[i].Values, m.slots[i].first, err = m.block.Values(m.parts[i].Slot); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// append appends the text of the event at a place of the family.
-func (m *messages) append(dst []byte, at int) []byte {
-	for i := range m.parts {
-		if v := &m.slots[i]; v.Values != nil {
-			dst = v.Append(dst, v.Code(v.first+at))
-		} else {
-			dst = append(dst, m.parts[i].Text...)
-		}
-	}
-	return dst
-}
-
-// crosses reports whether the needle may go over the border of two parts.
-func (s *textScan) crosses(f *column.Family) bool {
-	if len(s.f.needle.text) < 2 {
-		return false
-	}
-	for i := range len(f.Parts) - 1 {
-		if s.border(f, i) {
-			return true
-		}
-	}
-	return false
-}
-
-// border reports whether the needle may go over the border behind part i.
-func (s *textScan) border(f *column.Family, i int) bool {
-	a, b := &f.Parts[i], &f.Parts[i+1]
-	if a.Is == column.Fixed && (a.Text == "" || !s.bytes[a.Text[len(a.Text)-1]]) {
-		return a.Text == ""
-	}
-	return b.Is != column.Fixed || b.Text == "" || s.bytes[b.Text[0]]
-}
-
-// crossing adds the events to open in which the needle goes over borders of parts.
-func (s *textScan) crossing(f *column.Family, open map[int]bool) error {
-	n := s.f.needle.text
-	for i := range len(f.Parts) - 1 {
-		if !s.border(f, i) {
-			continue
-		}
-		p := &f.Parts[i]
-		for k := 1; k < len(n); k++ {
-			var way []leg
-			if p.Is == column.Fixed {
-				if !strings.HasSuffix(p.Text, n[:k]) {
-					continue
-				}
-			} else {
-				way = append(way, leg{p.Slot, n[:k], suffix})
-			}
-			if err := s.follow(f, i+1, n[k:], way, open); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// A leg is what a slot must have for the needle to lie there.
-type leg struct {
-	slot column.Slot
-	text string
-	how  how
-}
-
-type how uint8
-
-const (
-	whole how = iota
-	prefix
-	suffix
-)
-
-// follow adds the events to open of which part i and those behind it begin with rest,
-// if they meet the legs of the way there.
-func (s *textScan) follow(f *column.Family, i int, rest string, way []leg, open map[int]bool) error {
-	if i == len(f.Parts) {
-		return nil
-	}
-	p := &f.Parts[i]
-	if p.Is == column.Fixed {
-		switch {
-		case strings.HasPrefix(p.Text, rest):
-			return s.walk(f, way, open)
-		case strings.HasPrefix(rest, p.Text):
-			return s.follow(f, i+1, rest[len(p.Text):], way, open)
-		}
-		return nil
-	}
-	way = way[:len(way):len(way)]
-	if err := s.walk(f, append(way, leg{p.Slot, rest, prefix}), open); err != nil {
-		return err
-	}
-	for k := range len(rest) {
-		if i+1 == len(f.Parts) {
-			break
-		}
-		if next := &f.Parts[i+1]; next.Is == column.Fixed && next.Text != "" && next.Text[0] != rest[k] {
-			continue
-		}
-		if err := s.follow(f, i+1, rest[k:], append(way, leg{p.Slot, rest[:k], whole}), open); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// walk adds the events to open that meet all legs of a way.
-func (s *textScan) walk(f *column.Family, way []leg, open map[int]bool) error {
-	values := make([]slotValues, len(way))
-	for i := range way {
-		var err error
-		if values[i].Values, values[i].first, err = s.c.block.Values(way[i].slot); err != nil {
-			return err
-		}
-		if !values[i].May(way[i].text) {
-			return nil
-		}
-	}
-	for at := range f.Rows {
-		met := true
-		for i := range way {
-			v := &values[i]
-			s.text = v.Append(s.text[:0], v.Code(v.first+at))
-			if met = way[i].met(view(s.text)); !met {
-				break
-			}
-		}
-		if met {
-			open[at] = true
-		}
-	}
-	return nil
-}
-
-func (w *leg) met(text string) bool {
-	switch w.how {
-	case whole:
-		return text == w.text
-	case prefix:
-		return strings.HasPrefix(text, w.text)
-	}
-	return strings.HasSuffix(text, w.text)
 }
