@@ -205,6 +205,30 @@ func (c *chunk) drop(name string) {
 	}
 }
 
+// matching returns the columns that are meant by patterns: those named, which
+// are nil where no row has them, and those of the chunk that begin with a
+// prefix. No pattern means all.
+func (c *chunk) matching(patterns []string) []*column.Column {
+	if len(patterns) == 0 {
+		patterns = []string{"*"}
+	}
+	var out []*column.Column
+	for _, p := range patterns {
+		if !strings.HasSuffix(p, "*") {
+			out = append(out, c.column(p))
+			continue
+		}
+		for i := range c.fields {
+			if f := &c.fields[i]; !f.hidden && matchField(p, f.name) {
+				if col := c.load(f); col != nil {
+					out = append(out, col)
+				}
+			}
+		}
+	}
+	return out
+}
+
 // hiddenMark begins the names of hidden fields in rows between two pipes.
 const hiddenMark = "\x00"
 

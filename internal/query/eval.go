@@ -103,6 +103,23 @@ func (c *chunk) evalField(f *fieldFilter, sel []uint32) []uint32 {
 	if f.match("") {
 		memo[0] = yes
 	}
+	// Where values repeat, all are asked first: mostly none is in.
+	if len(col.Values) <= len(sel)/2 {
+		none := memo[0] == no
+		for i, value := range col.Values {
+			if c.stopped(i) {
+				return nil
+			}
+			memo[i+1] = no
+			if f.match(value) {
+				memo[i+1] = yes
+				none = false
+			}
+		}
+		if none {
+			return nil
+		}
+	}
 	out := c.work.numbers(len(sel))
 	for i, r := range sel {
 		if c.stopped(i) {

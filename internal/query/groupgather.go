@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/llama-logs/llama"
-	"github.com/llama-logs/llama/internal/column"
 )
 
 // A groupGatherer computes functions for each group of rows. Groups are numbered
@@ -21,6 +20,8 @@ type groupGatherer struct {
 	ids    map[string]uint32
 	keys   []string // the texts of the by fields, group by group
 	finish func(groups []int, row func(group int) Row, emit func(Row) error) error
+	// first is a sort behind the pipe that wants no more groups than the first most.
+	first *sortPipe
 }
 
 func newGroupGatherer(e *env, by []byField) *groupGatherer {
@@ -206,7 +207,17 @@ func (g *groupGatherer) codes(c *chunk, by *byField) (codes []uint32, values []s
 func timeCodes(c *chunk, times []llama.Time, by *byField, codes []uint32) (values []string) {
 	known := map[int64]uint32{}
 	last, lastCode := int64(0), uint32(0)
+	// Times mostly are in the bucket of the one before. That of a month or a year has
+	// no one length.
+	length := int64(0)
+	if by.size > 0 {
+		length = by.whole()
+	}
 	for i, r := range c.sel {
+		if t := int64(times[r]); i > 0 && t >= last && t-last < length {
+			codes[i] = lastCode
+			continue
+		}
 		bucket := by.time(int64(times[r]))
 		if i == 0 || bucket != last {
 			code, ok := known[bucket]
@@ -330,16 +341,19 @@ func (g *groupGatherer) read(node string, f Frame) error {
 
 // rows gives the groups in the order of their by values.
 func (g *groupGatherer) rows(emit func(Row) error) error {
-	order := make([]int, g.groups())
 	keys := make([]orderKey, len(g.keys))
 	for i, text := range g.keys {
 		keys[i] = keyOf(text)
 	}
+	for _, agg := range g.aggs {
+		agg.grow(g.groups())
+	}
+	order := make([]int, g.groups())
 	for i := range order {
 		order[i] = i
 	}
 	n := len(g.by)
-	slices.SortFunc(order, func(a, b int) int {
+	compare := func(a, b int) int {
 		for i := range n {
 			if c := compareKeys(&keys[a*n+i], &keys[b*n+i]); c != 0 {
 				return c
@@ -349,10 +363,11 @@ func (g *groupGatherer) rows(emit func(Row) error) error {
 			}
 		}
 		return 0
-	})
-	for _, agg := range g.aggs {
-		agg.grow(g.groups())
 	}
+	if g.first != nil {
+		order = g.leading(order, keys, compare)
+	}
+	slices.SortFunc(order, compare)
 	return g.finish(order, g.row, emit)
 }
 
@@ -366,28 +381,4 @@ func (g *groupGatherer) row(id int) Row {
 		row = append(row, llama.Field{Name: g.names[i], Value: value, Kind: kind})
 	}
 	return row
-}
-
-// matching returns the columns that are meant by patterns: those named, which
-// are nil where no row has them, and those of the chunk that begin with a
-// prefix. No pattern means all.
-func (c *chunk) matching(patterns []string) []*column.Column {
-	if len(patterns) == 0 {
-		patterns = []string{"*"}
-	}
-	var out []*column.Column
-	for _, p := range patterns {
-		if !strings.HasSuffix(p, "*") {
-			out = append(out, c.column(p))
-			continue
-		}
-		for i := range c.fields {
-			if f := &c.fields[i]; !f.hidden && matchField(p, f.name) {
-				if col := c.load(f); col != nil {
-					out = append(out, col)
-				}
-			}
-		}
-	}
-	return out
 }

@@ -21,15 +21,27 @@ type rowMaker struct {
 	where    []uint32         // of each row the family and the place in it, once many were asked for
 	asked    int
 	text     []byte
+	// lineBytes is how long lines were.
+	lineBytes int
 }
 
-// A rowForm is how the rows of one family are made.
-type rowForm struct{ places []rowPlace }
+// A rowForm is how the rows of one family are made. Fields that are the same for all
+// of them are written once; json has the places between those.
+type rowForm struct {
+	places []rowPlace
+	json   []jsonPlace
+	rest   []byte // behind the last place
+}
+
+// A jsonPlace is one value that differs, and what is written before it.
+type jsonPlace struct {
+	before []byte
+	*rowPlace
+}
 
 // A rowPlace is one field of a row.
 type rowPlace struct {
 	name   string
-	json   []byte // the name as a member's beginning; of fixed values with the value
 	kind   llama.Kind
 	is     placeForm
 	fixed  string
@@ -39,6 +51,7 @@ type rowPlace struct {
 	col    *column.Column
 	memo   [][]byte // values by code, as JSON
 	number bool     // values are JSON numbers as they are
+	member []byte   // comma, name and colon, where a row may not have it
 }
 
 type placeForm uint8
@@ -73,6 +86,9 @@ func (c *chunk) fail(err error) {
 		c.err = err
 	}
 }
+
+// maxMemo bounds the values whose JSON is remembered.
+const maxMemo = 1 << 10
 
 // fewRows are looked up one by one; beyond that it pays to know where each is.
 const fewRows = 16
@@ -124,14 +140,34 @@ func (m *rowMaker) form(family int) *rowForm {
 			if own.hidden {
 				p.name = hiddenMark + own.name
 			}
-			p.json = append(llama.AppendString(nil, own.name), ':')
-			if p.is == placeFixed {
-				p.json = llama.AppendValue(p.json, p.fixed, p.kind)
-			}
 			f.places = append(f.places, p)
 		}
 	}
+	f.write()
 	return f
+}
+
+// write makes json of places. Each member begins with a comma; of a row's first it is
+// cut off.
+func (f *rowForm) write() {
+	var text []byte
+	for i := range f.places {
+		p := &f.places[i]
+		start := len(text)
+		text = append(llama.AppendString(append(text, ','), strings.TrimPrefix(p.name, hiddenMark)), ':')
+		switch p.is {
+		case placeFixed:
+			text = llama.AppendValue(text, p.fixed, p.kind)
+		case placeColumn, placeLoose: // not all rows have it, so it writes its name itself
+			p.member = slices.Clone(text[start:])
+			f.json = append(f.json, jsonPlace{slices.Clone(text[:start]), p})
+			text = text[:0]
+		default:
+			f.json = append(f.json, jsonPlace{slices.Clone(text), p})
+			text = text[:0]
+		}
+	}
+	f.rest = append(text, '}')
 }
 
 // place returns how a field of a family's rows is made, if they have it.
@@ -204,7 +240,7 @@ func (m *rowMaker) slot(p *rowPlace, s column.Slot) {
 	}
 	p.is, p.slot = placeSlot, slotValues{v, first}
 	p.number = p.kind == llama.Number && v.AreNumbers()
-	if v.Coded() {
+	if v.Coded() && v.Distinct() <= maxMemo {
 		p.memo = make([][]byte, v.Distinct())
 	}
 }
@@ -250,36 +286,29 @@ func (m *rowMaker) appendJSON(dst []byte, r uint32) []byte {
 	}
 	family, at := m.find(r)
 	f := m.form(family)
-	dst = append(dst, '{')
-	empty := len(dst)
-	for i := range f.places {
-		p := &f.places[i]
-		start := len(dst)
-		if start > empty {
-			dst = append(dst, ',')
-		}
-		dst = append(dst, p.json...)
-		ok := true
-		if p.is != placeFixed {
-			dst, ok = m.appendPlace(dst, p, r, at)
-		}
-		if !ok {
-			dst = dst[:start]
-		}
+	start := len(dst)
+	for i := range f.json {
+		p := &f.json[i]
+		dst = m.appendPlace(append(dst, p.before...), p.rowPlace, r, at)
 	}
-	return append(dst, '}')
+	dst = append(dst, f.rest...)
+	if dst[start] == ',' {
+		dst[start] = '{'
+		return dst
+	}
+	return append(dst[:start], '{', '}')
 }
 
 // appendPlace appends a value as JSON, if the row has one.
-func (m *rowMaker) appendPlace(dst []byte, p *rowPlace, r uint32, at int) ([]byte, bool) {
+func (m *rowMaker) appendPlace(dst []byte, p *rowPlace, r uint32, at int) []byte {
 	switch p.is {
 	case placeSlot:
-		return p.appendSlot(dst, at, &m.text), true
+		return p.appendSlot(dst, at, &m.text)
 	case placeSpan:
 		m.text = p.span.append(m.text[:0], at)
-		return llama.AppendValue(dst, view(m.text), p.kind), true
+		return llama.AppendValue(dst, view(m.text), p.kind)
 	case placeMade:
-		return m.appendMade(dst, p.base, r), true
+		return m.appendMade(dst, p.base, r)
 	}
 	row := at
 	if p.is == placeColumn {
@@ -287,9 +316,9 @@ func (m *rowMaker) appendPlace(dst []byte, p *rowPlace, r uint32, at int) ([]byt
 	}
 	value, kind, ok := p.col.Value(row)
 	if !ok {
-		return dst, false
+		return dst
 	}
-	return llama.AppendValue(dst, value, kind), true
+	return llama.AppendValue(append(dst, p.member...), value, kind)
 }
 
 func (p *rowPlace) appendSlot(dst []byte, at int, text *[]byte) []byte {
@@ -303,8 +332,7 @@ func (p *rowPlace) appendSlot(dst []byte, at int, text *[]byte) []byte {
 		}
 		return append(dst, p.memo[code]...)
 	}
-	*text = p.slot.Append((*text)[:0], code)
-	return llama.AppendValue(dst, view(*text), p.kind)
+	return llama.AppendValue(dst, p.slot.Text(code, text), p.kind)
 }
 
 // appendMade appends what make returns, as JSON.

@@ -94,7 +94,9 @@ func (r *run) search(ctx context.Context, jobs <-chan job, json bool) error {
 // found makes rows, the last first.
 func (m *rowMaker) found(sel []uint32, json bool) found {
 	f := found{count: len(sel)}
-	if !json {
+	if json {
+		f.lines = make([]byte, 0, len(sel)*m.lineBytes)
+	} else {
 		f.rows = make([]*kept, 0, len(sel))
 	}
 	for i := len(sel) - 1; i >= 0; i-- {
@@ -107,7 +109,8 @@ func (m *rowMaker) found(sel []uint32, json bool) found {
 		f.size += rowSize(k.row)
 		f.rows = append(f.rows, k)
 	}
-	f.size += len(f.lines)
+	f.size += cap(f.lines)
+	m.lineBytes = max(m.lineBytes, len(f.lines)/len(sel)+32)
 	return f
 }
 

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/llama-logs/llama/internal/column"
@@ -114,50 +115,78 @@ func (s *textScan) follow(f *column.Family, i int, rest string, w way) error {
 	return nil
 }
 
-// walk finds the events that have what a way asks for.
+// walk finds the events that have what a way asks for. The first slot says which
+// events are worth looking at.
 func (s *textScan) walk(f *column.Family, w way) error {
 	if w.ends == no {
 		return nil
 	}
-	met := make([]func(at int) answer, len(w.legs))
+	slots := make([]slotValues, len(w.legs))
 	for i := range w.legs {
 		v, first, err := s.c.block.Values(w.legs[i].slot)
 		if err != nil {
 			return err
 		}
-		if !v.May(w.legs[i].text) {
+		if len(s.holding(v, w.legs[i].text)) == 0 {
 			return nil
 		}
-		met[i] = s.met(&w.legs[i], v, first)
+		slots[i] = slotValues{v, first}
 	}
-	for at := range f.Rows {
+	try := func(at int) {
 		a := w.ends
-		for i := 0; i < len(met) && a != no; i++ {
-			a = min(a, met[i](at))
+		for i := 0; i < len(slots) && a != no; i++ {
+			v := &slots[i]
+			a = min(a, w.legs[i].look(v.Text(v.Code(v.first+at), &s.text), s.f.needle))
 		}
 		s.answer(f, at, a)
+	}
+	if len(slots) == 0 { // all of it is fixed
+		for at := range f.Rows {
+			s.answer(f, at, w.ends)
+		}
+		return nil
+	}
+	v := &slots[0]
+	codes := s.holding(v.Values, w.legs[0].text)
+	if !v.Coded() {
+		start, _ := slices.BinarySearch(codes, v.first)
+		for k := start; k < len(codes) && codes[k] < v.first+len(f.Rows); k++ {
+			try(codes[k] - v.first)
+		}
+		return nil
+	}
+	worth := make([]bool, v.Distinct())
+	some := false
+	for _, code := range codes {
+		worth[code] = w.legs[0].look(v.Text(code, &s.text), s.f.needle) != no
+		some = some || worth[code]
+	}
+	if !some {
+		return nil
+	}
+	for at := range f.Rows {
+		if worth[v.Code(v.first+at)] {
+			try(at)
+		}
 	}
 	return nil
 }
 
-// met returns what tells whether the event at a place of the family has what the leg
-// asks for. Values that events share are looked at once.
-func (s *textScan) met(l *leg, v *column.Values, first int) func(at int) answer {
-	if !v.Coded() {
-		return func(at int) answer { return l.look(v.Text(first+at, &s.text), s.f.needle) }
+// heldKey names a search for a text in values.
+type heldKey struct {
+	values *column.Values
+	text   string
+}
+
+// holding returns the codes of the values that hold a text, which is looked for once.
+func (s *textScan) holding(v *column.Values, text string) []int {
+	key := heldKey{v, text}
+	codes, ok := s.held[key]
+	if !ok {
+		codes = v.Find(text, false)
+		s.held[key] = codes
 	}
-	const unknown = yes + 1
-	memo := make([]answer, v.Distinct())
-	for i := range memo {
-		memo[i] = unknown
-	}
-	return func(at int) answer {
-		code := v.Code(first + at)
-		if memo[code] == unknown {
-			memo[code] = l.look(v.Text(code, &s.text), s.f.needle)
-		}
-		return memo[code]
-	}
+	return codes
 }
 
 // look reports whether a value has what the leg asks for.

@@ -21,6 +21,7 @@ type textScan struct {
 	found rowSet
 	bytes [256]bool // those that the needle has
 	looks map[lookKey]*looked
+	held  map[heldKey][]int
 	text  []byte
 	open  rowSet // events of a family, by their place in it, that are to be asked
 	ways  int    // that were tried for the needle to lie in a family
@@ -65,7 +66,7 @@ func (c *chunk) keptAsTemplates(name string) *column.Families {
 // evalMessage returns the rows of sel with messages that f lets in.
 func (c *chunk) evalMessage(f *fieldFilter, list *column.Families, sel []uint32) []uint32 {
 	words := (c.rows + 63) / 64
-	s := &textScan{c: c, f: f, list: list, found: make(rowSet, words), open: make(rowSet, words), looks: map[lookKey]*looked{}}
+	s := &textScan{c: c, f: f, list: list, found: make(rowSet, words), open: make(rowSet, words), looks: map[lookKey]*looked{}, held: map[heldKey][]int{}}
 	if len(sel) < c.rows {
 		s.asked = make(rowSet, words)
 		for _, r := range sel {
