@@ -26,11 +26,16 @@ func (v *Values) Find(sought string, whole bool) []int {
 	return v.findWritten(sought)
 }
 
-// May reports whether one of the values may hold a text, as far as their form tells.
+// May reports whether one of the values may hold a text, as far as that can be told
+// quickly.
 func (v *Values) May(hold string) bool {
 	switch v.typing.form {
 	case text:
-		return len(hold) <= len(v.data)
+		if len(hold) > len(v.data) {
+			return false
+		}
+		v.once.Do(func() { v.pairs = newPairs(v.data) })
+		return v.pairs.may(hold)
 	case hex, uuid:
 		return consistsOf(hold, isHexOrDash)
 	}

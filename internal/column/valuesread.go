@@ -2,6 +2,7 @@ package column
 
 import (
 	"fmt"
+	"sync"
 	"unsafe"
 )
 
@@ -15,6 +16,9 @@ type Values struct {
 	ints   Numbers
 	data   []byte // the bytes of all, of texts and digits
 	ends   Numbers
+
+	once  sync.Once
+	pairs *pairs // of data, of texts, once somebody looked for something
 }
 
 // DecodeValues returns the values of n rows that Encoder encoded. They may share
@@ -132,7 +136,7 @@ func (v *Values) nibbles(r *reader, bytes int) {
 
 // Bytes returns about how much memory the values take, without what they share with
 // the data they were decoded from.
-func (v *Values) Bytes() int { return 200 + v.codes.bytes() + v.ints.bytes() + v.ends.bytes() }
+func (v *Values) Bytes() int { return 800 + v.codes.bytes() + v.ints.bytes() + v.ends.bytes() }
 
 // Distinct returns how many values there are. The same may be there twice.
 func (v *Values) Distinct() int { return v.n }

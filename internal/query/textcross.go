@@ -68,8 +68,16 @@ func (s *textScan) crossing(f *column.Family) error {
 		}
 		p := &f.Parts[i]
 		for k := 1; k < len(n); k++ {
+			if !mayBegin(&f.Parts[i+1], n[k:]) {
+				continue
+			}
 			w := way{ends: yes}
 			if p.Is != column.Fixed {
+				if may, err := s.may(p, n[:k]); err != nil {
+					return err
+				} else if !may {
+					break // nor does it have what is longer
+				}
 				w = w.with(leg{p.Slot, n[:k], suffix, beside(f, i).left})
 			} else if strings.HasSuffix(p.Text, n[:k]) {
 				w.ends = s.f.needle.startsAt(p.Text, len(p.Text)-k, beside(f, i).left)
@@ -82,6 +90,17 @@ func (s *textScan) crossing(f *column.Family) error {
 		}
 	}
 	return nil
+}
+
+// may reports whether a slot may hold a text.
+func (s *textScan) may(p *column.Part, text string) (bool, error) {
+	v, _, err := s.c.block.Values(p.Slot)
+	return err == nil && v.May(text), err
+}
+
+// mayBegin reports whether the part and those behind it may begin with rest.
+func mayBegin(p *column.Part, rest string) bool {
+	return p.Is != column.Fixed || strings.HasPrefix(rest, p.Text) || strings.HasPrefix(p.Text, rest)
 }
 
 // follow finds the events of which part i and those behind it begin with rest, if
@@ -105,7 +124,7 @@ func (s *textScan) follow(f *column.Family, i int, rest string, w way) error {
 		return err
 	}
 	for k := range len(rest) {
-		if next := &f.Parts[i+1]; next.Is == column.Fixed && next.Text != "" && next.Text[0] != rest[k] {
+		if !mayBegin(&f.Parts[i+1], rest[k:]) {
 			continue
 		}
 		if err := s.follow(f, i+1, rest[k:], w.with(leg{p.Slot, rest[:k], whole, yes})); err != nil {
@@ -181,6 +200,9 @@ type heldKey struct {
 // holding returns the codes of the values that hold a text, which is looked for once.
 func (s *textScan) holding(v *column.Values, text string) []int {
 	key := heldKey{v, text}
+	if !v.May(text) {
+		return nil
+	}
 	codes, ok := s.held[key]
 	if !ok {
 		codes = v.Find(text, false)

@@ -29,7 +29,7 @@ type textScan struct {
 
 // maxWays bounds in how many ways a needle is laid over slots that stand side by side.
 // Beyond that all messages of the family are asked.
-const maxWays = 1 << 10
+const maxWays = 1 << 12
 
 // lookKey names the values of many slots, and what stands beside them.
 type lookKey struct {
