@@ -113,11 +113,7 @@ func (g *groupGatherer) number(c *chunk) ([]uint32, error) {
 			combo := levels[n].combos[at]
 			at, texts[n] = uint32(combo>>32), levels[n].values[uint32(combo)]
 		}
-		key.b = key.b[:0]
-		for _, t := range texts {
-			key.text(t)
-		}
-		id, err := g.id(key.b, texts)
+		id, err := g.id(&key, texts)
 		if err != nil {
 			return nil, err
 		}
@@ -233,16 +229,34 @@ func timeCodes(c *chunk, times []llama.Time, by *byField, codes []uint32) (value
 	return values
 }
 
-// id returns the number of the group with a key, the texts in wire form.
-func (g *groupGatherer) id(key []byte, texts []string) (uint32, error) {
-	if id, ok := g.ids[string(key)]; ok {
+// id returns the number of the group with these texts. Of several they are put
+// together in key.
+func (g *groupGatherer) id(key *wire, texts []string) (uint32, error) {
+	if len(texts) == 1 {
+		if id, ok := g.ids[texts[0]]; ok {
+			return id, nil
+		}
+		text := strings.Clone(texts[0])
+		return g.newGroup(text, text)
+	}
+	key.b = key.b[:0]
+	for _, t := range texts {
+		key.text(t)
+	}
+	if id, ok := g.ids[string(key.b)]; ok {
 		return id, nil
 	}
-	id := uint32(len(g.ids))
-	g.ids[string(key)] = id
-	for _, t := range texts {
-		g.keys = append(g.keys, strings.Clone(t))
+	own := make([]string, len(texts))
+	for i, t := range texts {
+		own[i] = strings.Clone(t)
 	}
+	return g.newGroup(string(key.b), own...)
+}
+
+func (g *groupGatherer) newGroup(key string, texts ...string) (uint32, error) {
+	id := uint32(len(g.ids))
+	g.ids[key] = id
+	g.keys = append(g.keys, texts...)
 	return id, g.env.budget.grow(costEntry + 2*len(key) + 16*len(texts) + 80*len(g.aggs))
 }
 
@@ -251,8 +265,9 @@ func (g *groupGatherer) texts(id int) []string { return g.keys[id*len(g.by) : (i
 func (g *groupGatherer) merge(from gatherer) error {
 	f := from.(*groupGatherer)
 	to := make([]uint32, f.groups())
-	for key, id := range f.ids {
-		n, err := g.id([]byte(key), f.texts(int(id)))
+	var key wire
+	for id := range to {
+		n, err := g.id(&key, f.texts(id))
 		if err != nil {
 			return err
 		}
@@ -317,15 +332,13 @@ func (g *groupGatherer) read(node string, f Frame) error {
 	texts := make([]string, len(g.by))
 	var key wire
 	for n := r.count(len(g.by) + len(g.aggs)); n > 0 && r.err == nil; n-- {
-		key.b = key.b[:0]
 		for i := range texts {
 			texts[i] = r.text()
-			key.text(texts[i])
 		}
 		if r.err != nil {
 			break
 		}
-		id, err := g.id(key.b, texts)
+		id, err := g.id(&key, texts)
 		if err != nil {
 			return err
 		}

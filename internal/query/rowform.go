@@ -21,7 +21,7 @@ type rowMaker struct {
 	where    []uint32         // of each row the family and the place in it, once many were asked for
 	asked    int
 	text     []byte
-	// lineBytes is how long lines were.
+	// lineBytes is how long lines were, or are taken to be.
 	lineBytes int
 }
 
@@ -67,7 +67,7 @@ const (
 
 // rows returns a rowMaker for the fields that the chunk has now.
 func (c *chunk) maker(patterns []string, hidden bool) *rowMaker {
-	m := &rowMaker{c: c, patterns: patterns, hidden: hidden}
+	m := &rowMaker{c: c, patterns: patterns, hidden: hidden, lineBytes: 512}
 	if c.block == nil || c.block.Families == nil {
 		return m
 	}
