@@ -51,6 +51,9 @@ func (t Time) Std() time.Time { return time.Unix(0, int64(t)).UTC() }
 // String returns t in RFC 3339 with as many decimals as t needs, in UTC.
 func (t Time) String() string { return t.Std().Format(time.RFC3339Nano) }
 
+// Append appends what String returns to dst.
+func (t Time) Append(dst []byte) []byte { return t.Std().AppendFormat(dst, time.RFC3339Nano) }
+
 // A Field is one named value of an event. Names are those of the Elastic Common
 // Schema, dotted: source.ip.
 type Field struct {

@@ -111,6 +111,11 @@ func appendMember(dst []byte, name string, f *Field) []byte {
 	return appendValue(dst, f)
 }
 
+// AppendValue appends a value as its kind is written in JSON.
+func AppendValue(dst []byte, value string, kind Kind) []byte {
+	return appendValue(dst, &Field{Value: value, Kind: kind})
+}
+
 // appendValue appends the value as its kind is written. Text that is not of its
 // kind becomes a string, so that the object stays JSON whatever a parser did.
 func appendValue(dst []byte, f *Field) []byte {
@@ -144,6 +149,17 @@ func isArray(s string) bool {
 	return d.skipArray(&spaces) == nil && d.at == len(s)
 }
 
+// isPlain reports whether the first eight bytes are ASCII and need no escape. It looks
+// at all of them at once: a byte of x that is less than n becomes negative by x - n,
+// and none of those that count is so before.
+func isPlain(s string) bool {
+	const ones, highest = 0x0101010101010101, 0x8080808080808080
+	x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+	quote, backslash := x^ones*'"', x^ones*'\\'
+	return (x|(x-ones*' ')|(quote-ones)|(backslash-ones))&highest == 0
+}
+
 // AppendString appends s as a JSON string. Bytes that are not UTF-8 become
 // \ufffd; nothing is escaped that need not be.
 func AppendString(dst []byte, s string) []byte {
@@ -151,6 +167,10 @@ func AppendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	start := 0
 	for i := 0; i < len(s); {
+		if i+8 <= len(s) && isPlain(s[i:]) {
+			i += 8
+			continue
+		}
 		c := s[i]
 		if c >= ' ' && c != '"' && c != '\\' && c < utf8.RuneSelf {
 			i++

@@ -28,6 +28,7 @@ type Archive struct {
 	history     *history.History
 	positions   *positions
 	directories directories
+	decoded     decoded
 	metrics     *metrics
 	encoders    sync.Pool // of *wal.Encoder
 	shapes      wal.Shapes

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/llama-logs/llama"
-	"github.com/llama-logs/llama/internal/column"
 	"github.com/llama-logs/llama/internal/seal"
 )
 
@@ -119,6 +118,7 @@ func (a *Archive) forget(key partKey) {
 	}
 	for _, s := range p.segments {
 		a.directories.forget(s)
+		a.decoded.forget(s)
 		a.metrics.removed.Inc()
 	}
 }
@@ -148,24 +148,4 @@ func (p *part) explain(err error) error {
 		return llama.Errorf(llama.NotFound, "the events of %s that arrived on %s were destroyed", p.collection, p.dayName())
 	}
 	return err
-}
-
-// explained returns a block of which columns that are loaded later are explained too.
-func (p *part) explained(b *column.Block) *column.Block {
-	load, ingested := b.Load, b.Ingested
-	b.Load = func(name string) (*column.Column, error) {
-		c, err := load(name)
-		if err = p.explain(err); err != nil {
-			return nil, err
-		}
-		return c, nil
-	}
-	b.Ingested = func() ([]llama.Time, error) {
-		times, err := ingested()
-		if err = p.explain(err); err != nil {
-			return nil, err
-		}
-		return times, nil
-	}
-	return b
 }

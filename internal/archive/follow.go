@@ -156,6 +156,7 @@ func (f *follower) read(ctx context.Context, s *Snapshot, refs []column.Ref) err
 // A cursor is a block that is being read.
 type cursor struct {
 	block *column.Block
+	seqs  []uint64
 	row   int
 	// events are those of rows from start on.
 	events []llama.Event
@@ -166,7 +167,7 @@ type cursor struct {
 const step = 1024
 
 func (c *cursor) done() bool  { return c.row == c.block.Rows() }
-func (c *cursor) seq() uint64 { return c.block.Seqs[c.row] }
+func (c *cursor) seq() uint64 { return c.seqs[c.row] }
 
 // event returns the event at the cursor, and moves on.
 func (c *cursor) event() (e llama.Event, err error) {
@@ -190,11 +191,15 @@ func (f *follower) openCursor(ctx context.Context, ref column.Ref) (*cursor, err
 	if err != nil {
 		return nil, err
 	}
-	row, _ := slices.BinarySearch(b.Seqs, f.next)
+	seqs, err := b.Seqs()
+	if err != nil {
+		return nil, err
+	}
+	row, _ := slices.BinarySearch(seqs, f.next)
 	if row == b.Rows() {
 		return nil, nil
 	}
-	return &cursor{block: b, row: row}, nil
+	return &cursor{block: b, seqs: seqs, row: row}, nil
 }
 
 // lowest returns the lowest arrival number at which a cursor is.

@@ -258,7 +258,11 @@ func TestDatesOfEventsDecideNothing(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				for _, time := range b.Times {
+				times, err := b.Times()
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, time := range times {
 					if time == date {
 						rows++
 					}

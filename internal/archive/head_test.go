@@ -78,8 +78,12 @@ func TestOlderSnapshotIsReadLater(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if rows += b.Rows(); b.Rows() != ref.Rows || b.Seqs[b.Rows()-1] > last {
-				t.Errorf("%d rows up to %d of a snapshot up to %d, %d are said", b.Rows(), b.Seqs[b.Rows()-1], last, ref.Rows)
+			seqs, err := b.Seqs()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if rows += b.Rows(); b.Rows() != ref.Rows || seqs[b.Rows()-1] > last {
+				t.Errorf("%d rows up to %d of a snapshot up to %d, %d are said", b.Rows(), seqs[b.Rows()-1], last, ref.Rows)
 			}
 		}
 		if rows != int(last) {

@@ -143,6 +143,7 @@ func (a *Archive) replace(p *part, run []*stored, merged *stored) {
 	a.mu.Unlock()
 	for _, s := range run {
 		a.directories.forget(s)
+		a.decoded.forget(s)
 	}
 	a.removeFiles(gone)
 }

@@ -45,7 +45,7 @@ func Open(disk fsys.FS, m seal.Master, o Options) (_ *Archive, err error) {
 	}
 	a := &Archive{
 		disk: disk, o: o, lock: lock, metrics: newMetrics(),
-		positions: newPositions(int(o.PositionsSize)), directories: newDirectories(int(o.DirectorySize)),
+		positions: newPositions(int(o.PositionsSize)), directories: newDirectories(int(o.DirectorySize)), decoded: newDecoded(int(o.DecodedSize)),
 		sealNow: make(chan struct{}, 1), lead: make(chan struct{}, 1), sealing: make(chan struct{}, 1), merging: make(chan struct{}, 1),
 		builders: map[string]*block.Builder{},
 		parts:    map[partKey]*part{}, recent: recent{limit: int(o.RecentSize)},

@@ -76,6 +76,7 @@ type stored struct {
 	path             string
 	left             bool // merging it has failed; it stays as it is
 	recorded         bool // that it expires is in the history, or waits to be
+	forgotten        bool // decoded, whose mutex guards this, keeps nothing of it
 }
 
 // size returns its bytes on disk, as far as it can be told.

@@ -57,7 +57,11 @@ func (a *Archive) prove(ctx context.Context, p *catalogPart, g *stored, seq uint
 			if err != nil {
 				return nil, err
 			}
-			if !found(b.Seqs, seq) {
+			seqs, err := b.Seqs()
+			if err != nil {
+				return nil, err
+			}
+			if !found(seqs, seq) {
 				return nil, nil
 			}
 			proof := &Proof{}

@@ -82,6 +82,7 @@ func (a *Archive) expire(ctx context.Context) error {
 	a.mu.Unlock()
 	for _, s := range dropped {
 		a.directories.forget(s)
+		a.decoded.forget(s)
 		a.metrics.removed.Inc()
 	}
 	a.removeFiles(files)

@@ -115,11 +115,7 @@ func (s *Snapshot) segmentRefs(refs []column.Ref, p *catalogPart, g *stored, fro
 			if err = p.explain(err); err != nil {
 				return nil, err
 			}
-			b, err := g.Block(d, i)
-			if err = s.a.met(p.explain(err)); err != nil {
-				return nil, err
-			}
-			return s.a.counted(p.explained(b)), nil
+			return g.KeptBlock(d, i, s.a.decoded.of(g, i), func(err error) error { return s.a.met(p.explain(err)) })
 		}})
 	}
 	return refs
@@ -131,16 +127,6 @@ func (a *Archive) met(err error) error {
 		a.metrics.damage.Inc()
 	}
 	return err
-}
-
-// counted returns a block of which damage in columns that are loaded later counts, too.
-func (a *Archive) counted(b *column.Block) *column.Block {
-	load := b.Load
-	b.Load = func(name string) (*column.Column, error) {
-		c, err := load(name)
-		return c, a.met(err)
-	}
-	return b
 }
 
 // unreadable returns a Ref that tells what is wrong with a segment.

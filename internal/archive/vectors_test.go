@@ -199,13 +199,13 @@ func TestVectorsOfABlock(t *testing.T) {
 			names = append(names, c.Name)
 		}
 	}
-	b, err := block.Open("forms", len(rows), names, func(kind block.Kind, name string) ([]byte, error) {
+	b, err := block.Open("forms", len(rows), names, block.Source{Read: func(kind block.Kind, name string) ([]byte, error) {
 		i := slices.IndexFunc(chunks, func(c vectorChunk) bool { return c.Kind == kind && c.Name == name })
 		if i < 0 {
 			return nil, nil
 		}
 		return hex.DecodeString(chunks[i].Plain)
-	})
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -44,7 +44,9 @@ func store(t testing.TB, b *Builder) *stored {
 }
 
 func (s *stored) open() (*column.Block, error) {
-	return Open("c", s.rows, s.names, func(kind Kind, name string) ([]byte, error) { return s.chunks[kind][name], nil })
+	return Open("c", s.rows, s.names, Source{
+		Read: func(kind Kind, name string) ([]byte, error) { return s.chunks[kind][name], nil },
+	})
 }
 
 func (s *stored) size() (n int) {

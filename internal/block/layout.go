@@ -14,73 +14,98 @@ import (
 // ErrDamaged says that bytes are not the chunks of a block of so many rows.
 var ErrDamaged = errors.New("damaged block")
 
-// rowsOf says which template the events have, and when they happened.
+// rowsOf says which template the events have.
 type rowsOf struct {
-	numbers []int64   // the template of each row; 0: loose
-	rows    [][]int32 // the rows of each template, the loose ones first
-	times   []llama.Time
+	rows [][]uint16 // of each template, the loose ones first
+	unit []byte     // of the times of each
+	left []byte     // the times
 }
 
-// decodeTimes reads a chunk of the kind Times.
-func decodeTimes(rows int, data []byte) (*rowsOf, error) {
+// decodeRows reads which template the events have, of a chunk of the kind Times.
+func decodeRows(rows int, data []byte) (*rowsOf, error) {
 	r := reader{data: data}
 	templates := r.count()
-	unit := r.bytes(templates + 1)
-	if r.failed || slices.Max(unit) >= byte(len(units)) {
+	o := &rowsOf{unit: r.bytes(templates + 1)}
+	if r.failed || slices.Max(o.unit) >= byte(len(units)) {
 		return nil, fmt.Errorf("%w: units of times", ErrDamaged)
 	}
-	o := &rowsOf{times: make([]llama.Time, rows)}
-	var err error
-	if o.numbers, r.data, err = column.DecodeInts(rows, r.data); err != nil {
+	numbers, left, err := column.DecodeNumbers(rows, r.data)
+	if err != nil {
 		return nil, err
 	}
+	o.left = left
 	counts := make([]int, templates+1)
-	var ofUnit [len(units)]int
-	for _, n := range o.numbers {
+	for i := range rows {
+		n := numbers.At(i)
 		if n < 0 || n > int64(templates) {
 			return nil, fmt.Errorf("%w: template %d of %d", ErrDamaged, n, templates)
 		}
 		counts[n]++
-		ofUnit[unit[n]]++
 	}
-	o.rows = make([][]int32, templates+1)
-	all := make([]int32, 0, rows)
+	o.rows = make([][]uint16, templates+1)
+	all := make([]uint16, 0, rows)
 	for n, count := range counts {
 		o.rows[n] = all[len(all) : len(all) : len(all)+count]
 		all = all[:len(all)+count]
 	}
+	for i := range rows {
+		n := numbers.At(i)
+		o.rows[n] = append(o.rows[n], uint16(i))
+	}
+	return o, nil
+}
+
+// numbers returns the template of each of so many rows.
+func (o *rowsOf) numbers(rows int) []uint16 {
+	numbers := make([]uint16, rows)
+	for n, list := range o.rows {
+		for _, row := range list {
+			numbers[row] = uint16(n)
+		}
+	}
+	return numbers
+}
+
+// times reads when the events happened.
+func (o *rowsOf) times(rows int) ([]llama.Time, error) {
+	var ofUnit [len(units)]int
+	for n, list := range o.rows {
+		ofUnit[o.unit[n]] += len(list)
+	}
 	var times [len(units)][]int64
+	left := o.left
 	for u, n := range ofUnit {
 		if n == 0 {
 			continue
 		}
-		if times[u], r.data, err = column.DecodeInts(n, r.data); err != nil {
+		var err error
+		if times[u], left, err = column.DecodeInts(n, left); err != nil {
 			return nil, err
 		}
+		if n == rows && len(left) == 0 && units[u] == 1 {
+			return *(*[]llama.Time)(unsafe.Pointer(&times[u])), nil // of one size and representation
+		}
 	}
-	if len(r.data) != 0 {
-		return nil, fmt.Errorf("%w: %d bytes behind the times", ErrDamaged, len(r.data))
+	if len(left) != 0 {
+		return nil, fmt.Errorf("%w: %d bytes behind the times", ErrDamaged, len(left))
 	}
-	for row, n := range o.numbers {
-		u := unit[n]
-		o.times[row] = llama.Time(times[u][0]) * units[u]
+	all := make([]llama.Time, rows)
+	for row, n := range o.numbers(rows) {
+		u := o.unit[n]
+		all[row] = llama.Time(times[u][0]) * units[u]
 		times[u] = times[u][1:]
-		o.rows[n] = append(o.rows[n], int32(row))
 	}
-	return o, nil
+	return all, nil
 }
 
 // A layout is the templates of a block.
 type layout struct {
 	names     []string
 	templates []form
-	fields    [][]place // by name: the slots that are kept with it
+	fields    [][]int32 // by name: of each slot that is kept with it the template
+	variables []int32   // likewise of those that are kept with none
 	uses      [][]use   // by name: the templates that have it
-	variables []place
 }
-
-// A place is a slot, by template and its number there.
-type place struct{ template, slot int32 }
 
 // A use is a field of a template.
 type use struct{ template, field int32 }
@@ -89,7 +114,7 @@ type use struct{ template, field int32 }
 type form struct {
 	parts  []formPart
 	fields []formField
-	homes  []int32 // for each slot the name it is kept with; -1: none
+	slots  []column.Slot // where each slot is: the name it is kept with, -1: none, and its number there
 }
 
 type formPart struct {
@@ -110,7 +135,7 @@ func decodeTemplates(data []byte) (*layout, error) {
 	r := reader{data: data}
 	l := &layout{names: r.texts()}
 	texts := r.texts()
-	l.fields, l.uses = make([][]place, len(l.names)), make([][]use, len(l.names))
+	l.fields, l.uses = make([][]int32, len(l.names)), make([][]use, len(l.names))
 	for range r.count() {
 		f, ok := l.form(&r, texts)
 		if !ok || r.failed {
@@ -127,11 +152,10 @@ func decodeTemplates(data []byte) (*layout, error) {
 // form reads one template.
 func (l *layout) form(r *reader, texts []string) (f form, ok bool) {
 	number := int32(len(l.templates))
-	slot := func(list *[]place, home int32) int32 {
-		n := int32(len(f.homes))
-		*list = append(*list, place{number, n})
-		f.homes = append(f.homes, home)
-		return n
+	slot := func(list *[]int32, home int32) int32 {
+		f.slots = append(f.slots, column.Slot{Home: home, Number: int32(len(*list))})
+		*list = append(*list, number)
+		return int32(len(f.slots)) - 1
 	}
 	parts := r.count()
 	if parts > maxParts {
@@ -147,7 +171,7 @@ func (l *layout) form(r *reader, texts []string) (f form, ok bool) {
 			p.text = texts[n]
 		case v == partVariable:
 			p.slot = slot(&l.variables, -1)
-		case v&3 == partAgain && n < uint64(len(f.homes)):
+		case v&3 == partAgain && n < uint64(len(f.slots)):
 			p.slot = int32(n)
 		case v&3 == partField && n < uint64(len(l.names)):
 			p.slot = slot(&l.fields[n], int32(n))
@@ -173,7 +197,7 @@ func (l *layout) form(r *reader, texts []string) (f form, ok bool) {
 			d.slot = slot(&l.fields[name], int32(name))
 		case formAgain:
 			n := r.uvarint()
-			if n >= uint64(len(f.homes)) {
+			if n >= uint64(len(f.slots)) {
 				return f, false
 			}
 			d.slot = int32(n)

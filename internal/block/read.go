@@ -10,58 +10,118 @@ import (
 	"github.com/llama-logs/llama/internal/column"
 )
 
-// A Source reads the chunks of a block, unpacked. It may be called by many at once.
-// What it returns must not change any more. A chunk without data, or that is not
-// there, is nil.
-type Source func(kind Kind, name string) ([]byte, error)
+// A Source is where the chunks of a block come from. Its functions may be called by
+// many at once.
+type Source struct {
+	// Read reads a chunk, unpacked. What it returns must not change any more. A chunk
+	// without data, or that is not there, is nil.
+	Read func(kind Kind, name string) ([]byte, error)
+	// Keep keeps what was decoded. Nil: the block has a memory of its own.
+	Keep Keep
+	// Explain returns what the reader of the block is told instead of an error. It is
+	// given nil too. Nil: the error.
+	Explain func(error) error
+}
 
 // maxCells bounds rows times fields. Writers keep to column.MaxCells, `_msg` and
 // `_source` not counted.
 const maxCells = column.MaxCells + 2*column.MaxRows
 
-// Open returns a block whose columns are decoded when they are asked for. Names are
-// those of its fields, sorted.
-func Open(collection string, rows int, names []string, read Source) (*column.Block, error) {
+// A Keep gives what was made before under a key, or makes it. It is what remembers
+// decoded chunks, of one block, and may be called by many at once. bytes is about
+// how much memory the value takes.
+type Keep func(key string, make func() (value any, bytes int, err error)) (any, error)
+
+// keepAll returns a Keep that forgets nothing.
+func keepAll() Keep {
+	type kept struct {
+		once  sync.Once
+		value any
+		err   error
+	}
+	var mu sync.Mutex
+	all := map[string]*kept{}
+	return func(key string, make func() (any, int, error)) (any, error) {
+		mu.Lock()
+		k := all[key]
+		if k == nil {
+			k = &kept{}
+			all[key] = k
+		}
+		mu.Unlock()
+		k.once.Do(func() { k.value, _, k.err = make() })
+		return k.value, k.err
+	}
+}
+
+// kept is Keep with a type.
+func kept[T any](keep Keep, key string, make func() (T, int, error)) (T, error) {
+	v, err := keep(key, func() (any, int, error) { return make() })
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return v.(T), nil
+}
+
+// Open returns a block that is decoded as far as it is asked for. Names are those of
+// its fields, sorted.
+func Open(collection string, rows int, names []string, s Source) (*column.Block, error) {
 	if rows > column.MaxRows || rows > 1 && rows*len(names) > maxCells {
 		return nil, fmt.Errorf("%w: %d rows of %d fields", ErrDamaged, rows, len(names))
 	}
-	d := &decoder{read: read, chunks: map[string]*chunk{}}
-	data, err := read(Times, "")
-	if err != nil {
-		return nil, err
+	if s.Keep == nil {
+		s.Keep = keepAll()
 	}
-	if d.rows, err = decodeTimes(rows, data); err != nil {
-		return nil, err
+	if s.Explain == nil {
+		s.Explain = func(err error) error { return err }
 	}
-	if data, err = read(Seqs, ""); err != nil {
-		return nil, err
-	}
-	seqs, err := decodeInts[uint64](rows, data)
-	if err != nil {
-		return nil, err
-	}
+	d := &decoder{Source: s, count: rows}
 	at, _ := slices.BinarySearch(names, llama.NameIngested)
 	b := &column.Block{
-		Collection: collection, Times: d.rows.times, Seqs: seqs,
-		Names:    slices.Insert(slices.Clone(names), at, llama.NameIngested),
-		Ingested: func() ([]llama.Time, error) { return ReadIngested(rows, read) },
+		Collection: collection, Len: rows,
+		Names: slices.Insert(slices.Clone(names), at, llama.NameIngested),
+		Times: explained(d, d.times), Seqs: explained(d, d.seqs),
+		Ingested: explained(d, d.ingested), Families: explained(d, d.families),
+		Values: func(s column.Slot) (*column.Values, int, error) {
+			v, err := d.slot(s)
+			return v.Values, v.first, d.Explain(err)
+		},
 	}
-	b.Load = column.Once(func(name string) (*column.Column, error) {
-		if name == llama.NameIngested {
-			times, err := b.Ingested()
-			if err != nil {
-				return nil, err
-			}
-			return column.TimeColumn(name, times), nil
-		}
-		return d.column(name)
-	})
-	b.Each = func(do func(*column.Row) error) error { return d.each(b, do) }
+	b.Loose = func(name string) (*column.Column, error) {
+		return explained(d, func() (*column.Column, error) {
+			return kept(d.Keep, "loose "+name, func() (*column.Column, int, error) {
+				c, err := d.looseColumn(name)
+				return c, c.Bytes(), err
+			})
+		})()
+	}
+	b.Load = func(name string) (*column.Column, error) {
+		return explained(d, func() (*column.Column, error) {
+			return kept(d.Keep, "column "+name, func() (*column.Column, int, error) {
+				c, err := d.named(name)
+				return c, c.Bytes(), err
+			})
+		})()
+	}
+	b.Each = func(do func(*column.Row) error) error { return d.Explain(d.each(b, do)) }
 	return b, nil
 }
 
+// explained returns a function of which errors are explained.
+func explained[T any](d *decoder, read func() (T, error)) func() (T, error) {
+	return func() (T, error) {
+		v, err := read()
+		if err = d.Explain(err); err != nil {
+			var none T
+			return none, err
+		}
+		return v, nil
+	}
+}
+
 // ReadIngested reads when the events of a block arrived.
-func ReadIngested(rows int, read Source) ([]llama.Time, error) {
+func ReadIngested(rows int, read func(kind Kind, name string) ([]byte, error)) ([]llama.Time, error) {
 	data, err := read(Ingested, "")
 	if err != nil {
 		return nil, err
@@ -82,25 +142,77 @@ func decodeInts[N ~int64 | ~uint64](rows int, data []byte) ([]N, error) {
 
 // A decoder decodes one block.
 type decoder struct {
-	read Source
-	rows *rowsOf
+	Source
+	count int // of rows
 
-	templates struct {
-		once sync.Once
-		*layout
-		err error
-	}
-	mu     sync.Mutex
-	chunks map[string]*chunk // by name of the field; "" for Variables
+	mu    sync.Mutex
+	homes []*chunk // of variables, and of fields by number
+}
+
+func (d *decoder) rows() (*rowsOf, error) {
+	return kept(d.Keep, "rows", func() (*rowsOf, int, error) {
+		data, err := d.Read(Times, "")
+		if err != nil {
+			return nil, 0, err
+		}
+		o, err := decodeRows(d.count, data)
+		return o, len(data) + 2*d.count, err
+	})
+}
+
+func (d *decoder) times() ([]llama.Time, error) {
+	return kept(d.Keep, "times", func() ([]llama.Time, int, error) {
+		o, err := d.rows()
+		if err != nil {
+			return nil, 0, err
+		}
+		times, err := o.times(d.count)
+		return times, 8 * len(times), err
+	})
+}
+
+func (d *decoder) seqs() ([]uint64, error) {
+	return kept(d.Keep, "seqs", func() ([]uint64, int, error) {
+		data, err := d.Read(Seqs, "")
+		if err != nil {
+			return nil, 0, err
+		}
+		seqs, err := decodeInts[uint64](d.count, data)
+		return seqs, 8 * len(seqs), err
+	})
+}
+
+func (d *decoder) ingested() ([]llama.Time, error) {
+	return kept(d.Keep, "ingested", func() ([]llama.Time, int, error) {
+		times, err := ReadIngested(d.count, d.Read)
+		return times, 8 * len(times), err
+	})
+}
+
+// layout returns the templates.
+func (d *decoder) layout() (*layout, error) {
+	return kept(d.Keep, "templates", func() (*layout, int, error) {
+		o, err := d.rows()
+		if err != nil {
+			return nil, 0, err
+		}
+		data, err := d.Read(Templates, "")
+		if err != nil {
+			return nil, 0, err
+		}
+		l, err := decodeTemplates(data)
+		if err == nil && len(l.templates) != len(o.rows)-1 {
+			err = fmt.Errorf("%w: %d templates, %d are used", ErrDamaged, len(l.templates), len(o.rows)-1)
+		}
+		return l, 8 * len(data), err
+	})
 }
 
 // A chunk is one of slots, taken apart.
 type chunk struct {
-	once    sync.Once
-	err     error
 	generic []byte
 	groups  []groupOf
-	slots   map[place]slotOf
+	slots   []slotOf
 }
 
 // A groupOf is slots that were written as one column.
@@ -123,37 +235,25 @@ type values struct {
 
 func (v values) at(i int) string { return v.At(v.first + i) }
 
-// layout returns the templates, which are read once.
-func (d *decoder) layout() (*layout, error) {
-	t := &d.templates
-	t.once.Do(func() {
-		var data []byte
-		if data, t.err = d.read(Templates, ""); t.err == nil {
-			t.layout, t.err = decodeTemplates(data)
-		}
-		if t.err == nil && len(t.layout.templates) != len(d.rows.rows)-1 {
-			t.err = fmt.Errorf("%w: %d templates, %d are used", ErrDamaged, len(t.layout.templates), len(d.rows.rows)-1)
-		}
-	})
-	return t.layout, t.err
-}
-
 // chunk returns the chunk of a field, or of variables.
-func (d *decoder) chunk(name string, kind Kind, places []place) (*chunk, error) {
-	d.mu.Lock()
-	c := d.chunks[name]
-	if c == nil {
-		c = &chunk{slots: map[place]slotOf{}}
-		d.chunks[name] = c
+func (d *decoder) chunk(name string, kind Kind, templates []int32) (*chunk, error) {
+	key := "variables"
+	if kind == Field {
+		key = "field " + name
 	}
-	d.mu.Unlock()
-	c.once.Do(func() {
-		var data []byte
-		if data, c.err = d.read(kind, name); c.err == nil {
-			c.err = d.split(c, data, places)
+	return kept(d.Keep, key, func() (*chunk, int, error) {
+		o, err := d.rows()
+		if err != nil {
+			return nil, 0, err
 		}
+		data, err := d.Read(kind, name)
+		if err != nil {
+			return nil, 0, err
+		}
+		c := &chunk{}
+		// What its groups become takes about as much again.
+		return c, 2*len(data) + 16*len(templates), c.split(o, data, templates)
 	})
-	return c, c.err
 }
 
 // maxValues bounds the values of a group: each event has at most a slot for each part
@@ -161,14 +261,14 @@ func (d *decoder) chunk(name string, kind Kind, places []place) (*chunk, error) 
 const maxValues = column.MaxRows * (maxParts + 1)
 
 // split finds the pieces of a chunk.
-func (d *decoder) split(c *chunk, data []byte, places []place) error {
-	if len(data) == 0 && len(places) == 0 {
+func (c *chunk) split(o *rowsOf, data []byte, templates []int32) error {
+	if len(data) == 0 && len(templates) == 0 {
 		return nil
 	}
 	r := reader{data: data}
 	generic := r.count()
 	c.groups = make([]groupOf, r.count())
-	for _, p := range places {
+	for _, t := range templates {
 		g := uint64(0)
 		if len(c.groups) > 1 {
 			g = r.uvarint()
@@ -176,8 +276,8 @@ func (d *decoder) split(c *chunk, data []byte, places []place) error {
 		if g >= uint64(len(c.groups)) {
 			return fmt.Errorf("%w: group %d of %d", ErrDamaged, g, len(c.groups))
 		}
-		c.slots[p] = slotOf{int(g), c.groups[g].rows}
-		if c.groups[g].rows += len(d.rows.rows[p.template+1]); c.groups[g].rows > maxValues {
+		c.slots = append(c.slots, slotOf{int(g), c.groups[g].rows})
+		if c.groups[g].rows += len(o.rows[t+1]); c.groups[g].rows > maxValues {
 			return fmt.Errorf("%w: a group of more than %d values", ErrDamaged, maxValues)
 		}
 	}
@@ -196,235 +296,70 @@ func (d *decoder) split(c *chunk, data []byte, places []place) error {
 }
 
 // slot returns the values of a slot, for the rows of its template.
-func (c *chunk) slot(p place) (values, error) {
-	s, ok := c.slots[p]
-	if !ok {
+func (c *chunk) slot(number int32) (values, error) {
+	if int(number) >= len(c.slots) {
 		return values{}, fmt.Errorf("%w: a slot is missing", ErrDamaged)
 	}
+	s := c.slots[number]
 	g := &c.groups[s.group]
 	g.once.Do(func() { g.values, g.err = column.DecodeValues(g.rows, g.data) })
 	return values{g.values, s.first}, g.err
 }
 
-// part returns the values of a slot of a template's message.
-func (d *decoder) part(l *layout, p place) (values, error) {
-	kind, name, places := Variables, "", l.variables
-	if home := l.home(p); home >= 0 {
-		kind, name, places = Field, l.names[home], l.fields[home]
-	}
-	c, err := d.chunk(name, kind, places)
+// slot returns the values of a slot.
+func (d *decoder) slot(s column.Slot) (values, error) {
+	c, err := d.home(s.Home)
 	if err != nil {
 		return values{}, err
 	}
-	return c.slot(p)
+	return c.slot(s.Number)
 }
 
-// home returns the number of the name a slot is kept with, or -1.
-func (l *layout) home(p place) int { return int(l.templates[p.template].homes[p.slot]) }
-
-// looseColumn decodes the column called name of the loose events, or nil.
-func (d *decoder) looseColumn(l *layout, name string) (*column.Column, error) {
-	c, err := d.field(l, name)
-	if err != nil || len(c.generic) == 0 {
-		return nil, err
+// home returns the chunk of the field with a number; -1: of variables. Who opened the
+// block looks it up once.
+func (d *decoder) home(number int32) (*chunk, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if int(number)+1 < len(d.homes) && d.homes[number+1] != nil {
+		return d.homes[number+1], nil
 	}
-	return column.Decode(name, len(d.rows.rows[0]), c.generic)
-}
-
-// field returns the chunk of a field.
-func (d *decoder) field(l *layout, name string) (*chunk, error) {
-	var places []place
-	if number, ok := slices.BinarySearch(l.names, name); ok {
-		places = l.fields[number]
-	}
-	return d.chunk(name, Field, places)
-}
-
-// column decodes a field, `_msg` or `_source`.
-func (d *decoder) column(name string) (*column.Column, error) {
 	l, err := d.layout()
 	if err != nil {
 		return nil, err
 	}
-	g := &gather{column: &column.Column{Name: name, Codes: make([]uint32, len(d.rows.numbers))}, bases: map[base]uint32{}}
-	number, known := slices.BinarySearch(l.names, name)
+	if d.homes == nil {
+		d.homes = make([]*chunk, len(l.names)+1)
+	}
+	kind, name, templates := Variables, "", l.variables
+	if number >= 0 {
+		kind, name, templates = Field, l.names[number], l.fields[number]
+	}
+	c, err := d.chunk(name, kind, templates)
+	d.homes[number+1] = c
+	return c, err
+}
+
+// looseColumn decodes the column called name of the loose events, or nil.
+func (d *decoder) looseColumn(name string) (*column.Column, error) {
+	o, err := d.rows()
+	if err != nil {
+		return nil, err
+	}
+	l, err := d.layout()
+	if err != nil {
+		return nil, err
+	}
 	c, err := d.field(l, name)
-	if err != nil {
+	if err != nil || len(c.generic) == 0 {
 		return nil, err
 	}
-	if err := g.loose(c.generic, d.rows.rows[0]); err != nil {
-		return nil, err
-	}
-	switch {
-	case name == llama.NameMessage:
-		for t := range l.templates {
-			if parts := len(l.templates[t].parts); parts > 0 {
-				if err := d.span(g, l, t, span{0, int32(parts)}, llama.String); err != nil {
-					return nil, err
-				}
-			}
-		}
-	case known:
-		for _, u := range l.uses[number] {
-			if err := d.use(g, l, u); err != nil {
-				return nil, err
-			}
-		}
-	}
-	if len(g.column.Values) == 0 {
-		return nil, nil
-	}
-	return g.column, nil
+	return column.Decode(name, len(o.rows[0]), c.generic)
 }
 
-// use adds a field of a template's events.
-func (d *decoder) use(g *gather, l *layout, u use) error {
-	rows, x := d.rows.rows[u.template+1], &l.templates[u.template].fields[u.field]
-	switch {
-	case x.span.inside():
-		return d.span(g, l, int(u.template), x.span, x.kind)
-	case x.slot >= 0:
-		v, err := d.part(l, place{u.template, x.slot})
-		if err != nil {
-			return err
-		}
-		g.values(rows, v, x.kind)
-	default:
-		g.constant(rows, x.text, x.kind)
+// field returns the chunk of a field.
+func (d *decoder) field(l *layout, name string) (*chunk, error) {
+	if number, ok := slices.BinarySearch(l.names, name); ok {
+		return d.home(int32(number))
 	}
-	return nil
-}
-
-// span adds the text of some parts of a template's messages.
-func (d *decoder) span(g *gather, l *layout, t int, s span, kind llama.Kind) error {
-	rows := d.rows.rows[t+1]
-	parts, texts, err := d.parts(l, t, s)
-	if err != nil {
-		return err
-	}
-	if len(parts) == 1 && texts[0].Values != nil {
-		g.values(rows, texts[0], kind)
-		return nil
-	}
-	n := 1 // one for all, if no part is a slot
-	if slices.ContainsFunc(texts, func(v values) bool { return v.Values != nil }) {
-		n = len(rows)
-	}
-	ends := make([]int, n)
-	var buffer []byte
-	for i := range n {
-		buffer = appendParts(buffer, parts, texts, i)
-		ends[i] = len(buffer)
-	}
-	v := &column.Values{Texts: column.Split(buffer, ends), Same: n == 1}
-	g.values(rows, values{v, 0}, kind)
-	return nil
-}
-
-// parts returns the parts of a span, and their values, none for fixed text.
-func (d *decoder) parts(l *layout, t int, s span) ([]formPart, []values, error) {
-	parts := l.templates[t].parts[s.first:s.end]
-	texts := make([]values, len(parts))
-	for i, p := range parts {
-		if p.slot < 0 {
-			continue
-		}
-		var err error
-		if texts[i], err = d.part(l, place{int32(t), p.slot}); err != nil {
-			return nil, nil, err
-		}
-	}
-	return parts, texts, nil
-}
-
-// appendParts writes the text of the i-th event of a template.
-func appendParts(dst []byte, parts []formPart, texts []values, i int) []byte {
-	for p, v := range texts {
-		if v.Values == nil {
-			dst = append(dst, parts[p].text...)
-		} else {
-			dst = append(dst, v.at(i)...)
-		}
-	}
-	return dst
-}
-
-// A gather puts a column together.
-type gather struct {
-	column *column.Column
-	bases  map[base]uint32
-}
-
-// A base is values whose codes are known already.
-type base struct {
-	values *column.Values
-	kind   llama.Kind
-}
-
-// add adds a value to the dictionary, and returns its code.
-func (g *gather) add(value string, kind llama.Kind) uint32 {
-	c := g.column
-	if c.Kinds == nil && kind != llama.String {
-		c.Kinds = make([]llama.Kind, len(c.Values))
-	}
-	c.Values = append(c.Values, value)
-	if c.Kinds != nil {
-		c.Kinds = append(c.Kinds, kind)
-	}
-	return uint32(len(c.Values))
-}
-
-func (g *gather) constant(rows []int32, value string, kind llama.Kind) {
-	code := uint32(0)
-	// Templates often share a value. The last few are looked through.
-	for i := len(g.column.Values) - 1; i >= max(0, len(g.column.Values)-8); i-- {
-		if g.column.Values[i] == value && (g.column.Kinds == nil && kind == llama.String || g.column.Kinds != nil && g.column.Kinds[i] == kind) {
-			code = uint32(i + 1)
-		}
-	}
-	if code == 0 {
-		code = g.add(value, kind)
-	}
-	for _, row := range rows {
-		g.column.Codes[row] = code
-	}
-}
-
-// values gives rows the values of a slot. A group's dictionary is added once.
-func (g *gather) values(rows []int32, v values, kind llama.Kind) {
-	if v.Same {
-		g.constant(rows, v.Texts[0], kind)
-		return
-	}
-	first, known := g.bases[base{v.Values, kind}]
-	if !known {
-		first = uint32(len(g.column.Values)) + 1
-		g.bases[base{v.Values, kind}] = first
-		for _, text := range v.Texts {
-			g.add(text, kind)
-		}
-	}
-	for i, row := range rows {
-		code := uint32(v.first + i)
-		if v.Codes != nil {
-			code = v.Codes[code]
-		}
-		g.column.Codes[row] = first + code
-	}
-}
-
-// loose adds the column of the loose events.
-func (g *gather) loose(data []byte, rows []int32) error {
-	if len(data) == 0 {
-		return nil
-	}
-	c, err := column.Decode(g.column.Name, len(rows), data)
-	if err != nil {
-		return err
-	}
-	g.column.Values, g.column.Kinds = c.Values, c.Kinds
-	for i, row := range rows {
-		g.column.Codes[row] = c.Codes[i]
-	}
-	return nil
+	return d.chunk(name, Field, nil)
 }

@@ -24,7 +24,19 @@ func (d *decoder) each(b *column.Block, do func(*column.Row) error) error {
 	if err != nil {
 		return err
 	}
-	ingested, err := b.Ingested()
+	o, err := d.rows()
+	if err != nil {
+		return err
+	}
+	times, err := d.times()
+	if err != nil {
+		return err
+	}
+	seqs, err := d.seqs()
+	if err != nil {
+		return err
+	}
+	ingested, err := d.ingested()
 	if err != nil {
 		return err
 	}
@@ -34,15 +46,15 @@ func (d *decoder) each(b *column.Block, do func(*column.Row) error) error {
 			return err
 		}
 	}
-	rest, err := d.rest(b, l)
+	rest, err := d.rest(b, len(o.rows[0]))
 	if err != nil {
 		return err
 	}
 	var texts arena
 	row := &column.Row{}
 	loose := 0
-	for i, number := range d.rows.numbers {
-		row.Time, row.Ingested, row.Seq = b.Times[i], ingested[i], b.Seqs[i]
+	for i, number := range o.numbers(d.count) {
+		row.Time, row.Ingested, row.Seq = times[i], ingested[i], seqs[i]
 		if number > 0 {
 			forms[number-1].fill(row, &texts)
 		} else {
@@ -70,7 +82,7 @@ func (d *decoder) rowForm(l *layout, t int) (rowForm, error) {
 	for _, x := range r.own {
 		var v values
 		if x.slot >= 0 {
-			if v, err = d.part(l, place{int32(t), x.slot}); err != nil {
+			if v, err = d.slot(f.slots[x.slot]); err != nil {
 				return r, err
 			}
 		}
@@ -91,7 +103,7 @@ func (r *rowForm) fill(row *column.Row, texts *arena) {
 		if v.Values == nil {
 			buffer = append(buffer, r.text[p].text...)
 		} else {
-			buffer = append(buffer, v.at(i)...)
+			buffer = v.Append(buffer, v.Code(v.first+i))
 		}
 		ends[p+1] = int32(len(buffer))
 	}
@@ -103,7 +115,8 @@ func (r *rowForm) fill(row *column.Row, texts *arena) {
 		case x.span.inside():
 			row.Values = append(row.Values, row.Message[ends[x.span.first]:ends[x.span.end]])
 		case r.fields[k].Values != nil:
-			row.Values = append(row.Values, r.fields[k].at(i))
+			v := r.fields[k]
+			row.Values = append(row.Values, texts.take(v.Append(texts.buffer(), v.Code(v.first+i))))
 		default:
 			row.Values = append(row.Values, x.text)
 		}
@@ -135,16 +148,16 @@ type looseRows struct {
 	key             []byte
 }
 
-func (d *decoder) rest(b *column.Block, l *layout) (*looseRows, error) {
+func (d *decoder) rest(b *column.Block, rows int) (*looseRows, error) {
 	r := &looseRows{shapes: map[string]*column.Shape{}}
-	if len(d.rows.rows[0]) == 0 {
+	if rows == 0 {
 		return r, nil
 	}
 	for _, name := range b.Names {
 		if name == llama.NameIngested {
 			continue
 		}
-		c, err := d.looseColumn(l, name)
+		c, err := d.looseColumn(name)
 		switch {
 		case err != nil:
 			return nil, err

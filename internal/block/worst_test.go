@@ -175,7 +175,7 @@ func BenchmarkWorst(b *testing.B) {
 				store(b, builder)
 			}
 			per(b)
-			b.ReportMetric(float64(kept(builder))/1e6, "kept-MB")
+			b.ReportMetric(float64(keeps(builder))/1e6, "kept-MB")
 		})
 		b.Run("each/"+c.name, func(b *testing.B) {
 			for b.Loop() {
@@ -206,8 +206,8 @@ func BenchmarkWorst(b *testing.B) {
 	}
 }
 
-// kept returns the bytes a builder has when it is empty again.
-func kept(b *Builder) int {
+// keeps returns the bytes a builder has when it is empty again.
+func keeps(b *Builder) int {
 	b.Reset()
 	var before, after runtime.MemStats
 	runtime.GC()

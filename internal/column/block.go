@@ -11,17 +11,28 @@ import (
 // their arrival. It is immutable and may be read by many at once.
 type Block struct {
 	Collection string
-	Times      []llama.Time // `_time`, one a row
-	Seqs       []uint64     // `_seq`, one a row, growing
+	Len        int // rows
 	// Names lists the fields that at least one row has, sorted; `_msg`,
 	// `_source` and event.ingested are among them.
 	Names []string
 	// Load decodes the column called name. It returns nil when no row has it.
 	// Calls may come at once and repeat; what was decoded is kept.
 	Load func(name string) (*Column, error)
+	// Times decodes `_time` and Seqs `_seq`, which grows, one a row.
+	Times func() ([]llama.Time, error)
+	Seqs  func() ([]uint64, error)
 	// Ingested decodes event.ingested as times, which Load gives as text. Nil in
 	// a block without them.
 	Ingested func() ([]llama.Time, error)
+	// Families tells which events have what in common. Nil in a block that has
+	// columns only, and then so are the next two.
+	Families func() (*Families, error)
+	// Values decodes the values of a slot: that of the i-th event of its family is row
+	// first + i. Slots that look alike share values.
+	Values func(Slot) (v *Values, first int, err error)
+	// Loose decodes a column of the events that have no template, of which row i is
+	// that of the i-th of them; nil when none has it.
+	Loose func(name string) (*Column, error)
 
 	// Each calls do with one event after the other, as it was given to the block:
 	// values that were found in the message share its memory. The row is good until
@@ -36,7 +47,7 @@ type Block struct {
 }
 
 // Rows is the number of events.
-func (b *Block) Rows() int { return len(b.Times) }
+func (b *Block) Rows() int { return b.Len }
 
 // BytesRead returns how many bytes were read from disk for the block so far.
 func (b *Block) BytesRead() int64 {
@@ -68,6 +79,18 @@ func (c *Column) Value(row int) (value string, kind llama.Kind, ok bool) {
 		kind = c.Kinds[code-1]
 	}
 	return c.Values[code-1], kind, true
+}
+
+// Bytes returns about how much memory the column takes. Nil takes none.
+func (c *Column) Bytes() int {
+	if c == nil {
+		return 0
+	}
+	n := 100 + 4*len(c.Codes) + 16*len(c.Values) + len(c.Kinds)
+	for _, v := range c.Values {
+		n += len(v)
+	}
+	return n
 }
 
 // A Stat is what is known of a block without reading it.

@@ -119,11 +119,12 @@ func (b *Builder) Block(rows int) *Block {
 		}
 	}
 	slices.SortFunc(views, func(x, y view) int { return strings.Compare(x.name, y.name) })
-	ingested := b.ingested[:rows:rows]
+	times, seqs, ingested := b.times[:rows:rows], b.seqs[:rows:rows], b.ingested[:rows:rows]
 	block := &Block{
 		Collection: b.collection,
-		Times:      b.times[:rows:rows],
-		Seqs:       b.seqs[:rows:rows],
+		Len:        rows,
+		Times:      func() ([]llama.Time, error) { return times, nil },
+		Seqs:       func() ([]uint64, error) { return seqs, nil },
 		Ingested:   func() ([]llama.Time, error) { return ingested, nil },
 	}
 	for i := range views {

@@ -12,9 +12,17 @@ func (b *Block) Events(dst []llama.Event, from, to int) ([]llama.Event, error) {
 			return dst, err
 		}
 	}
+	times, err := b.Times()
+	if err != nil {
+		return dst, err
+	}
+	seqs, err := b.Seqs()
+	if err != nil {
+		return dst, err
+	}
 	start := len(dst)
 	for row := from; row < to; row++ {
-		dst = append(dst, llama.Event{Time: b.Times[row], Ingested: ingested[row], Seq: b.Seqs[row], Collection: b.Collection})
+		dst = append(dst, llama.Event{Time: times[row], Ingested: ingested[row], Seq: seqs[row], Collection: b.Collection})
 	}
 	events := dst[start:]
 	columns, err := b.load()

@@ -104,7 +104,11 @@ func DecodeInts(n int, data []byte) (numbers []int64, rest []byte, err error) {
 	r := reader{data: data}
 	numbers = r.ints(n)
 	if r.failed {
-		return nil, nil, fmt.Errorf("%w: %d numbers in %d bytes", ErrDamaged, n, len(data))
+		return nil, nil, damagedInts(n, data)
 	}
 	return numbers, r.data, nil
+}
+
+func damagedInts(n int, data []byte) error {
+	return fmt.Errorf("%w: %d numbers in %d bytes", ErrDamaged, n, len(data))
 }

@@ -117,14 +117,14 @@ func (e *executor) measure(ctx context.Context) error {
 	}
 }
 
-// local runs a query for the node's own operator.
-func (e *executor) local(ctx context.Context, q *query.Query, from, to llama.Time, emit func(query.Row) error) error {
+// local runs a query for the node's own operator, and gives its rows as lines of JSON.
+func (e *executor) local(ctx context.Context, q *query.Query, from, to llama.Time, emit func(lines []byte, rows int) error) error {
 	snapshot := e.archive.Snapshot()
 	defer snapshot.Close()
 	if _, err := q.Collections(names(snapshot)); err != nil {
 		return err
 	}
-	err := q.Execute(ctx, snapshot, query.RunOptions{From: from, To: to, NodeID: e.node, MaxMemory: queryMemory}, emit)
+	err := q.Lines(ctx, snapshot, query.RunOptions{From: from, To: to, NodeID: e.node, MaxMemory: queryMemory}, emit)
 	if errors.Is(err, context.Canceled) {
 		return nil // who asked has gone
 	}

@@ -56,7 +56,7 @@ func (n *Node) selectQuery(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	out := newLines(w)
-	err = n.executor.local(r.Context(), q, from, to, out.row)
+	err = n.executor.local(r.Context(), q, from, to, out.lines)
 	n.end(w, out, err)
 }
 
@@ -96,6 +96,12 @@ type lines struct {
 func newLines(w http.ResponseWriter) *lines {
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	return &lines{w: w, out: bufio.NewWriterSize(w, 64<<10)}
+}
+
+func (l *lines) lines(lines []byte, rows int) error {
+	l.rows += rows
+	_, err := l.out.Write(lines)
+	return err
 }
 
 func (l *lines) row(row query.Row) error {

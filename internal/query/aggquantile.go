@@ -1,7 +1,6 @@
 package query
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
@@ -15,10 +14,17 @@ type quantileAgg struct {
 	fields []string
 	phi    float64
 	budget *budget
-	counts []map[string]uint64
+	groups []spread
 }
 
-func (a *quantileAgg) grow(n int) { a.counts = grown(a.counts, n) }
+// A spread is the texts of one group and how often each was there.
+type spread struct {
+	empty   uint64
+	numbers numberCounts
+	others  map[string]uint64
+}
+
+func (a *quantileAgg) grow(n int) { a.groups = grown(a.groups, n) }
 
 func (a *quantileAgg) update(c *chunk, sel, of []uint32) error {
 	named := len(a.fields) > 0
@@ -41,7 +47,7 @@ func (a *quantileAgg) updateColumn(col *column.Column, sel, of []uint32, missing
 		return nil
 	}
 	// One group's rows are counted by code before the texts are looked up.
-	if len(a.counts) == 1 {
+	if len(a.groups) == 1 {
 		byCode := make([]uint64, len(col.Values)+1)
 		for _, r := range sel {
 			byCode[col.Codes[r]]++
@@ -74,25 +80,36 @@ func (a *quantileAgg) updateColumn(col *column.Column, sel, of []uint32, missing
 }
 
 func (a *quantileAgg) count(group int, text string, n uint64) error {
-	counts := a.counts[group]
-	if counts == nil {
-		counts = make(map[string]uint64)
-		a.counts[group] = counts
-	}
-	if _, ok := counts[text]; ok {
-		counts[text] += n
+	s := &a.groups[group]
+	if text == "" {
+		s.empty += n
 		return nil
 	}
-	counts[strings.Clone(text)] = n
+	if p, ok := parsePlain(text); ok {
+		return s.numbers.add(numberCount{p, n}, a.budget)
+	}
+	if s.others == nil {
+		s.others = make(map[string]uint64)
+	}
+	if _, ok := s.others[text]; ok {
+		s.others[text] += n
+		return nil
+	}
+	s.others[strings.Clone(text)] = n
 	return a.budget.grow(costEntry + len(text))
 }
 
 func (a *quantileAgg) merge(from aggregate, to []uint32) error {
-	for i, counts := range from.(*quantileAgg).counts {
-		for text, n := range counts {
+	for i := range from.(*quantileAgg).groups {
+		s, into := &from.(*quantileAgg).groups[i], &a.groups[to[i]]
+		into.empty += s.empty
+		for text, n := range s.others {
 			if err := a.count(int(to[i]), text, n); err != nil {
 				return err
 			}
+		}
+		if err := into.numbers.merge(&s.numbers, a.budget); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -101,19 +118,35 @@ func (a *quantileAgg) merge(from aggregate, to []uint32) error {
 // The wire form: count, and text and number of each.
 func (a *quantileAgg) write(w *wire, group int) bool {
 	var part wire
+	s := &a.groups[group]
 	n := uint64(0)
-	for text, times := range a.counts[group] {
-		if n > 0 && len(w.b)+len(part.b) >= frameBytes {
-			break
-		}
+	full := func() bool { return n > 0 && len(w.b)+len(part.b) >= frameBytes }
+	put := func(text string, times uint64) {
 		part.text(text)
 		part.uint(times)
-		delete(a.counts[group], text)
 		n++
+	}
+	if s.empty > 0 {
+		put("", s.empty)
+		s.empty = 0
+	}
+	for text, times := range s.others {
+		if full() {
+			break
+		}
+		put(text, times)
+		delete(s.others, text)
+	}
+	for !full() {
+		x, ok := s.numbers.take()
+		if !ok {
+			break
+		}
+		put(x.text(), x.n)
 	}
 	w.uint(n)
 	w.b = append(w.b, part.b...)
-	return len(a.counts[group]) > 0
+	return len(s.others) > 0 || s.numbers.len() > 0
 }
 
 func (a *quantileAgg) read(r *reader, group int, _ string) error {
@@ -129,22 +162,61 @@ func (a *quantileAgg) read(r *reader, group int, _ string) error {
 }
 
 func (a *quantileAgg) result(group int) (string, llama.Kind) {
-	counts := a.counts[group]
-	if len(counts) == 0 {
-		return "", llama.String
-	}
-	var total uint64
-	for _, n := range counts {
+	s := &a.groups[group]
+	s.numbers.tidy()
+	total := s.empty
+	for _, n := range s.others {
 		total += n
 	}
-	list := slices.SortedFunc(maps.Keys(counts), compareTexts)
-	rank := uint64(a.phi * float64(total))
-	for _, text := range list {
-		if rank < counts[text] {
-			return text, kindOf(text)
-		}
-		rank -= counts[text]
+	for i := range s.numbers.tidied {
+		total += s.numbers.tidied[i].n
 	}
-	last := list[len(list)-1]
-	return last, kindOf(last)
+	if total == 0 {
+		return "", llama.String
+	}
+	text := s.at(min(uint64(a.phi*float64(total)), total-1))
+	return text, kindOf(text)
+}
+
+// at returns the text that has rank others before it. The numbers are tidy.
+func (s *spread) at(rank uint64) string {
+	if rank < s.empty {
+		return ""
+	}
+	rank -= s.empty
+	if len(s.others) == 0 {
+		for i := range s.numbers.tidied {
+			x := &s.numbers.tidied[i]
+			if rank < x.n {
+				return x.text()
+			}
+			rank -= x.n
+		}
+	}
+	type counted struct {
+		key  orderKey
+		text string
+		n    uint64
+	}
+	list := make([]counted, 0, len(s.others)+len(s.numbers.tidied))
+	for text, n := range s.others {
+		list = append(list, counted{keyOf(text), text, n})
+	}
+	for i := range s.numbers.tidied {
+		text := s.numbers.tidied[i].text()
+		list = append(list, counted{keyOf(text), text, s.numbers.tidied[i].n})
+	}
+	slices.SortFunc(list, func(x, y counted) int {
+		if c := compareKeys(&x.key, &y.key); c != 0 {
+			return c
+		}
+		return strings.Compare(x.text, y.text)
+	})
+	for i := range list {
+		if rank < list[i].n {
+			return list[i].text
+		}
+		rank -= list[i].n
+	}
+	return ""
 }

@@ -30,7 +30,7 @@ func (a *valuesAgg) update(c *chunk, sel, of []uint32) error {
 		for i, r := range sel {
 			v := origined{n: n}
 			v.at.time, v.at.seq = c.order(r)
-			if c.times == nil {
+			if c.block == nil {
 				v.at.seq -= a.base
 			}
 			if col != nil && col.Codes[r] != 0 {

@@ -16,11 +16,11 @@ import (
 // Of a block it begins with all fields and decodes a column when it is asked
 // for. At the merger it is made of rows and has neither times nor block.
 type chunk struct {
-	rows  int
-	sel   []uint32 // growing
-	times []llama.Time
-	seqs  []uint64
-	// ingested are the times of arrival, once somebody asked for them.
+	rows int
+	sel  []uint32 // growing
+	// What a block has of each row beside its fields, once somebody asked for it.
+	times    []llama.Time
+	seqs     []uint64
 	ingested []llama.Time
 	// items number the rows that one event became, from 0; nil when each is one.
 	items  []uint32
@@ -43,7 +43,7 @@ type field struct {
 
 // chunkOf makes a chunk of all rows of a block.
 func chunkOf(b *column.Block, node string, work *scratch) *chunk {
-	c := &chunk{rows: b.Rows(), times: b.Times, seqs: b.Seqs, block: b, node: node, work: work}
+	c := &chunk{rows: b.Rows(), block: b, node: node, work: work}
 	c.sel = work.all(c.rows)
 	c.fields = make([]field, 0, len(b.Names)+4)
 	add := func(name string) { c.fields = append(c.fields, field{name: name, base: name}) }
@@ -126,6 +126,33 @@ func (c *chunk) isMade(name string) bool {
 	return false
 }
 
+// happened returns `_time` of each row of a block.
+func (c *chunk) happened() []llama.Time {
+	if c.times == nil {
+		c.times = decoded(c, c.block.Times)
+	}
+	return c.times
+}
+
+// numbered returns `_seq` of each row of a block.
+func (c *chunk) numbered() []uint64 {
+	if c.seqs == nil {
+		c.seqs = decoded(c, c.block.Seqs)
+	}
+	return c.seqs
+}
+
+// decoded reads something that each row has. After an error, which c keeps, it is
+// zeros.
+func decoded[T any](c *chunk, read func() ([]T, error)) []T {
+	list, err := read()
+	if err == nil {
+		return list
+	}
+	c.fail(err)
+	return make([]T, c.rows)
+}
+
 // arrivals returns event.ingested as times, or nil when the block has them as
 // text only.
 func (c *chunk) arrivals() []llama.Time {
@@ -138,16 +165,16 @@ func (c *chunk) arrivals() []llama.Time {
 func (c *chunk) make(name string, r uint32) (string, llama.Kind) {
 	switch name {
 	case llama.NameTime:
-		return c.times[r].String(), llama.String
+		return c.happened()[r].String(), llama.String
 	case llama.NameIngested:
 		return c.ingested[r].String(), llama.String
 	case llama.NameCollection:
 		return c.block.Collection, llama.String
 	case llama.NameSeq:
-		return strconv.FormatUint(c.seqs[r], 10), llama.Number
+		return strconv.FormatUint(c.numbered()[r], 10), llama.Number
 	}
 	text := append(make([]byte, 0, len(c.node)+21), c.node...)
-	return string(strconv.AppendUint(append(text, '-'), c.seqs[r], 10)), llama.String
+	return string(strconv.AppendUint(append(text, '-'), c.numbered()[r], 10)), llama.String
 }
 
 // clock returns the times of the rows when name is a field whose values the block
@@ -156,7 +183,7 @@ func (c *chunk) clock(name string) []llama.Time {
 	if f := c.find(name); f != nil && c.block != nil {
 		switch f.base {
 		case llama.NameTime:
-			return c.times
+			return c.happened()
 		case llama.NameIngested:
 			return c.arrivals()
 		}
@@ -182,6 +209,30 @@ func (c *chunk) drop(name string) {
 			return
 		}
 	}
+}
+
+// matching returns the columns that are meant by patterns: those named, which
+// are nil where no row has them, and those of the chunk that begin with a
+// prefix. No pattern means all.
+func (c *chunk) matching(patterns []string) []*column.Column {
+	if len(patterns) == 0 {
+		patterns = []string{"*"}
+	}
+	var out []*column.Column
+	for _, p := range patterns {
+		if !strings.HasSuffix(p, "*") {
+			out = append(out, c.column(p))
+			continue
+		}
+		for i := range c.fields {
+			if f := &c.fields[i]; !f.hidden && matchField(p, f.name) {
+				if col := c.load(f); col != nil {
+					out = append(out, col)
+				}
+			}
+		}
+	}
+	return out
 }
 
 // hiddenMark begins the names of hidden fields in rows between two pipes.
@@ -216,10 +267,10 @@ func (c *chunk) row(r uint32, patterns []string, hidden bool) Row {
 
 // order returns what sorts rows where nothing else does: the newest first.
 func (c *chunk) order(r uint32) (llama.Time, uint64) {
-	if c.times == nil {
+	if c.block == nil {
 		return 0, ^uint64(r) // the first first
 	}
-	return c.times[r], c.seqs[r]
+	return c.happened()[r], c.numbered()[r]
 }
 
 // A builder makes a column value by value.

@@ -36,8 +36,14 @@ type skipped struct {
 	first  error
 }
 
-// sound reads all columns of a block, so that damage is found before any of it counts.
+// sound reads all that a block has, so that damage is found before any of it counts.
 func sound(b *column.Block) error {
+	if _, err := b.Times(); err != nil {
+		return err
+	}
+	if _, err := b.Seqs(); err != nil {
+		return err
+	}
 	for _, name := range b.Names {
 		if _, err := b.Load(name); err != nil {
 			return err

@@ -48,6 +48,13 @@ func (c *chunk) evalOr(f *orFilter, sel []uint32) []uint32 {
 	var in []uint32
 	rest := sel
 	for _, g := range f.list {
+		if cost(g) <= cheap { // asking all rows is less than finding out which are left
+			in = c.union(in, c.eval(g, sel))
+			continue
+		}
+		if len(rest) == len(sel) && len(in) > 0 {
+			rest = c.without(sel, in)
+		}
 		more := c.eval(g, rest)
 		if len(more) == 0 {
 			continue
@@ -74,17 +81,23 @@ func (c *chunk) without(a, b []uint32) []uint32 {
 	return out
 }
 
-// union merges two lists without common numbers.
+// union merges two lists. Numbers that are in both come once.
 func (c *chunk) union(a, b []uint32) []uint32 {
 	if len(a) == 0 {
 		return b
 	}
+	if len(b) == 0 {
+		return a
+	}
 	out := c.work.numbers(len(a) + len(b))
 	for len(a) > 0 && len(b) > 0 {
-		if a[0] < b[0] {
+		switch {
+		case a[0] < b[0]:
 			out, a = append(out, a[0]), a[1:]
-		} else {
+		case a[0] > b[0]:
 			out, b = append(out, b[0]), b[1:]
+		default:
+			a = a[1:]
 		}
 	}
 	return append(append(out, a...), b...)
@@ -97,15 +110,35 @@ func (c *chunk) evalField(f *fieldFilter, sel []uint32) []uint32 {
 			return keepIf(sel, f.match(c.block.Collection))
 		}
 	}
+	if list := c.keptAsTemplates(f.field); list != nil {
+		return c.evalMessage(f, list, sel)
+	}
 	col := c.column(f.field)
 	if col == nil {
 		return keepIf(sel, f.match(""))
 	}
-	const yes, no = 1, 2
 	memo := c.work.zeroes(len(col.Values) + 1)
-	memo[0] = no
+	memo[0] = memoNo
 	if f.match("") {
-		memo[0] = yes
+		memo[0] = memoYes
+	}
+	// Where values repeat, all are asked first: mostly none is in.
+	if len(col.Values) <= len(sel)/2 {
+		none := memo[0] == memoNo
+		for i, value := range col.Values {
+			if c.stopped(i) {
+				return nil
+			}
+			memo[i+1] = memoNo
+			if f.match(value) {
+				memo[i+1] = memoYes
+				none = false
+			}
+		}
+		if none {
+			return nil
+		}
+		return c.pickCodes(col.Codes, memo, sel)
 	}
 	out := c.work.numbers(len(sel))
 	for i, r := range sel {
@@ -115,14 +148,36 @@ func (c *chunk) evalField(f *fieldFilter, sel []uint32) []uint32 {
 		code := col.Codes[r]
 		m := memo[code]
 		if m == 0 {
-			m = no
+			m = memoNo
 			if f.match(col.Values[code-1]) {
-				m = yes
+				m = memoYes
 			}
 			memo[code] = m
 		}
-		if m == yes {
+		if m == memoYes {
 			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// What is remembered of a value; 0 is nothing.
+const memoYes, memoNo = 1, 2
+
+// pickCodes returns the rows of sel whose code has memoYes.
+func (c *chunk) pickCodes(codes []uint32, memo []uint8, sel []uint32) []uint32 {
+	out := c.work.numbers(len(sel))
+	if len(sel) < len(codes) {
+		for _, r := range sel {
+			if memo[codes[r]] == memoYes {
+				out = append(out, r)
+			}
+		}
+		return out
+	}
+	for r, code := range codes {
+		if memo[code] == memoYes {
+			out = append(out, uint32(r))
 		}
 	}
 	return out
@@ -199,6 +254,9 @@ func ordered(f filter) filter {
 	}
 	return f
 }
+
+// cheap is what comparing the numbers and names in a field costs at most.
+const cheap = 1 + costNumber
 
 // cost guesses what a filter costs a block: what its dearest part does, and
 // twice that on messages, whose dictionaries are as long as the block.

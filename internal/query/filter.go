@@ -29,6 +29,8 @@ type fieldFilter struct {
 	match func(value string) bool
 	cost  int      // what one call of match costs, roughly: cheap filters run first
 	names []string // the values it names, of an exact filter; see Query.Collections
+	// needle is in each value that match lets in; nil when nothing is known of them.
+	needle *needle
 }
 
 // A pairFilter compares two fields of the same row.

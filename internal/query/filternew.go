@@ -19,7 +19,7 @@ func newPhrase(field, phrase string) filter {
 	}
 	return &fieldFilter{
 		field: canonical(field), text: quote(phrase), cost: costText,
-		match: func(s string) bool { return matchPhrase(s, phrase) },
+		match: func(s string) bool { return matchPhrase(s, phrase) }, needle: wordNeedle(phrase, true),
 	}
 }
 
@@ -41,14 +41,14 @@ func newPrefix(field, prefix string) filter {
 	}
 	return &fieldFilter{
 		field: canonical(field), text: text, cost: costText,
-		match: func(s string) bool { return matchPrefix(s, prefix) },
+		match: func(s string) bool { return matchPrefix(s, prefix) }, needle: wordNeedle(prefix, false),
 	}
 }
 
 func newExact(field, value string) filter {
 	return &fieldFilter{
 		field: canonical(field), text: "=" + quote(value), cost: costNumber, names: []string{value},
-		match: func(s string) bool { return s == value },
+		match: func(s string) bool { return s == value }, needle: partNeedle(value),
 	}
 }
 
@@ -59,7 +59,7 @@ func newExactPrefix(field, prefix string) filter {
 	}
 	return &fieldFilter{
 		field: canonical(field), text: text, cost: costNumber,
-		match: func(s string) bool { return strings.HasPrefix(s, prefix) },
+		match: func(s string) bool { return strings.HasPrefix(s, prefix) }, needle: partNeedle(prefix),
 	}
 }
 
@@ -146,6 +146,7 @@ func newContains(field, name string, phrases []string) filter {
 		}
 		return f
 	}
+	f.needle = phrasesNeedle(phrases)
 	f.match = func(s string) bool {
 		for _, p := range phrases {
 			if p != "" && !matchPhrase(s, p) {
@@ -160,7 +161,7 @@ func newContains(field, name string, phrases []string) filter {
 func newSequence(field string, phrases []string) filter {
 	return &fieldFilter{
 		field: canonical(field), text: "seq(" + quoteAll(phrases, quote, ",") + ")", cost: costText,
-		match: func(s string) bool { return matchSequence(s, phrases) },
+		match: func(s string) bool { return matchSequence(s, phrases) }, needle: phrasesNeedle(phrases),
 	}
 }
 

@@ -50,12 +50,13 @@ func (e *env) raise(t llama.Time) {
 
 // younger drops the rows that are older than what is wanted.
 func (c *chunk) younger(t llama.Time) {
-	if t == minTime || c.times == nil {
+	if t == minTime || c.block == nil {
 		return
 	}
+	times := c.happened()
 	out := c.work.numbers(len(c.sel))
 	for _, r := range c.sel {
-		if c.times[r] >= t {
+		if times[r] >= t {
 			out = append(out, r)
 		}
 	}

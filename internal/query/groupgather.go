@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/llama-logs/llama"
-	"github.com/llama-logs/llama/internal/column"
 )
 
 // A groupGatherer computes functions for each group of rows. Groups are numbered
@@ -21,6 +20,8 @@ type groupGatherer struct {
 	ids    map[string]uint32
 	keys   []string // the texts of the by fields, group by group
 	finish func(groups []int, row func(group int) Row, emit func(Row) error) error
+	// first is a sort behind the pipe that wants no more groups than the first most.
+	first *sortPipe
 }
 
 func newGroupGatherer(e *env, by []byField) *groupGatherer {
@@ -116,11 +117,7 @@ func (g *groupGatherer) number(c *chunk) ([]uint32, error) {
 			combo := levels[n].combos[at]
 			at, texts[n] = uint32(combo>>32), levels[n].values[uint32(combo)]
 		}
-		key.b = key.b[:0]
-		for _, t := range texts {
-			key.text(t)
-		}
-		id, err := g.id(key.b, texts)
+		id, err := g.id(&key, texts)
 		if err != nil {
 			return nil, err
 		}
@@ -210,7 +207,17 @@ func (g *groupGatherer) codes(c *chunk, by *byField) (codes []uint32, values []s
 func timeCodes(c *chunk, times []llama.Time, by *byField, codes []uint32) (values []string) {
 	known := map[int64]uint32{}
 	last, lastCode := int64(0), uint32(0)
+	// Times mostly are in the bucket of the one before. That of a month or a year has
+	// no one length.
+	length := int64(0)
+	if by.size > 0 {
+		length = by.whole()
+	}
 	for i, r := range c.sel {
+		if t := int64(times[r]); i > 0 && t >= last && t-last < length {
+			codes[i] = lastCode
+			continue
+		}
 		bucket := by.time(int64(times[r]))
 		if i == 0 || bucket != last {
 			code, ok := known[bucket]
@@ -226,16 +233,34 @@ func timeCodes(c *chunk, times []llama.Time, by *byField, codes []uint32) (value
 	return values
 }
 
-// id returns the number of the group with a key, the texts in wire form.
-func (g *groupGatherer) id(key []byte, texts []string) (uint32, error) {
-	if id, ok := g.ids[string(key)]; ok {
+// id returns the number of the group with these texts. Of several they are put
+// together in key.
+func (g *groupGatherer) id(key *wire, texts []string) (uint32, error) {
+	if len(texts) == 1 {
+		if id, ok := g.ids[texts[0]]; ok {
+			return id, nil
+		}
+		text := strings.Clone(texts[0])
+		return g.newGroup(text, text)
+	}
+	key.b = key.b[:0]
+	for _, t := range texts {
+		key.text(t)
+	}
+	if id, ok := g.ids[string(key.b)]; ok {
 		return id, nil
 	}
-	id := uint32(len(g.ids))
-	g.ids[string(key)] = id
-	for _, t := range texts {
-		g.keys = append(g.keys, strings.Clone(t))
+	own := make([]string, len(texts))
+	for i, t := range texts {
+		own[i] = strings.Clone(t)
 	}
+	return g.newGroup(string(key.b), own...)
+}
+
+func (g *groupGatherer) newGroup(key string, texts ...string) (uint32, error) {
+	id := uint32(len(g.ids))
+	g.ids[key] = id
+	g.keys = append(g.keys, texts...)
 	return id, g.env.budget.grow(costEntry + 2*len(key) + 16*len(texts) + 80*len(g.aggs))
 }
 
@@ -244,8 +269,9 @@ func (g *groupGatherer) texts(id int) []string { return g.keys[id*len(g.by) : (i
 func (g *groupGatherer) merge(from gatherer) error {
 	f := from.(*groupGatherer)
 	to := make([]uint32, f.groups())
-	for key, id := range f.ids {
-		n, err := g.id([]byte(key), f.texts(int(id)))
+	var key wire
+	for id := range to {
+		n, err := g.id(&key, f.texts(id))
 		if err != nil {
 			return err
 		}
@@ -310,15 +336,13 @@ func (g *groupGatherer) read(node string, f Frame) error {
 	texts := make([]string, len(g.by))
 	var key wire
 	for n := r.count(len(g.by) + len(g.aggs)); n > 0 && r.err == nil; n-- {
-		key.b = key.b[:0]
 		for i := range texts {
 			texts[i] = r.text()
-			key.text(texts[i])
 		}
 		if r.err != nil {
 			break
 		}
-		id, err := g.id(key.b, texts)
+		id, err := g.id(&key, texts)
 		if err != nil {
 			return err
 		}
@@ -337,18 +361,22 @@ func (g *groupGatherer) rows(emit func(Row) error) error {
 	return g.finish(g.order(), g.row, emit)
 }
 
-// order returns the groups in the order of their by values.
+// order returns the groups in the order of their by values: all, or those that the
+// sort behind the pipe keeps.
 func (g *groupGatherer) order() []int {
-	order := make([]int, g.groups())
 	keys := make([]orderKey, len(g.keys))
 	for i, text := range g.keys {
 		keys[i] = keyOf(text)
 	}
+	for _, agg := range g.aggs {
+		agg.grow(g.groups())
+	}
+	order := make([]int, g.groups())
 	for i := range order {
 		order[i] = i
 	}
 	n := len(g.by)
-	slices.SortFunc(order, func(a, b int) int {
+	compare := func(a, b int) int {
 		for i := range n {
 			if c := compareKeys(&keys[a*n+i], &keys[b*n+i]); c != 0 {
 				return c
@@ -358,10 +386,11 @@ func (g *groupGatherer) order() []int {
 			}
 		}
 		return 0
-	})
-	for _, agg := range g.aggs {
-		agg.grow(g.groups())
 	}
+	if g.first != nil {
+		order = g.leading(order, keys, compare)
+	}
+	slices.SortFunc(order, compare)
 	return order
 }
 
@@ -375,28 +404,4 @@ func (g *groupGatherer) row(id int) Row {
 		row = append(row, llama.Field{Name: g.names[i], Value: value, Kind: kind})
 	}
 	return row
-}
-
-// matching returns the columns that are meant by patterns: those named, which
-// are nil where no row has them, and those of the chunk that begin with a
-// prefix. No pattern means all.
-func (c *chunk) matching(patterns []string) []*column.Column {
-	if len(patterns) == 0 {
-		patterns = []string{"*"}
-	}
-	var out []*column.Column
-	for _, p := range patterns {
-		if !strings.HasSuffix(p, "*") {
-			out = append(out, c.column(p))
-			continue
-		}
-		for i := range c.fields {
-			if f := &c.fields[i]; !f.hidden && matchField(p, f.name) {
-				if col := c.load(f); col != nil {
-					out = append(out, col)
-				}
-			}
-		}
-	}
-	return out
 }

@@ -298,7 +298,7 @@ func bitwise(op string, a, b float64) float64 {
 	if math.IsNaN(a) || math.IsNaN(b) {
 		return math.NaN()
 	}
-	x, y := bits(a), bits(b)
+	x, y := bitsOf(a), bitsOf(b)
 	switch op {
 	case "&":
 		return float64(x & y)
@@ -308,7 +308,7 @@ func bitwise(op string, a, b float64) float64 {
 	return float64(x ^ y)
 }
 
-func bits(f float64) uint64 {
+func bitsOf(f float64) uint64 {
 	if f < 0 {
 		return uint64(int64(math.Max(f, math.MinInt64)))
 	}

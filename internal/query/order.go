@@ -14,7 +14,7 @@ import (
 type orderKey struct {
 	class uint8
 	f     float64 // of a number
-	i     int64   // of an integer that a float64 cannot hold exactly; of a time
+	i     int64   // of an integer that a float64 cannot hold exactly; of a time; 1 more than an IPv4 address
 	s     string  // of a text
 }
 
@@ -42,7 +42,11 @@ func keyOf(s string) orderKey {
 	if ns, ok := parseTimestamp(s); ok {
 		return timeKey(ns)
 	}
-	return orderKey{class: classText, s: s}
+	k := orderKey{class: classText, s: s}
+	if ip, ok := parseIPv4(s); ok {
+		k.i = int64(ip) + 1
+	}
+	return k
 }
 
 func timeKey(ns int64) orderKey { return orderKey{class: classTime, i: ns} }
@@ -60,6 +64,9 @@ func compareKeys(a, b *orderKey) int {
 	case classTime:
 		return cmp.Compare(a.i, b.i)
 	case classText:
+		if a.i > 0 && b.i > 0 {
+			return cmp.Compare(a.i, b.i) // the natural order of addresses
+		}
 		return compareNatural(a.s, b.s)
 	}
 	return 0

@@ -209,8 +209,13 @@ func (s *statsPipe) write(b *strings.Builder) {
 	}
 }
 
-func (s *statsPipe) gather(e *env, _ []pipe) gatherer {
+func (s *statsPipe) gather(e *env, rest []pipe) gatherer {
 	g := newGroupGatherer(e, s.by)
+	if len(rest) > 0 {
+		if next, ok := rest[0].(*sortPipe); ok && next.limit > 0 && next.by != nil && next.partition == nil {
+			g.first = next
+		}
+	}
 	for i := range s.funcs {
 		g.addFunc(&s.funcs[i])
 	}

@@ -1,7 +1,7 @@
 package query
 
 import (
-	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -143,7 +143,7 @@ func (c *chunk) remake(rows []uint32) {
 	old := *c
 	old.fields = append([]field(nil), c.fields...)
 	if c.block != nil {
-		c.times, c.seqs = pickRows(c.times, rows), pickRows(c.seqs, rows)
+		c.times, c.seqs = pickRows(old.happened(), rows), pickRows(old.numbered(), rows)
 		if arrivals := old.arrivals(); arrivals != nil {
 			c.ingested = pickRows(arrivals, rows)
 		}
@@ -186,13 +186,22 @@ func (k *kept) setItem(n int, item uint32) {
 	k.keys, k.text = append(k.keys[:n], keyOf(text)), append(k.text[:n], text)
 }
 
-// byItem puts the rows of one event in the order of their items and leaves others
-// where they are: they stand in the order of their events already.
-func byItem(a, b *kept) int {
-	if a.seq != b.seq {
-		return cmp.Compare(b.seq, a.seq)
+// turned returns the rows that are in, those of one event turned round: read from its
+// end it has the newest event first, and of each event the first item.
+func (c *chunk) turned() []uint32 {
+	if c.items == nil {
+		return c.sel
 	}
-	return compareKeys(&a.keys[0], &b.keys[0])
+	out := slices.Clone(c.sel)
+	for start := 0; start < len(out); {
+		end := start + 1
+		for end < len(out) && c.seqs[out[end]] == c.seqs[out[start]] {
+			end++
+		}
+		slices.Reverse(out[start:end])
+		start = end
+	}
+	return out
 }
 
 func pickRows[T any](list []T, rows []uint32) []T {

@@ -3,7 +3,9 @@ package query
 import (
 	"regexp"
 	"regexp/syntax"
+	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // newRegexp keeps values that the expression matches anywhere. Where every
@@ -21,7 +23,14 @@ func (p *parser) newRegexp(field, text string, pos int) filter {
 		return allFilter{}
 	}
 	f := &fieldFilter{field: field, text: "~" + quote(text), cost: costRegexp, match: re.MatchString}
-	if literal := requiredLiteral(text); len(literal) > 1 {
+	literal, all := requiredLiteral(text)
+	if f.needle = partNeedle(literal); f.needle != nil {
+		f.needle.exact = all
+	}
+	switch {
+	case all:
+		f.match, f.cost = func(s string) bool { return strings.Contains(s, literal) }, costText
+	case len(literal) > 1:
 		f.match = func(s string) bool { return strings.Contains(s, literal) && re.MatchString(s) }
 	}
 	return f
@@ -60,19 +69,22 @@ func programSize(re *syntax.Regexp) int {
 }
 
 // requiredLiteral returns the longest text that every match of the expression
-// holds, or "".
-func requiredLiteral(text string) string {
+// holds, or "", and whether it is all that is asked for.
+func requiredLiteral(text string) (literal string, all bool) {
 	tree, err := syntax.Parse(text, syntax.Perl)
 	if err != nil {
-		return ""
+		return "", false
 	}
-	return literalOf(tree.Simplify())
+	tree = tree.Simplify()
+	literal = literalOf(tree)
+	return literal, tree.Op == syntax.OpLiteral && literal != ""
 }
 
 func literalOf(re *syntax.Regexp) string {
 	switch re.Op {
 	case syntax.OpLiteral:
-		if re.Flags&syntax.FoldCase == 0 {
+		// U+FFFD in an expression stands for bytes that are no letter, too.
+		if re.Flags&syntax.FoldCase == 0 && !slices.Contains(re.Rune, utf8.RuneError) {
 			return string(re.Rune)
 		}
 	case syntax.OpCapture, syntax.OpPlus:

@@ -43,12 +43,7 @@ func (s *statsPipe) above(e *env, g *groupGatherer) (*groupGatherer, error) {
 	to := make([]uint32, g.groups())
 	var key wire
 	for id := range to {
-		texts := g.texts(id)[:len(out.by)]
-		key.b = key.b[:0]
-		for _, t := range texts {
-			key.text(t)
-		}
-		n, err := out.id(key.b, texts)
+		n, err := out.id(&key, g.texts(id)[:len(out.by)])
 		if err != nil {
 			return nil, err
 		}

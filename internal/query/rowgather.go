@@ -127,7 +127,7 @@ func (g *rowGatherer) add(c *chunk) error {
 	for i := len(c.sel) - 1; i >= 0; i-- { // the newest come last
 		r := c.sel[i]
 		next.time, next.seq = c.order(r)
-		if c.times == nil {
+		if c.block == nil {
 			next.seq -= g.base
 		}
 		for j, key := range keys {
@@ -155,7 +155,7 @@ func (g *rowGatherer) add(c *chunk) error {
 		fresh = append(fresh, &k)
 	}
 	g.base += uint64(c.rows)
-	if h := g.parts[""]; c.times != nil && len(g.by) == 0 && len(g.partition) == 0 && h != nil && h.Len() == g.most() {
+	if h := g.parts[""]; c.block != nil && len(g.by) == 0 && len(g.partition) == 0 && h != nil && h.Len() == g.most() {
 		g.env.raise(h.list[0].time)
 	}
 	return g.fill(c, fresh)
@@ -206,11 +206,12 @@ const gone = ^uint32(0)
 // fill reads the fields of the rows that stayed, so that no more are decoded
 // and copied than are kept.
 func (g *rowGatherer) fill(c *chunk, fresh []*kept) error {
+	maker := c.maker(g.shown, g.hidden)
 	for _, k := range fresh {
 		if k.from == gone {
 			continue
 		}
-		k.row = cloneRow(c.row(k.from, g.shown, g.hidden))
+		k.row = cloneRow(maker.row(k.from))
 		for i := range k.text {
 			k.text[i] = keyText(k.keys[i], k.text[i])
 			if k.keys[i].class == classText {

@@ -65,12 +65,14 @@ func (q *Query) Partial(ctx context.Context, src Source, o RunOptions, emit func
 		return r.skipped.err()
 	}
 	var w rowWriter
-	err = r.stream(ctx, func(k *kept) error {
-		w.add(k)
-		if !w.full() {
-			return nil
-		}
-		return emit(w.frame(Rows))
+	err = r.stream(ctx, false, func(f found) error {
+		return f.each(func(k *kept) error {
+			w.add(k)
+			if !w.full() {
+				return nil
+			}
+			return emit(w.frame(Rows))
+		})
 	})
 	// What was found before an error is worth sending.
 	if w.count > 0 {
@@ -104,7 +106,9 @@ func (q *Query) Execute(ctx context.Context, src Source, o RunOptions, emit func
 	e.oldest.Store(int64(minTime))
 	if p.gather == nil {
 		err := runPipes(ctx, e, rest, func(emit func(Row) error) error {
-			return r.stream(ctx, func(k *kept) error { return emit(k.row) })
+			return r.stream(ctx, false, func(f found) error {
+				return f.each(func(k *kept) error { return emit(k.row) })
+			})
 		}, emit)
 		if err != nil {
 			return err
@@ -120,6 +124,44 @@ func (q *Query) Execute(ctx context.Context, src Source, o RunOptions, emit func
 	}
 	return r.skipped.err()
 }
+
+// Lines runs the whole query as Execute does, and gives the rows to emit as lines of
+// JSON, as llama.AppendFlat writes them, many at once. They are good until emit
+// returns.
+func (q *Query) Lines(ctx context.Context, src Source, o RunOptions, emit func(lines []byte, rows int) error) error {
+	p := q.plan(&o)
+	if p.gather == nil && len(p.rest) == 0 {
+		held, err := p.fillNode(ctx, src, o)
+		if err != nil {
+			return err
+		}
+		r := newRun(p, src, o, held)
+		if err := r.stream(ctx, true, func(f found) error { return emit(f.lines, f.count) }); err != nil {
+			return err
+		}
+		return r.skipped.err()
+	}
+	var lines []byte
+	count := 0
+	err := q.Execute(ctx, src, o, func(r Row) error {
+		lines = append(llama.AppendFlat(lines, r), '\n')
+		if count++; len(lines) < linesBytes {
+			return nil
+		}
+		defer func() { lines, count = lines[:0], 0 }()
+		return emit(lines, count)
+	})
+	// What was found before an error is worth showing.
+	if count > 0 {
+		if sent := emit(lines, count); err == nil {
+			err = sent
+		}
+	}
+	return err
+}
+
+// linesBytes is how long lines grow before they are handed on.
+const linesBytes = 32 << 10
 
 // limited lets n rows through and then fails.
 func limited(n int, emit func(Row) error) func(Row) error {

@@ -1,31 +1,36 @@
 package query
 
 import (
+	"bytes"
 	"context"
-	"slices"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/llama-logs/llama/internal/column"
 )
 
-// A found is what one block has to the answer.
+// A found is some rows that one block has to the answer.
 type found struct {
-	rows []*kept
-	size int
+	rows  []*kept
+	lines []byte // or rows as JSON, a line each
+	count int
+	size  int
 }
 
-// A job is a block to look through; its result comes by a channel of its own, so
-// that results are taken in the order of the blocks.
+// foundRows is how many rows are handed on at once: the first soon, and not many wait.
+const foundRows = 1024
+
+// A job is a block to look through; its rows come by a channel of its own, so that
+// they are taken in the order of the blocks. It is closed behind the last.
 type job struct {
-	ref    *column.Ref
-	result chan found
+	ref   *column.Ref
+	found chan found
 }
 
 // stream gives rows to emit block by block, the newest blocks first and each
 // from its end, while later blocks are being read. At most a few blocks' rows
 // wait at a time.
-func (r *run) stream(ctx context.Context, emit func(*kept) error) error {
+func (r *run) stream(ctx context.Context, json bool, emit func(found) error) error {
 	defer context.AfterFunc(ctx, func() { r.stop.Store(true) })()
 	group, inner := errgroup.WithContext(ctx)
 	jobs := make(chan job)
@@ -36,7 +41,7 @@ func (r *run) stream(ctx context.Context, emit func(*kept) error) error {
 		return r.deal(inner, jobs, order)
 	})
 	for range r.o.Workers {
-		group.Go(func() error { return r.search(inner, jobs) })
+		group.Go(func() error { return r.search(inner, jobs, json) })
 	}
 	group.Go(func() error { return r.deliver(inner, order, emit) })
 	return stopError(ctx, group.Wait())
@@ -44,7 +49,7 @@ func (r *run) stream(ctx context.Context, emit func(*kept) error) error {
 
 func (r *run) deal(ctx context.Context, jobs, order chan<- job) error {
 	for i := range r.refs {
-		j := job{&r.refs[i], make(chan found, 1)}
+		j := job{&r.refs[i], make(chan found, 4)}
 		for _, to := range []chan<- job{order, jobs} {
 			select {
 			case to <- j:
@@ -56,7 +61,7 @@ func (r *run) deal(ctx context.Context, jobs, order chan<- job) error {
 	return nil
 }
 
-func (r *run) search(ctx context.Context, jobs <-chan job) error {
+func (r *run) search(ctx context.Context, jobs <-chan job, json bool) error {
 	work := &scratch{stop: &r.stop}
 	for j := range jobs {
 		c, err := r.chunk(ctx, j.ref, work)
@@ -65,52 +70,108 @@ func (r *run) search(ctx context.Context, jobs <-chan job) error {
 		}
 		if c == nil {
 			r.progress(j.ref, nil)
-			j.result <- found{}
+			close(j.found)
 			continue
 		}
-		f := found{rows: make([]*kept, 0, len(c.sel))}
-		for i := len(c.sel) - 1; i >= 0; i-- {
-			k := &kept{row: c.row(c.sel[i], nil, false)}
-			k.time, k.seq = c.order(c.sel[i])
-			if c.items != nil {
-				k.setItem(0, c.items[c.sel[i]])
+		maker, sel := c.maker(nil, false), c.turned()
+		for end := len(sel); end > 0; {
+			start := max(0, end-foundRows)
+			f := maker.found(sel[start:end], json)
+			end = start
+			if c.stopped(0) || c.err != nil {
+				return c.err
 			}
-			f.size += rowSize(k.row)
-			f.rows = append(f.rows, k)
-		}
-		if c.err != nil {
-			return c.err
-		}
-		if c.items != nil {
-			slices.SortStableFunc(f.rows, byItem)
-		}
-		if err := r.env.budget.grow(f.size); err != nil {
-			return err
+			if err := r.env.budget.grow(f.size); err != nil {
+				return err
+			}
+			select {
+			case j.found <- f:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
 		}
 		r.progress(j.ref, c.block)
-		j.result <- f
+		close(j.found)
 	}
 	return nil
 }
 
-func (r *run) deliver(ctx context.Context, order <-chan job, emit func(*kept) error) error {
+// found makes rows, the last first.
+func (m *rowMaker) found(sel []uint32, json bool) found {
+	f := found{count: len(sel)}
+	if json {
+		f.lines = make([]byte, 0, len(sel)*m.lineBytes)
+	} else {
+		f.rows = make([]*kept, 0, len(sel))
+	}
+	for i := len(sel) - 1; i >= 0; i-- {
+		if json {
+			f.lines = append(m.appendJSON(f.lines, sel[i]), '\n')
+			continue
+		}
+		k := &kept{row: m.row(sel[i])}
+		k.time, k.seq = m.c.order(sel[i])
+		if m.c.items != nil {
+			k.setItem(0, m.c.items[sel[i]])
+		}
+		f.size += rowSize(k.row)
+		f.rows = append(f.rows, k)
+	}
+	f.size += cap(f.lines)
+	m.lineBytes = max(m.lineBytes, len(f.lines)/len(sel)+32)
+	return f
+}
+
+func (r *run) deliver(ctx context.Context, order <-chan job, emit func(found) error) error {
 	count := 0
 	for j := range order {
-		var f found
-		select {
-		case f = <-j.result:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-		for _, k := range f.rows {
-			if count++; r.o.MaxRows > 0 && count > r.o.MaxRows {
+		for open := true; open; {
+			var f found
+			select {
+			case f, open = <-j.found:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+			if !open {
+				break
+			}
+			over := 0
+			if count += f.count; r.o.MaxRows > 0 && count > r.o.MaxRows {
+				over = count - r.o.MaxRows
+				f.cut(f.count - over)
+			}
+			if err := emit(f); err != nil {
+				return err
+			}
+			if over > 0 {
 				return tooManyRows(r.o.MaxRows)
 			}
-			if err := emit(k); err != nil {
+			if err := r.env.budget.grow(-f.size); err != nil {
 				return err
 			}
 		}
-		if err := r.env.budget.grow(-f.size); err != nil {
+	}
+	return nil
+}
+
+// cut leaves the first n rows.
+func (f *found) cut(n int) {
+	f.count = n
+	if f.rows != nil {
+		f.rows = f.rows[:n]
+		return
+	}
+	end := 0
+	for range n {
+		end += bytes.IndexByte(f.lines[end:], '\n') + 1
+	}
+	f.lines = f.lines[:end]
+}
+
+// each gives the rows to emit one by one.
+func (f *found) each(emit func(*kept) error) error {
+	for _, k := range f.rows {
+		if err := emit(k); err != nil {
 			return err
 		}
 	}

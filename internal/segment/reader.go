@@ -120,26 +120,28 @@ func (s *Segment) Directory() (*Directory, error) {
 	return d, nil
 }
 
-// Block reads a block's times and arrival numbers, and leaves its columns until
-// they are asked for.
+// Block returns a block, of which nothing is read until it is asked for.
 func (s *Segment) Block(d *Directory, number int) (*column.Block, error) {
+	return s.KeptBlock(d, number, nil, func(err error) error { return err })
+}
+
+// KeptBlock is Block for readers who remember what was decoded, and who explain
+// errors; both may be called by many at once.
+func (s *Segment) KeptBlock(d *Directory, number int, keep block.Keep, explain func(error) error) (*column.Block, error) {
 	place := &d.blocks[number]
 	names := make([]string, 0, len(place.columns)+1)
 	for _, c := range place.columns[fixed:] {
 		names = append(names, d.names[c.name])
 	}
 	read := new(atomic.Int64)
-	b, err := block.Open(d.collection, place.stat.Rows, names, s.source(d, place, read))
+	b, err := block.Open(d.collection, place.stat.Rows, names, block.Source{
+		Read: s.source(d, place, read), Keep: keep,
+		Explain: func(err error) error { return explain(s.blame(place, err)) },
+	})
 	if err != nil {
-		return nil, s.blame(place, err)
+		return nil, explain(s.blame(place, err))
 	}
 	b.Read = read
-	load, each := b.Load, b.Each
-	b.Load = func(name string) (*column.Column, error) {
-		c, err := load(name)
-		return c, s.blame(place, err)
-	}
-	b.Each = func(do func(*column.Row) error) error { return s.blame(place, each(do)) }
 	return b, nil
 }
 
@@ -153,7 +155,7 @@ func (s *Segment) blame(place *blockPlace, err error) error {
 
 // source returns what reads the chunks of a block, and adds to read how many bytes
 // that took.
-func (s *Segment) source(d *Directory, place *blockPlace, read *atomic.Int64) block.Source {
+func (s *Segment) source(d *Directory, place *blockPlace, read *atomic.Int64) func(kind block.Kind, name string) ([]byte, error) {
 	offsets := place.offsets()
 	return func(kind block.Kind, name string) ([]byte, error) {
 		i := int(kind) - 1

@@ -254,11 +254,14 @@ func TestDamageLeavesTheRest(t *testing.T) {
 	if err := fsys.Replace(disk, s.name, data); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Block(d, 0); err == nil || !strings.Contains(err.Error(), "byte 24") {
+	b, err := s.Block(d, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Times(); err == nil || !strings.Contains(err.Error(), "byte 24") {
 		t.Errorf("damaged block: %v", err)
 	}
-	b, err := s.Block(d, 1)
-	if err != nil {
+	if b, err = s.Block(d, 1); err != nil {
 		t.Fatal(err)
 	}
 	got, err := b.Events(nil, 0, b.Rows())

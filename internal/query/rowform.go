@@ -1,0 +1,351 @@
+package query
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/column"
+)
+
+// A rowMaker makes rows of a chunk as chunk.row does. Of a block that has templates it
+// reads only the values of the rows that are asked for, and what all rows of a template
+// have in common is made ready once.
+type rowMaker struct {
+	c        *chunk
+	patterns []string
+	hidden   bool
+	list     *column.Families // nil: of columns
+	forms    []*rowForm       // of each family, and of the loose events
+	where    []uint32         // of each row the family and the place in it, once many were asked for
+	asked    int
+	text     []byte
+	// lineBytes is how long lines were, or are taken to be.
+	lineBytes int
+}
+
+// A rowForm is how the rows of one family are made. Fields that are the same for all
+// of them are written once; json has the places between those.
+type rowForm struct {
+	places []rowPlace
+	json   []jsonPlace
+	rest   []byte // behind the last place
+}
+
+// A jsonPlace is one value that differs, and what is written before it.
+type jsonPlace struct {
+	before []byte
+	*rowPlace
+}
+
+// A rowPlace is one field of a row.
+type rowPlace struct {
+	name   string
+	kind   llama.Kind
+	is     placeForm
+	fixed  string
+	slot   slotValues
+	span   messages
+	base   string
+	col    *column.Column
+	memo   [][]byte // values by code, as JSON
+	number bool     // values are JSON numbers as they are
+	member []byte   // comma, name and colon, where a row may not have it
+}
+
+type placeForm uint8
+
+const (
+	placeFixed placeForm = iota
+	placeSlot
+	placeSpan
+	placeMade   // of what a block keeps otherwise than as text
+	placeColumn // a column of all rows
+	placeLoose  // a column of the loose events
+)
+
+// maker returns a rowMaker for the fields that the chunk has now.
+func (c *chunk) maker(patterns []string, hidden bool) *rowMaker {
+	m := &rowMaker{c: c, patterns: patterns, hidden: hidden, lineBytes: 512}
+	if c.block == nil || c.block.Families == nil || c.items != nil {
+		return m
+	}
+	list, err := c.block.Families()
+	if err != nil {
+		c.fail(err)
+		return m
+	}
+	m.list, m.forms = list, make([]*rowForm, len(list.List)+1)
+	return m
+}
+
+// fail keeps the first error.
+func (c *chunk) fail(err error) {
+	if c.err == nil {
+		c.err = err
+	}
+}
+
+// maxMemo bounds the values whose JSON is remembered.
+const maxMemo = 1 << 10
+
+// fewRows are looked up one by one; beyond that it pays to know where each is.
+const fewRows = 16
+
+// find returns the family of a row and its place there.
+func (m *rowMaker) find(r uint32) (family, place int) {
+	if m.where != nil {
+		w := m.where[r]
+		return int(w >> 16), int(w & 0xffff)
+	}
+	if m.asked++; m.asked > fewRows {
+		m.where = make([]uint32, m.c.rows)
+		for n := range m.forms {
+			for at, row := range m.rowsOf(n) {
+				m.where[row] = uint32(n)<<16 | uint32(at)
+			}
+		}
+		return m.find(r)
+	}
+	for n := range m.forms {
+		if at, ok := slices.BinarySearch(m.rowsOf(n), uint16(r)); ok {
+			return n, at
+		}
+	}
+	return len(m.forms) - 1, 0
+}
+
+// rowsOf returns the rows of a family, of which the loose events are the last.
+func (m *rowMaker) rowsOf(family int) []uint16 {
+	if family == len(m.list.List) {
+		return m.list.Loose
+	}
+	return m.list.List[family].Rows
+}
+
+func (m *rowMaker) form(family int) *rowForm {
+	if f := m.forms[family]; f != nil {
+		return f
+	}
+	f := &rowForm{}
+	m.forms[family] = f
+	for i := range m.c.fields {
+		own := &m.c.fields[i]
+		if own.hidden && !m.hidden || m.patterns != nil && !matchAnyField(m.patterns, own.name) {
+			continue
+		}
+		if p, ok := m.place(own, family); ok {
+			p.name = own.name
+			if own.hidden {
+				p.name = hiddenMark + own.name
+			}
+			f.places = append(f.places, p)
+		}
+	}
+	f.write()
+	return f
+}
+
+// write makes json of places. Each member begins with a comma; of a row's first it is
+// cut off.
+func (f *rowForm) write() {
+	var text []byte
+	for i := range f.places {
+		p := &f.places[i]
+		start := len(text)
+		text = append(llama.AppendString(append(text, ','), strings.TrimPrefix(p.name, hiddenMark)), ':')
+		switch p.is {
+		case placeFixed:
+			text = llama.AppendValue(text, p.fixed, p.kind)
+		case placeColumn, placeLoose: // not all rows have it, so it writes its name itself
+			p.member = slices.Clone(text[start:])
+			f.json = append(f.json, jsonPlace{slices.Clone(text[:start]), p})
+			text = text[:0]
+		default:
+			f.json = append(f.json, jsonPlace{slices.Clone(text), p})
+			text = text[:0]
+		}
+	}
+	f.rest = append(text, '}')
+}
+
+// place returns how a field of a family's rows is made, if they have it.
+func (m *rowMaker) place(own *field, family int) (p rowPlace, ok bool) {
+	c := m.c
+	switch {
+	case own.base == "":
+		p.is, p.col = placeColumn, c.load(own)
+		return p, p.col != nil
+	case own.base == llama.NameCollection:
+		p.fixed = c.block.Collection
+		return p, true
+	case c.isMade(own.base):
+		p.is, p.base = placeMade, own.base
+		return p, true
+	}
+	if family == len(m.list.List) {
+		var err error
+		if p.col, err = c.block.Loose(own.base); err != nil {
+			c.fail(err)
+		}
+		p.is = placeLoose
+		return p, p.col != nil
+	}
+	f := &m.list.List[family]
+	if own.base == llama.NameMessage {
+		return p, len(f.Parts) > 0 && m.open(&p, f, 0, len(f.Parts))
+	}
+	at, ok := slices.BinarySearchFunc(f.Fields, own.base, func(x column.Member, name string) int { return strings.Compare(x.Name, name) })
+	if !ok {
+		return p, false
+	}
+	x := &f.Fields[at]
+	p.kind = x.Kind
+	switch x.Is {
+	case column.Fixed:
+		p.fixed = x.Text
+	case column.Span:
+		return p, m.open(&p, f, x.First, x.End)
+	default:
+		m.slot(&p, x.Slot)
+	}
+	return p, true
+}
+
+// open makes p a span of a family's messages.
+func (m *rowMaker) open(p *rowPlace, f *column.Family, from, to int) bool {
+	if to == from+1 {
+		switch x := &f.Parts[from]; x.Is {
+		case column.Fixed:
+			p.fixed = x.Text
+		default:
+			m.slot(p, x.Slot)
+		}
+		return true
+	}
+	p.is, p.span.block = placeSpan, m.c.block
+	if err := p.span.open(f, from, to); err != nil {
+		m.c.fail(err)
+		return false
+	}
+	return true
+}
+
+func (m *rowMaker) slot(p *rowPlace, s column.Slot) {
+	v, first, err := m.c.block.Values(s)
+	if err != nil {
+		m.c.fail(err)
+		return
+	}
+	p.is, p.slot = placeSlot, slotValues{v, first}
+	p.number = p.kind == llama.Number && v.AreNumbers()
+	if v.Coded() && v.Distinct() <= maxMemo {
+		p.memo = make([][]byte, v.Distinct())
+	}
+}
+
+// row returns row r.
+func (m *rowMaker) row(r uint32) Row {
+	if m.list == nil {
+		return m.c.row(r, m.patterns, m.hidden)
+	}
+	family, at := m.find(r)
+	f := m.form(family)
+	out := make(Row, 0, len(f.places))
+	for i := range f.places {
+		p := &f.places[i]
+		x := llama.Field{Name: p.name, Kind: p.kind}
+		ok := true
+		switch p.is {
+		case placeFixed:
+			x.Value = p.fixed
+		case placeSlot:
+			x.Value = p.slot.At(p.slot.first + at)
+		case placeSpan:
+			m.text = p.span.append(m.text[:0], at)
+			x.Value = string(m.text)
+		case placeMade:
+			x.Value, x.Kind = m.c.make(p.base, r)
+		case placeColumn:
+			x.Value, x.Kind, ok = p.col.Value(int(r))
+		case placeLoose:
+			x.Value, x.Kind, ok = p.col.Value(at)
+		}
+		if ok {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// appendJSON appends row r as llama.AppendFlat writes it.
+func (m *rowMaker) appendJSON(dst []byte, r uint32) []byte {
+	if m.list == nil {
+		return llama.AppendFlat(dst, m.c.row(r, m.patterns, m.hidden))
+	}
+	family, at := m.find(r)
+	f := m.form(family)
+	start := len(dst)
+	for i := range f.json {
+		p := &f.json[i]
+		dst = m.appendPlace(append(dst, p.before...), p.rowPlace, r, at)
+	}
+	dst = append(dst, f.rest...)
+	if dst[start] == ',' {
+		dst[start] = '{'
+		return dst
+	}
+	return append(dst[:start], '{', '}')
+}
+
+// appendPlace appends a value as JSON, if the row has one.
+func (m *rowMaker) appendPlace(dst []byte, p *rowPlace, r uint32, at int) []byte {
+	switch p.is {
+	case placeSlot:
+		return p.appendSlot(dst, at, &m.text)
+	case placeSpan:
+		m.text = p.span.append(m.text[:0], at)
+		return llama.AppendValue(dst, view(m.text), p.kind)
+	case placeMade:
+		return m.appendMade(dst, p.base, r)
+	}
+	row := at
+	if p.is == placeColumn {
+		row = int(r)
+	}
+	value, kind, ok := p.col.Value(row)
+	if !ok {
+		return dst
+	}
+	return llama.AppendValue(append(dst, p.member...), value, kind)
+}
+
+func (p *rowPlace) appendSlot(dst []byte, at int, text *[]byte) []byte {
+	code := p.slot.Code(p.slot.first + at)
+	switch {
+	case p.number:
+		return p.slot.Append(dst, code)
+	case p.memo != nil:
+		if p.memo[code] == nil {
+			p.memo[code] = llama.AppendValue(nil, p.slot.Value(code), p.kind)
+		}
+		return append(dst, p.memo[code]...)
+	}
+	return llama.AppendValue(dst, p.slot.Text(code, text), p.kind)
+}
+
+// appendMade appends what make returns, as JSON.
+func (m *rowMaker) appendMade(dst []byte, base string, r uint32) []byte {
+	c := m.c
+	switch base {
+	case llama.NameTime:
+		return append(c.happened()[r].Append(append(dst, '"')), '"')
+	case llama.NameIngested:
+		return append(c.ingested[r].Append(append(dst, '"')), '"')
+	case llama.NameSeq:
+		return strconv.AppendUint(dst, c.numbered()[r], 10)
+	}
+	value, kind := c.make(base, r)
+	return llama.AppendValue(dst, value, kind)
+}
