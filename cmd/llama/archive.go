@@ -19,10 +19,10 @@ func newArchive() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "archive",
 		Short:   "Look after the events that are kept on this machine",
-		Example: "  llama archive destroy sshd 2026-11-20",
+		Example: "  llama archive stat\n  llama archive verify --head last-week.head\n  llama archive destroy sshd 2026-11-20",
 		Args:    noArgs,
 	}
-	cmd.AddCommand(newArchiveDestroy())
+	cmd.AddCommand(newArchiveStat(), newArchiveVerify(), newArchiveHead(), newArchiveExport(), newArchiveNewHistory(), newArchiveDestroy())
 	return cmd
 }
 
@@ -84,18 +84,26 @@ func confirm(in *bufio.Reader, question string, args ...any) error {
 }
 
 // destroyDay has the node do it that runs on the data directory, or does it itself.
-func destroyDay(ctx context.Context, c *Config, asks *asker, collection, day string) (err error) {
+func destroyDay(ctx context.Context, c *Config, asks *asker, collection, day string) error {
+	return withArchive(ctx, c, asks, func() error {
+		answer, err := ask(ctx, c.Data, "/archive/destroy", url.Values{"collection": {collection}, "day": {day}})
+		if err != nil {
+			return err
+		}
+		return answer.Close()
+	}, func(a *archive.Archive) error { return a.Destroy(ctx, collection, day) })
+}
+
+// withArchive calls running when a node runs on the data directory, or else stopped with
+// the archive, which it opens with the master key.
+func withArchive(ctx context.Context, c *Config, asks *asker, running func() error, stopped func(*archive.Archive) error) (err error) {
 	if _, err := someKeyrings(c.Data); err != nil {
 		return err
 	}
 	p := &process{log: c.Log.logger()}
 	defer func() { err = errors.Join(err, p.close()) }()
 	if err := p.takeData(c); errors.Is(err, fsys.ErrLocked) {
-		answer, err := ask(ctx, c.Data, "/archive/destroy", url.Values{"collection": {collection}, "day": {day}})
-		if err != nil {
-			return err
-		}
-		return answer.Close()
+		return running()
 	} else if err != nil {
 		return err
 	}
@@ -115,5 +123,5 @@ func destroyDay(ctx context.Context, c *Config, asks *asker, collection, day str
 		return fmt.Errorf("open archive: %w", err)
 	}
 	p.opened = append(p.opened, kept)
-	return kept.Destroy(ctx, collection, day)
+	return stopped(kept)
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,18 +20,18 @@ import (
 	"github.com/llama-logs/llama/internal/door"
 )
 
-// TestKilledProcessKeepsWhatItAcknowledged kills the real process ten times, at
-// moments drawn by lot, while senders with positions, imports and a file that is
-// followed are under way. Each goes on where the node says; in the end all that
-// was sent is there, once.
+// TestKilledProcessKeepsWhatItAcknowledged kills the real process ten times, or as
+// often as LLAMA_KILLS says, at moments drawn by lot (LLAMA_SEED draws the same), while
+// senders with positions, imports and a file that is followed are under way. Each goes
+// on where the node says; in the end all that was sent is there, once.
 func TestKilledProcessKeepsWhatItAcknowledged(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes some ten seconds")
 	}
 	t.Parallel()
-	const kills, senders = 10, 3
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	const senders = 3
+	kills, seed := int(numberFrom(t, "LLAMA_KILLS", 10)), numberFrom(t, "LLAMA_SEED", rand.Uint64())
+	t.Logf("LLAMA_KILLS=%d LLAMA_SEED=%d", kills, seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
 
 	log := newGrowingLog(t)
@@ -43,8 +44,10 @@ func TestKilledProcessKeepsWhatItAcknowledged(t *testing.T) {
 	for s := range all {
 		all[s] = &sender{name: fmt.Sprint("sender-", s)}
 	}
+	var heads []string // files
 	for round := range kills + 1 {
 		node.start()
+		heads = append(heads, keepHead(t, node, round))
 		imports = append(imports, startImport(t, node, round))
 		enough := make(chan struct{})
 		left := atomic.Int64{}
@@ -99,7 +102,47 @@ func TestKilledProcessKeepsWhatItAcknowledged(t *testing.T) {
 	node.stop()
 	node.start()
 	check("after a stop in order")
+	verified(t, node, heads)
 	node.stop()
+	verified(t, node, heads)
+}
+
+// keepHead keeps the head of the archive's history in a file.
+func keepHead(t *testing.T, node *instance, round int) string {
+	t.Helper()
+	head, err := node.llama("archive", "head", "-c", node.config()).Output()
+	if err != nil {
+		t.Fatalf("head: %v", err)
+	}
+	name := filepath.Join(node.home, fmt.Sprint("head-", round))
+	if err := os.WriteFile(name, head, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// verified looks that the archive verifies against all heads that were kept.
+func verified(t *testing.T, node *instance, heads []string) {
+	t.Helper()
+	for _, head := range heads {
+		if said, err := node.llama("archive", "verify", "-c", node.config(), "--head", head).CombinedOutput(); err != nil {
+			t.Errorf("verify against %s: %v: %s", head, err, said)
+		}
+	}
+}
+
+// numberFrom reads an environment variable.
+func numberFrom(t *testing.T, name string, otherwise uint64) uint64 {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		t.Fatalf("%s=%s is no number", name, text)
+	}
+	return n
 }
 
 // A count says how many events of a sender there are, how many different ones,

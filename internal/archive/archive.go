@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/llama-logs/llama/internal/archive/history"
 	"github.com/llama-logs/llama/internal/archive/wal"
 	"github.com/llama-logs/llama/internal/block"
 	"github.com/llama-logs/llama/internal/fsys"
@@ -24,6 +25,7 @@ type Archive struct {
 	keyring     *seal.Keyring
 	codec       *segment.Codec
 	log         *wal.Log
+	history     *history.History
 	positions   *positions
 	directories directories
 	metrics     *metrics
@@ -40,6 +42,8 @@ type Archive struct {
 	closed  atomic.Bool // set by a leader, so that no write is under way then
 	failing atomic.Bool // the last write failed, and that was told
 
+	unsteady atomic.Bool // the clock has jumped not long ago; see watch
+
 	// sealing is held by whoever takes blocks from the heads, and while keys are
 	// destroyed. It is taken before lead.
 	sealing  chan struct{}
@@ -52,6 +56,9 @@ type Archive struct {
 	// merging is held while segments are merged, and while a day is destroyed. It is
 	// taken before sealing.
 	merging chan struct{}
+
+	logged  uint64 // the first event that the log had at the start; 0: none
+	keepLog bool   // no file of the log goes, as a segment could not be read at the start
 
 	tidying sync.Mutex // held while files of segments that failed are removed; before mu
 

@@ -38,7 +38,7 @@ func newMaster(t testing.TB) seal.Master {
 // small are options under which little data fills blocks, files and segments.
 func small() Options {
 	return Options{
-		FreeFloor: 1, BlockRows: 8, SegmentRows: 20, LogFileSize: 4 * config.KiB, MergedRows: 200, RecentSize: 4 * config.KiB,
+		FreeFloor: 1, BlockRows: 40, SegmentRows: 20, LogFileSize: 4 * config.KiB, MergedRows: 200, RecentSize: 4 * config.KiB,
 		Now: func() time.Time { return now },
 	}
 }
@@ -413,7 +413,9 @@ func TestSnapshotStays(t *testing.T) {
 
 func TestRefsPruneAndSort(t *testing.T) {
 	t.Parallel()
-	a := open(t, fsys.NewMem(), newMaster(t), small())
+	o := small()
+	o.BlockRows = 8
+	a := open(t, fsys.NewMem(), newMaster(t), o)
 	for i := range 40 {
 		put(t, a, &llama.Batch{Events: []llama.Event{
 			{Collection: "a", Time: llama.Time(i), Ingested: llama.At(now)}, {Collection: "b", Time: llama.Time(1000 + i), Ingested: llama.At(now)},

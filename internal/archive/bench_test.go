@@ -238,13 +238,12 @@ func BenchmarkViewHead(b *testing.B) {
 	for b.Loop() {
 		builder := column.NewBuilder("c")
 		for i := range pieces {
-			if builder.Rows()+pieces[i].Rows > 1<<15 {
+			if builder.Rows() > 1<<14 {
 				builder = column.NewBuilder("c")
 			}
-			if err := readPieces(&shapes, pieces[i:i+1], builder.AddRow); err != nil {
+			if err := readPieces(&shapes, pieces[i:i+1], func(r *column.Row) { builder.AddRow(r); n++ }); err != nil {
 				b.Fatal(err)
 			}
-			n += pieces[i].Rows
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/event")
@@ -303,4 +302,25 @@ func BenchmarkRecover(b *testing.B) {
 	}
 	b.ReportMetric(float64(len(events)*b.N)/b.Elapsed().Seconds(), "events/s")
 	a.Close()
+}
+
+// BenchmarkTrickle puts events one by one, as syslog over UDP brings them when little
+// happens.
+func BenchmarkTrickle(b *testing.B) {
+	const n = 20_000
+	events, _ := corpus(n)
+	b.ReportAllocs()
+	for b.Loop() {
+		a := benchArchive(b)
+		before := heap()
+		for i := range events {
+			if err := a.Put(context.Background(), &llama.Batch{Events: events[i : i+1]}); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(heap()-before)/n, "heap-bytes/event")
+		b.ReportMetric(float64(a.Stat().HeadBytes)/n, "head-bytes/event")
+		b.ReportMetric(float64(a.recent.bytes)/n, "recent-bytes/event")
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n*b.N), "ns/event")
 }

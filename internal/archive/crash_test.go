@@ -64,6 +64,7 @@ type world struct {
 	seqs   map[string]uint64 // numbers of those
 	owners map[uint64]string // the reverse
 	next   map[string]uint64 // by source
+	kept   []byte            // a head of the history
 	held   *Snapshot
 	seen   []llama.Event // in held
 }
@@ -120,6 +121,7 @@ func (w *world) lastLife() {
 	w.goOn()
 	w.disk = w.disk.Crash(w.rng.Uint64())
 	w.open(fsys.Plan{})
+	w.verify()
 	if err := w.a.Close(); err != nil {
 		w.fatalf("close: %v", err)
 	}
@@ -256,6 +258,9 @@ func (w *world) step() {
 		w.clock = w.clock.Add(time.Duration(w.rng.Int64N(int64(day))))
 	case 5:
 		w.follow()
+		if head, err := w.a.Head(); err == nil {
+			w.kept = head
+		}
 	case 6:
 		w.release()
 		w.hold()
@@ -302,6 +307,18 @@ func (w *world) goOn() {
 		w.fatalf("%v", err)
 	}
 	w.check()
+	w.verify()
+}
+
+// verify looks that nothing seems to have been tampered with, and that the history goes
+// on from the head that was kept, and keeps another.
+func (w *world) verify() {
+	w.t.Helper()
+	v, err := w.a.Verify(context.Background(), VerifyOptions{Head: w.kept})
+	if err != nil || len(v.Findings) > 0 {
+		w.fatalf("verify: %v, %v", err, v)
+	}
+	w.kept = []byte(v.Head)
 }
 
 func (w *world) excuse(what string, err error) {

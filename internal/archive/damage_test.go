@@ -13,6 +13,7 @@ import (
 	"math"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -21,8 +22,10 @@ import (
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/archive/wal"
 	"github.com/llama-logs/llama/internal/fsys"
+	"github.com/llama-logs/llama/internal/query"
 	"github.com/llama-logs/llama/internal/seal"
 	"github.com/llama-logs/llama/internal/segment"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // planted is text that may stand in no file.
@@ -45,13 +48,17 @@ func TestNothingOfAnEventIsReadable(t *testing.T) {
 		}
 	}
 	for i := range uint64(6) {
-		put(t, a, &llama.Batch{
-			Position: llama.Position{Source: planted, Epoch: planted, First: i, Last: i},
-			Events: []llama.Event{{
-				Collection: "c", Ingested: llama.At(now), Place: i, Source: planted, Message: fmt.Sprint(planted, i),
-				Fields: []llama.Field{{Name: planted, Value: planted}, {Name: "f", Value: strings.Repeat(planted, 20)}},
-			}},
-		})
+		const n = 15 // enough for a template
+		b := &llama.Batch{Position: llama.Position{Source: planted, Epoch: planted, First: n * i, Last: n*i + n - 1}}
+		for place := n * i; place < n*(i+1); place++ {
+			e := llama.Event{Collection: "c", Ingested: llama.At(now), Place: place, Source: planted, Message: fmt.Sprint(planted, " ", place, planted)}
+			e.Fields = []llama.Field{
+				{Name: planted, Value: planted}, {Name: "f", Value: strings.Repeat(planted, 20)},
+				{Name: "part", Value: e.Message[len(planted):]}, {Name: "own", Value: fmt.Sprint(planted, -int(place))},
+			}
+			b.Events = append(b.Events, e)
+		}
+		put(t, a, b)
 		look("in the log")
 		if i == 2 || i == 4 {
 			continue
@@ -65,7 +72,7 @@ func TestNothingOfAnEventIsReadable(t *testing.T) {
 		t.Fatal(err)
 	}
 	look("merged and closed")
-	if want := []string{"FORMAT", "keyring", "lock", "log", "segments"}; !slices.Equal(slices.Sorted(maps.Keys(looked)), want) {
+	if want := []string{"FORMAT", "history", "keyring", "lock", "log", "segments"}; !slices.Equal(slices.Sorted(maps.Keys(looked)), want) {
 		t.Errorf("looked at %v, want %v", looked, want)
 	}
 }
@@ -174,6 +181,20 @@ func smallArchive(t *testing.T, m seal.Master) (files map[string]string, want []
 	b := lines("s", 0, 2)
 	put(t, a, b)
 	want = append(want, b.Events...)
+	b = &llama.Batch{}
+	for i := range 30 { // two templates and a loose event
+		e := llama.Event{Collection: "c", Ingested: llama.At(now), Time: llama.Time(i) * 1e6, Message: fmt.Sprintf("user u%d from 10.0.0.%d, %d times", i%3, i, i*i)}
+		e.Fields = []llama.Field{{Name: "user.name", Value: e.Message[5:7]}, {Name: "process.pid", Value: fmt.Sprint(i % 7), Kind: llama.Number}}
+		switch {
+		case i == 7:
+			e.Fields = append(e.Fields, llama.Field{Name: "f", Value: "of this one only"})
+		case i%2 == 0:
+			e.Message, e.Fields = fmt.Sprintf("session %08x of é", i*i), nil
+		}
+		b.Events = append(b.Events, e)
+	}
+	put(t, a, b)
+	want = append(want, b.Events...)
 	if err := a.sealAll(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +247,7 @@ func TestEveryDamagedByteIsNamed(t *testing.T) {
 			}
 		})
 	}
-	if got := slices.Sorted(maps.Keys(kinds)); !slices.Equal(got, []string{".", "log", "log.log", "segments/c/2026-11-20.000001"}) {
+	if got := slices.Sorted(maps.Keys(kinds)); !slices.Equal(got, []string{".", "history", "log", "log.log", "segments/c/2026-11-20.000001"}) {
 		t.Errorf("kinds of files: %v", got)
 	}
 }
@@ -266,9 +287,16 @@ func readAll(t *testing.T, disk fsys.FS, m seal.Master) (events []llama.Event, f
 }
 
 // TestOverlappingSegmentLeavesTheRest gives a segment the name of one that overlaps
-// another, which nothing here does: the archive opens, and reading says what is wrong.
+// another, or replaces it, which nothing here does: the archive opens, and reading says
+// what is wrong.
 func TestOverlappingSegmentLeavesTheRest(t *testing.T) {
 	t.Parallel()
+	for _, first := range []uint64{1, 2} {
+		overlapping(t, first)
+	}
+}
+
+func overlapping(t *testing.T, first uint64) {
 	disk, m := fsys.NewMem(), newMaster(t)
 	a := open(t, disk, m, small())
 	for i := range uint64(3) {
@@ -281,16 +309,78 @@ func TestOverlappingSegmentLeavesTheRest(t *testing.T) {
 		t.Fatal(err)
 	}
 	folder := partKey{"c", wal.DayOf(llama.At(now))}.folder()
-	from, to := segment.Name{First: 3, Last: 4, Generation: 1}, segment.Name{First: 2, Last: 4, Generation: 1}
+	from, to := segment.Name{First: 3, Last: 4, Generation: 1}, segment.Name{First: first, Last: 4, Generation: 1}
 	if err := disk.Rename(path.Join(folder, from.String()), path.Join(folder, to.String())); err != nil {
 		t.Fatal(err)
 	}
 	events, err := readAll(t, disk, m)
-	victim := path.Join(folder, segment.Name{First: 1, Last: 2, Generation: 1}.String())
-	if corrupt, ok := errors.AsType[*segment.CorruptError](err); !ok || corrupt.File != victim || len(events) != 4 {
-		t.Errorf("%d events, want 4, and %v, want damage in %s", len(events), err, victim)
+	victim, liar := path.Join(folder, segment.Name{First: 1, Last: 2, Generation: 1}.String()), path.Join(folder, to.String())
+	if corrupt, ok := errors.AsType[*segment.CorruptError](err); !ok || corrupt.File != liar || len(events) != 4 {
+		t.Errorf("%d events, want 4, and %v, want damage in %s", len(events), err, liar)
 	}
 	if _, err := disk.Stat(victim); err != nil {
 		t.Errorf("it was removed: %v", err)
+	}
+}
+
+// TestQueryMeetsDamage asks over an archive with a damaged block and a damaged segment:
+// the query fails and says where, or leaves them out and says how many; each is counted.
+func TestQueryMeetsDamage(t *testing.T) {
+	t.Parallel()
+	m := newMaster(t)
+	disk := fsys.NewMem()
+	a := open(t, disk, m, small())
+	for i := range uint64(3) {
+		put(t, a, lines("s", 20*i, 20*i+19))
+		if err := a.sealAll(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	total := int(a.next - 1)
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	files := tree(t, disk, ".")
+	segments := segmentsOf(files, segmentsFolder)
+	damage := func(name string, at int) {
+		data := []byte(files[name])
+		data[at] ^= 1
+		files[name] = string(data)
+	}
+	damage(segments[0], 30)                          // its first block
+	damage(segments[2], len(files[segments[2]])-100) // its summary
+	registry := prometheus.NewRegistry()
+	o := small()
+	o.Metrics = registry
+	a = open(t, diskOf(t, files), m, o)
+	defer a.Close()
+	number := func(text string) int { n, _ := strconv.Atoi(text); return n } // what is none is 0, which is wrong
+	ask := func(text string) (n string, err error) {
+		q, err := query.Parse(text, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := a.Snapshot()
+		defer s.Close()
+		err = q.Execute(t.Context(), s, query.RunOptions{}, func(r query.Row) error { n = r[0].Value; return nil })
+		return n, err
+	}
+	_, err := ask("* | stats count() n, count_uniq(_msg) m")
+	if err == nil || !strings.Contains(err.Error(), "is damaged at byte") {
+		t.Errorf("damage is not told: %v", err)
+	}
+	n, err := ask("options(skip_damaged=true) * | stats count() n, count_uniq(_msg) m")
+	if !errors.Is(err, query.ErrSkipped) || !strings.Contains(err.Error(), "left out: 2,") || number(n) == 0 || number(n) >= total {
+		t.Errorf("%s of %d events, error %v", n, total, err)
+	}
+	counted := 0.0
+	families, err := registry.Gather()
+	for _, f := range families {
+		if f.GetName() == "llama_archive_damaged_reads_total" {
+			counted = f.GetMetric()[0].GetCounter().GetValue()
+		}
+	}
+	if counted < 3 || err != nil {
+		t.Errorf("%v times counted, error %v", counted, err)
 	}
 }

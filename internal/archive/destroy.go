@@ -79,11 +79,17 @@ func (a *Archive) destroy(key partKey) error {
 	if err := a.sealHeads(); err != nil {
 		return err
 	}
+	if err := a.history.Flush(); err != nil {
+		return err
+	}
 	if err := a.keep(a.checkpoint()); err != nil { // the log's old files and their key go
 		return err
 	}
 	if len(a.logKeys) > 1 {
 		return errors.New("a file of the log is still needed") // an invariant; better told than lost
+	}
+	if err := a.recordDestroyed(key); err != nil {
+		return err
 	}
 	a.forget(key)
 	removed := a.removePart(key)

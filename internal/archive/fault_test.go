@@ -168,7 +168,7 @@ func TestPowerCutWhileAnArchiveIsMade(t *testing.T) {
 	}
 	for first, failed := 1, true; failed; first++ {
 		for second, again := 1, true; again; second++ {
-			for seed := range uint64(20) {
+			for seed := range uint64(6) {
 				disk := fsys.NewMem()
 				failed = dies(disk, first)
 				disk = disk.Kill()

@@ -110,7 +110,11 @@ func (f *follower) hand(events []llama.Event) error {
 func (f *follower) catchUp(ctx context.Context) error {
 	s := f.a.Snapshot()
 	defer s.Close()
-	refs := s.Refs("", math.MinInt64, math.MaxInt64)
+	return f.read(ctx, s, s.Refs("", math.MinInt64, math.MaxInt64))
+}
+
+// read hands on the events of blocks of a snapshot.
+func (f *follower) read(ctx context.Context, s *Snapshot, refs []column.Ref) error {
 	slices.SortFunc(refs, func(x, y column.Ref) int {
 		if x.FirstSeq < y.FirstSeq {
 			return -1

@@ -23,7 +23,7 @@ type headBlock struct {
 
 	// What is known of its columns while it grows.
 
-	shapes map[string]struct{} // their definitions
+	shapes map[string]string // their definitions, in memory that sections share
 	names  map[string]struct{}
 
 	view view
@@ -31,10 +31,16 @@ type headBlock struct {
 
 // A piece is a section of a frame in a head.
 type piece struct {
-	wal.Section
+	wal.Events
 	frame uint64 // arrival number of the first event of the frame
 	from  uint64 // events before are in segments already
 }
+
+// size returns about how much memory it takes.
+func (p *piece) size() int { return p.Bytes() + bytesOfPiece }
+
+// bytesOfPiece is about what a piece takes, as part of a slice that grows.
+const bytesOfPiece = 64
 
 // bytesOfEntry is about what a name or definition takes in a map.
 const bytesOfEntry = 48
@@ -67,26 +73,27 @@ func (a *Archive) addPiece(p *part, s *wal.Section, frame uint64) {
 		Collection: p.collection, Rows: s.Rows, MinTime: s.MinTime, MaxTime: s.MaxTime,
 		FirstSeq: frame + uint64(s.First), LastSeq: frame + uint64(s.Last),
 	}
-	pc := piece{Section: *s, frame: frame}
-	pc.Shapes, pc.Collection = nil, p.collection // that of the section is of the batch's memory
+	pc := piece{Events: s.Events, frame: frame}
 	if stat.FirstSeq <= p.sealed {
 		pc.from = p.sealed + 1
 		stat = a.statOf(p.collection, &pc)
 	}
 	b := p.growing()
-	if b == nil || !a.takes(b, s.Shapes, stat.Rows, s.Size()) {
+	if b == nil || !a.takes(b, s.Shapes, stat.Rows, pc.size()) {
 		if b != nil {
 			a.close(b)
 		}
-		b = &headBlock{stat: stat, since: a.o.Now(), shapes: map[string]struct{}{}, names: map[string]struct{}{}}
+		b = &headBlock{stat: stat, since: a.o.Now(), shapes: map[string]string{}, names: map[string]struct{}{}}
 		b.stat.Rows = 0
 		p.head = append(p.head, b)
 		a.learn(b, s.Shapes)
 	}
+	s.Share(b.shapes[s.Shapes[0]])
+	pc.Events = s.Events
 	b.pieces = append(b.pieces, pc)
 	b.stat = both(b.stat, stat)
-	b.bytes += s.Size()
-	a.headSize += s.Size()
+	b.bytes += pc.size()
+	a.headSize += pc.size()
 }
 
 // growing returns the block of a part to which events may be added, or nil.
@@ -114,11 +121,12 @@ func (a *Archive) learn(b *headBlock, shapes []string) {
 			continue
 		}
 		entries := len(b.shapes) + len(b.names)
-		b.shapes[definition] = struct{}{}
+		definition = strings.Clone(definition) // or it would keep a whole section
+		b.shapes[definition] = definition
 		for name := range wal.Names(definition) {
 			b.names[name] = struct{}{}
 		}
-		taken := bytesOfEntry * (len(b.shapes) + len(b.names) - entries)
+		taken := bytesOfEntry*(len(b.shapes)+len(b.names)-entries) + len(definition)
 		b.bytes += taken
 		a.headSize += taken
 	}
@@ -160,14 +168,14 @@ func readPieces(shapes *wal.Shapes, pieces []piece, fn func(*column.Row)) error 
 	r := wal.NewReader(shapes)
 	for i := range pieces {
 		p := &pieces[i]
-		r.Read(&p.Section, p.frame)
+		r.Read(p.Events, p.frame)
 		for row := r.Next(); row != nil; row = r.Next() {
 			if row.Seq >= p.from {
 				fn(row)
 			}
 		}
 		if err := r.Err(); err != nil {
-			return fmt.Errorf("read events %d to %d from memory: %w", p.frame+uint64(p.First), p.frame+uint64(p.Last), err)
+			return fmt.Errorf("read events from memory, of the frame that begins with %d: %w", p.frame, err)
 		}
 	}
 	return nil
@@ -178,7 +186,7 @@ func (a *Archive) part(key partKey) *part {
 	p := a.parts[key]
 	if p == nil {
 		key.collection = strings.Clone(key.collection) // it may be of a batch
-		p = &part{partKey: key}
+		p = &part{partKey: key, sealed: a.removed(key)}
 		a.parts[key] = p
 	}
 	return p

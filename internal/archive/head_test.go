@@ -243,3 +243,39 @@ func TestHalfASectionIsTakenBack(t *testing.T) {
 		t.Errorf("followed (-want +got):\n%s", diff)
 	}
 }
+
+// TestEventsPutAloneShareTheirShape puts events of many fields one by one: a head has
+// the names of their fields once.
+func TestEventsPutAloneShareTheirShape(t *testing.T) {
+	t.Parallel()
+	disk, m := fsys.NewMem(), newMaster(t)
+	o := small()
+	o.BlockRows = 1000
+	a := open(t, disk, m, o)
+	names := 0
+	var want []llama.Event
+	for i := range 500 {
+		e := llama.Event{Collection: "c", Ingested: llama.At(now), Message: "message"}
+		for f := range 30 {
+			e.Fields = append(e.Fields, llama.Field{Name: strings.Repeat("name", 5) + string(rune('A'+f+i%2)), Value: "v"})
+			names += len(e.Fields[f].Name)
+		}
+		b := &llama.Batch{Events: []llama.Event{e}}
+		put(t, a, b)
+		want = append(want, b.Events...)
+	}
+	look := func(when string) {
+		t.Helper()
+		if head := a.Stat().HeadBytes; head > int64(names)/2 {
+			t.Errorf("%s: the head takes %d bytes, and the names alone are %d", when, head, names)
+		}
+		if diff := diffEvents(want, followed(t, a, 1, 500)); diff != "" {
+			t.Errorf("%s: followed (-want +got):\n%s", when, diff)
+		}
+	}
+	look("as it was put")
+	holds(t, a, want)
+	a = open(t, disk.Crash(1), m, o)
+	look("after a crash")
+	holds(t, a, want)
+}

@@ -9,6 +9,7 @@ import (
 	"github.com/llama-logs/llama/internal/archive/wal"
 	"github.com/llama-logs/llama/internal/block"
 	"github.com/llama-logs/llama/internal/column"
+	"github.com/llama-logs/llama/internal/root"
 	"github.com/llama-logs/llama/internal/segment"
 )
 
@@ -160,8 +161,9 @@ type merger struct {
 	rows  int // up to so many
 
 	pending []*column.Block
-	columns int // of pending, at most
-	waiting int // rows of pending
+	roots   []root.Root // of pending
+	columns int         // of pending, at most
+	waiting int         // rows of pending
 	bytes   int64
 }
 
@@ -187,7 +189,7 @@ func (m *merger) add(s *stored) error {
 		if err != nil {
 			return err
 		}
-		if err := m.join(b, stat.Bytes); err != nil {
+		if err := m.join(b, d.Roots(i), stat.Bytes); err != nil {
 			return err
 		}
 	}
@@ -195,7 +197,7 @@ func (m *merger) add(s *stored) error {
 }
 
 // join adds a small block to those that wait.
-func (m *merger) join(b *column.Block, bytes int64) error {
+func (m *merger) join(b *column.Block, roots []root.Root, bytes int64) error {
 	rows, columns := m.waiting+b.Rows(), m.columns+len(b.Names)
 	if rows > m.rows || m.bytes+bytes > maxJoined || rows*columns > column.MaxCells {
 		if err := m.flush(); err != nil {
@@ -203,6 +205,7 @@ func (m *merger) join(b *column.Block, bytes int64) error {
 		}
 	}
 	m.pending = append(m.pending, b)
+	m.roots = append(m.roots, roots...)
 	m.waiting += b.Rows()
 	m.columns += len(b.Names)
 	m.bytes += bytes
@@ -223,6 +226,7 @@ func (m *merger) flush() error {
 			return err
 		}
 	}
-	m.pending, m.waiting, m.columns, m.bytes = nil, 0, 0, 0
-	return m.w.Append(to)
+	roots := m.roots
+	m.pending, m.roots, m.waiting, m.columns, m.bytes = nil, nil, 0, 0, 0
+	return m.w.Append(to, roots...)
 }

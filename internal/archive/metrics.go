@@ -13,6 +13,7 @@ type metrics struct {
 	refusals prometheus.Counter
 	removed  prometheus.Counter
 	merges   prometheus.Counter
+	damage   prometheus.Counter
 	write    prometheus.Histogram
 	seal     prometheus.Histogram
 	reg      prometheus.Registerer // nil: nobody asks
@@ -34,6 +35,7 @@ func newMetrics() *metrics {
 		refusals: counter("refused_writes_total", "Groups of batches refused because the disk is full or fails."),
 		removed:  counter("expired_segments_total", "Segments removed by retention."),
 		merges:   counter("merges_total", "Merges of segments."),
+		damage:   counter("damaged_reads_total", "Reads of blocks that met damage."),
 		write:    histogram("write_seconds", "Time to write and sync a group of batches."),
 		seal:     histogram("seal_seconds", "Time to seal the head of a collection."),
 	}
@@ -45,7 +47,7 @@ func (m *metrics) register(reg prometheus.Registerer, stat func() Stat) error {
 		return nil
 	}
 	m.reg = reg
-	for _, c := range append(gauges(stat), m.events, m.batches, m.refusals, m.removed, m.merges, m.write, m.seal) {
+	for _, c := range append(gauges(stat), m.events, m.batches, m.refusals, m.removed, m.merges, m.damage, m.write, m.seal) {
 		if err := reg.Register(c); err != nil {
 			m.close()
 			return err

@@ -91,12 +91,16 @@ func (a *Archive) open(fresh bool, m seal.Master) (err error) {
 	if a.codec, err = segment.NewCodec(); err != nil {
 		return err
 	}
+	if err := a.openHistory(); err != nil {
+		return err
+	}
 	if err := a.openSegments(); err != nil {
 		return err
 	}
 	if err := a.openLog(); err != nil {
 		return err
 	}
+	a.recordFound()
 	return a.metrics.register(a.o.Metrics, a.Stat)
 }
 
@@ -221,8 +225,11 @@ func (a *Archive) newest(key partKey, names []segment.Name) ([]*stored, error) {
 		i := slices.IndexFunc(kept, name.Overlaps)
 		switch {
 		case i < 0:
-			kept = append(kept, name)
-			segments = append(segments, a.openStored(key, name))
+			s := a.openStored(key, name)
+			if !errors.Is(s.damage, errName) { // or it would replace others that are what they say
+				kept = append(kept, name)
+			}
+			segments = append(segments, s)
 		case kept[i].Covers(name):
 			if err := a.disk.Remove(path.Join(key.folder(), name.String())); err != nil {
 				return nil, err
@@ -238,12 +245,19 @@ func (a *Archive) newest(key partKey, names []segment.Name) ([]*stored, error) {
 	return segments, nil
 }
 
+// errName says that a segment has another's name.
+var errName = errors.New("it does not have the name that it was given")
+
 // openStored opens a segment. One that cannot be opened is kept and told of by
 // whoever reads it.
 func (a *Archive) openStored(key partKey, name segment.Name) *stored {
 	s := &stored{Name: name, path: path.Join(key.folder(), name.String())}
 	if k, ok := a.keyring.Find(key.keyID()); ok {
 		s.Segment, s.damage = segment.Open(a.disk, s.path, k, a.codec)
+		if s.damage == nil && (s.FirstSeq != name.First || s.LastSeq != name.Last || s.Day != key.day) {
+			s.damage = &segment.CorruptError{File: s.path, Err: fmt.Errorf("%w, it is of events %d to %d of %s", errName, s.FirstSeq, s.LastSeq, partKey{key.collection, s.Day}.dayName())}
+			s.Segment = nil
+		}
 	} else {
 		s.damage = &segment.CorruptError{File: s.path, Err: fmt.Errorf("the keyring has no key %s", key.keyID())}
 	}
@@ -291,6 +305,9 @@ func (a *Archive) openLog() error {
 
 // replay takes back a frame.
 func (a *Archive) replay(f *wal.Frame) error {
+	if a.logged == 0 {
+		a.logged = f.First
+	}
 	if f.First > a.next {
 		return fmt.Errorf("events from %d to %d are missing", a.next, f.First-1)
 	}

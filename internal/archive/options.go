@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"crypto"
 	"log/slog"
 	"time"
 
@@ -12,7 +13,9 @@ import (
 type Options struct {
 	Retention   Retention            `yaml:"retention" doc:"How long events are kept, where a collection does not say otherwise."`
 	Collections map[string]Retention `yaml:"collections" doc:"Retention of single collections. What is left out is as above."`
+	Size        config.Size          `yaml:"size" doc:"The oldest days of all collections are removed when segments and write-ahead log take more disk together. Default: no limit."`
 	FreeFloor   config.Size          `yaml:"free_floor" doc:"With less free disk than this, senders are told to wait. Default: 1GiB or 2 % of the disk, the larger, but no more than 10 %."`
+	WhenFull    string               `yaml:"when_full" doc:"wait: at free_floor senders wait, and nothing is removed. expire: before it is reached the oldest days that are over are removed, of any collection."`
 	SealAfter   time.Duration        `yaml:"seal_after" doc:"Events go from the log into a segment after this time at the latest."`
 	SegmentRows int                  `yaml:"segment_rows" doc:"Events after which a segment is written."`
 	HeadSize    config.Size          `yaml:"head_size" doc:"Memory for events that are not in segments yet; senders wait when it is used up."`
@@ -21,6 +24,13 @@ type Options struct {
 	Logger  *slog.Logger          // nil: nobody is told
 	Metrics prometheus.Registerer // nil: nothing is counted
 	Now     func() time.Time      // nil: time.Now
+	// Signer signs the heads of the history beside the archive's own key: an Ed25519
+	// key by which others know the node. Nil: nobody does.
+	Signer crypto.Signer
+	// NewHistory sets the history aside, as one that is damaged keeps the archive from
+	// being opened, and begins another, with the roots that are there. Verify tells of it
+	// until it gets a head of the new one.
+	NewHistory bool
 
 	// What follows is for tests, which want small archives to do what large ones do.
 
@@ -35,7 +45,7 @@ type Options struct {
 
 // Retention says how long events are kept. Zero values are the defaults.
 type Retention struct {
-	Age  time.Duration `yaml:"age" doc:"Whole UTC days of arrival are removed when they ended so long ago."`
+	Age  time.Duration `yaml:"age" doc:"Whole UTC days of arrival are removed when they ended so long ago; at the earliest when the clock has gone without a jump for an hour, so that a wrong one removes nothing."`
 	Size config.Size   `yaml:"size" doc:"The oldest days of a collection are removed when it takes more disk. Default: no limit."`
 }
 
@@ -43,6 +53,9 @@ const (
 	day           = 24 * time.Hour
 	defaultAge    = 90 * day
 	smallestFloor = config.GiB
+
+	whenFullWait   = "wait"
+	whenFullExpire = "expire"
 )
 
 // Validate says which option is wrong.
@@ -60,6 +73,8 @@ func (o *Options) Validate() error {
 		return config.Wrong("seal_after", "%s is negative; e.g. 1h", config.FormatDuration(o.SealAfter))
 	case o.SegmentRows < 0:
 		return config.Wrong("segment_rows", "%d is negative; e.g. 131072", o.SegmentRows)
+	case o.WhenFull != "" && o.WhenFull != whenFullWait && o.WhenFull != whenFullExpire:
+		return config.Wrong("when_full", "%q is not known; %s or %s", o.WhenFull, whenFullWait, whenFullExpire)
 	case o.HeadSize != 0 && o.HeadSize < 16*config.MiB:
 		return config.Wrong("head_size", "%s is too small; at least 16MiB", o.HeadSize)
 	}
@@ -79,7 +94,7 @@ func (r Retention) Validate() error {
 func Default() Options {
 	return Options{
 		Retention: Retention{Age: defaultAge}, SealAfter: time.Hour,
-		SegmentRows: 1 << 17, HeadSize: 128 * config.MiB, LogSize: 256 * config.MiB,
+		WhenFull: whenFullWait, SegmentRows: 1 << 17, HeadSize: 128 * config.MiB, LogSize: 256 * config.MiB,
 	}
 }
 
@@ -87,6 +102,7 @@ func Default() Options {
 func (o Options) withDefaults() Options {
 	d := Default()
 	set(&o.Retention.Age, d.Retention.Age)
+	set(&o.WhenFull, d.WhenFull)
 	set(&o.SealAfter, d.SealAfter)
 	set(&o.SegmentRows, d.SegmentRows)
 	set(&o.HeadSize, d.HeadSize)

@@ -75,6 +75,7 @@ type stored struct {
 	damage           error // why
 	path             string
 	left             bool // merging it has failed; it stays as it is
+	recorded         bool // that it expires is in the history, or waits to be
 }
 
 // size returns its bytes on disk, as far as it can be told.

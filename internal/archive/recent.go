@@ -67,7 +67,7 @@ func (f *recentFrame) from(from uint64, shapes *wal.Shapes) ([]llama.Event, erro
 		if f.first+uint64(s.Last) < from {
 			continue
 		}
-		r.Read(s, f.first)
+		r.Read(s.Events, f.first)
 		for row := r.Next(); row != nil; row = r.Next() {
 			if row.Seq < from {
 				continue

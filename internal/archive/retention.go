@@ -21,12 +21,15 @@ const upkeepEvery = 10 * time.Second
 func (a *Archive) runUpkeep(ctx context.Context) error {
 	tick := time.NewTicker(upkeepEvery)
 	defer tick.Stop()
+	w := newWatch(a.o.Now())
+	defer a.unsteady.Store(false)
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 		}
+		a.unsteady.Store(!w.steady(a.o.Now()))
 		if err := a.upkeep(ctx); err != nil && ctx.Err() == nil {
 			a.o.Logger.Error("upkeep of the archive", "error", err)
 		}
@@ -58,18 +61,53 @@ func rest(ctx context.Context, span time.Duration) {
 	}
 }
 
-// expire removes what is over its age or beyond its collection's size, and
-// destroys the keys of days of which nothing is left.
+// expire removes what is over its age or beyond its collection's size or that of all,
+// and destroys the keys of days of which nothing is left.
 func (a *Archive) expire(ctx context.Context) error {
-	now := a.o.Now()
+	gone, err := a.expired()
+	if err != nil {
+		return err
+	}
+	if err := a.recordExpired(gone); err != nil {
+		return fmt.Errorf("remove what expired: %w", err)
+	}
 	a.mu.Lock()
-	var gone []*stored
+	var dropped []*stored
+	for p, segments := range gone {
+		p.segments = slices.DeleteFunc(slices.Clone(p.segments), func(s *stored) bool { return slices.Contains(segments, s) })
+		dropped = append(dropped, segments...)
+		a.catalog = nil
+	}
+	files := a.readers.drop(paths(dropped)...) // and those of before that could not be removed
+	a.mu.Unlock()
+	for _, s := range dropped {
+		a.directories.forget(s)
+		a.metrics.removed.Inc()
+	}
+	a.removeFiles(files)
+	if len(dropped) > 0 {
+		a.o.Logger.Info("segments expired", "segments", len(dropped))
+	}
+	return a.destroyKeys(ctx)
+}
+
+// expired returns what is over its age or beyond its collection's size, or that of
+// all: of each part the oldest segments.
+func (a *Archive) expired() (map[*part][]*stored, error) {
+	now := a.o.Now()
+	free, total, err := a.disk.Free()
+	if err != nil {
+		return nil, err
+	}
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	going := map[*part]int{} // how many segments go
 	for collection, parts := range a.byCollection() {
 		r := a.o.retention(collection)
 		size := int64(0)
 		for _, p := range parts { // newest day first
 			keep := 0
-			if !ended(p.day, now.Add(-r.Age)) {
+			if a.unsteady.Load() || !ended(p.day, now.Add(-r.Age)) {
 				keep = len(p.segments)
 			}
 			for i, s := range slices.Backward(p.segments[len(p.segments)-keep:]) {
@@ -78,25 +116,17 @@ func (a *Archive) expire(ctx context.Context) error {
 					break
 				}
 			}
-			n := len(p.segments) - keep
-			gone = append(gone, p.segments[:n]...)
-			p.segments = p.segments[n:]
+			going[p] = len(p.segments) - keep
 		}
 	}
-	if len(gone) > 0 {
-		a.catalog = nil
+	a.limit(going, free, a.o.floor(total))
+	gone := map[*part][]*stored{}
+	for p, n := range going {
+		if n > 0 {
+			gone[p] = p.segments[:n]
+		}
 	}
-	files := a.readers.drop(paths(gone)...) // and those of before that could not be removed
-	a.mu.Unlock()
-	for _, s := range gone {
-		a.directories.forget(s)
-		a.metrics.removed.Inc()
-	}
-	a.removeFiles(files)
-	if len(gone) > 0 {
-		a.o.Logger.Info("segments expired", "segments", len(gone))
-	}
-	return a.destroyKeys(ctx)
+	return gone, nil
 }
 
 // ended reports whether a day was over at t.

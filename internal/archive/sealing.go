@@ -11,6 +11,8 @@ import (
 
 	"github.com/llama-logs/llama/internal/archive/wal"
 	"github.com/llama-logs/llama/internal/block"
+	"github.com/llama-logs/llama/internal/column"
+	"github.com/llama-logs/llama/internal/root"
 	"github.com/llama-logs/llama/internal/seal"
 	"github.com/llama-logs/llama/internal/segment"
 )
@@ -52,8 +54,12 @@ func (a *Archive) sealDue(ctx context.Context) error {
 		return err
 	}
 	defer func() { <-a.sealing }()
+	due := a.due()
+	if err := a.makeKeys(due); err != nil {
+		return err
+	}
 	var errs []error
-	for _, p := range a.due() {
+	for _, p := range due {
 		if ctx.Err() != nil {
 			break
 		}
@@ -83,6 +89,9 @@ func (a *Archive) sealHeads() error {
 		}
 	}
 	a.mu.RUnlock()
+	if err := a.makeKeys(parts); err != nil {
+		return err
+	}
 	var errs []error
 	for _, p := range parts {
 		if err := a.sealPart(p); err != nil {
@@ -90,6 +99,18 @@ func (a *Archive) sealHeads() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// makeKeys makes the keys of parts that have none.
+func (a *Archive) makeKeys(parts []*part) error {
+	if len(parts) == 0 {
+		return nil
+	}
+	ids := make([]string, len(parts))
+	for i, p := range parts {
+		ids[i] = p.keyID()
+	}
+	return a.keyring.Make(ids...)
 }
 
 // relieve makes a Put wait while memory is used up, and do the work if nobody else
@@ -197,6 +218,7 @@ func (a *Archive) sealPart(p *part) error {
 		if err != nil {
 			return fmt.Errorf("seal %s: %w", p.folder(), err)
 		}
+		a.recordSealed(p.partKey, w.Roots())
 		a.sealed(p, n, s)
 		blocks = blocks[n:]
 	}
@@ -258,15 +280,19 @@ func (a *Archive) closeSegment(p *part, key seal.Key, w *segment.Writer, generat
 
 // fill writes blocks until the segment has enough, and returns how many.
 func (a *Archive) fill(w *segment.Writer, blocks []*headBlock) (int, error) {
+	var hasher *root.Hasher
 	for i, b := range blocks {
 		to := a.builder(b.stat.Collection)
-		if err := readPieces(&a.shapes, b.pieces, to.Add); err != nil {
+		if hasher == nil {
+			hasher = root.NewHasher(b.stat.Collection)
+		}
+		if err := readPieces(&a.shapes, b.pieces, func(r *column.Row) { to.Add(r); hasher.Add(r) }); err != nil {
 			return i, err
 		}
 		if !w.Fits(to.Columns()) {
 			return i, nil
 		}
-		if err := w.Append(to); err != nil {
+		if err := w.Append(to, hasher.Root()); err != nil {
 			return i, err
 		}
 	}
@@ -320,6 +346,9 @@ func (a *Archive) makeFolder(key partKey) error {
 // trim removes the log files that are no longer needed. What must outlive them is
 // made durable before. The caller holds sealing.
 func (a *Archive) trim() error {
+	if err := a.history.Flush(); err != nil {
+		return err
+	}
 	a.lead <- struct{}{} // so that all that is in the log is also in the heads
 	c := a.checkpoint()
 	<-a.lead
@@ -349,7 +378,7 @@ func (a *Archive) checkpoint() *wal.Checkpoint {
 // keep makes a checkpoint durable and removes what it makes needless. The caller
 // holds sealing.
 func (a *Archive) keep(c *wal.Checkpoint) error {
-	if c == nil {
+	if c == nil || a.keepLog {
 		return nil
 	}
 	if err := c.Save(a.disk, a.logKeys.Newest()); err != nil {

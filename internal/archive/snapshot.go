@@ -3,6 +3,7 @@ package archive
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -98,7 +99,7 @@ func overlaps(s column.Stat, from, to llama.Time) bool {
 func (s *Snapshot) segmentRefs(refs []column.Ref, p *catalogPart, g *stored, from, to llama.Time) []column.Ref {
 	d, err := s.a.directories.of(g)
 	if err = p.explain(err); err != nil {
-		return append(refs, unreadable(p.collection, g, err))
+		return append(refs, s.a.unreadable(p.collection, g, err))
 	}
 	for i, stat := range d.Blocks() {
 		if !overlaps(stat, from, to) {
@@ -115,22 +116,40 @@ func (s *Snapshot) segmentRefs(refs []column.Ref, p *catalogPart, g *stored, fro
 				return nil, err
 			}
 			b, err := g.Block(d, i)
-			if err = p.explain(err); err != nil {
+			if err = s.a.met(p.explain(err)); err != nil {
 				return nil, err
 			}
-			return p.explained(b), nil
+			return s.a.counted(p.explained(b)), nil
 		}})
 	}
 	return refs
 }
 
+// met counts an error if it is damage, and returns it.
+func (a *Archive) met(err error) error {
+	if errors.Is(err, column.ErrDamaged) {
+		a.metrics.damage.Inc()
+	}
+	return err
+}
+
+// counted returns a block of which damage in columns that are loaded later counts, too.
+func (a *Archive) counted(b *column.Block) *column.Block {
+	load := b.Load
+	b.Load = func(name string) (*column.Column, error) {
+		c, err := load(name)
+		return c, a.met(err)
+	}
+	return b
+}
+
 // unreadable returns a Ref that tells what is wrong with a segment.
-func unreadable(collection string, g *stored, err error) column.Ref {
+func (a *Archive) unreadable(collection string, g *stored, err error) column.Ref {
 	return column.Ref{
 		Stat: column.Stat{
 			Collection: collection, FirstSeq: g.First, LastSeq: g.Last, MinTime: math.MinInt64, MaxTime: math.MaxInt64, Bytes: g.size(),
 		},
-		Read: func(context.Context) (*column.Block, error) { return nil, fmt.Errorf("read a segment: %w", err) },
+		Read: func(context.Context) (*column.Block, error) { return nil, fmt.Errorf("read a segment: %w", a.met(err)) },
 	}
 }
 

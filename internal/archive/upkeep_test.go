@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -96,6 +97,121 @@ func TestExpireBySize(t *testing.T) {
 	if len(got) < 2 || len(got) > 4 || got[len(got)-1] != "collection/c/2026-11-20" || got[0] <= "collection/c/2026-11-16" {
 		t.Errorf("days left: %v", got)
 	}
+}
+
+// TestExpireBySizeOfAll limits what all collections take together.
+func TestExpireBySizeOfAll(t *testing.T) {
+	t.Parallel()
+	a := open(t, fsys.NewMem(), newMaster(t), small())
+	daily(t, a, "a", 6, 20)
+	daily(t, a, "b", 6, 20)
+	size := a.Stat().SegmentBytes + a.Stat().LogBytes
+	a.o.Size = config.Size(size * 2 / 3)
+	if err := a.upkeep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	left := a.Stat()
+	if taken := left.SegmentBytes + left.LogBytes; taken > int64(a.o.Size) || taken < size/3 {
+		t.Errorf("%d of %d bytes are left, want no more than two thirds, and not much less", taken, size)
+	}
+	want := []string{
+		"collection/a/2026-11-17", "collection/a/2026-11-18", "collection/a/2026-11-19", "collection/a/2026-11-20",
+		"collection/b/2026-11-17", "collection/b/2026-11-18", "collection/b/2026-11-19", "collection/b/2026-11-20",
+	}
+	if diff := cmp.Diff(want, keys(a)); diff != "" {
+		t.Errorf("days left (-want +got):\n%s", diff)
+	}
+}
+
+// TestFullDiskExpiresIfItMay fills a disk: days that are over go, if that was asked
+// for, and no more than it needs; what came today stays, and senders wait.
+func TestFullDiskExpiresIfItMay(t *testing.T) {
+	t.Parallel()
+	for _, whenFull := range []string{whenFullWait, whenFullExpire} {
+		disk := fsys.NewMem()
+		o := small()
+		o.WhenFull, o.FreeFloor = whenFull, 4000
+		a := open(t, disk, newMaster(t), o)
+		daily(t, a, "c", 6, 20)
+		before := a.Stat()
+		all := len(keys(a))
+		disk.SetFree(4900) // the floor, and nearly a quarter of it
+		if err := a.upkeep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := len(keys(a)), map[string]int{whenFullWait: all, whenFullExpire: all - 1}[whenFull]; got != want {
+			t.Errorf("%s: %d of %d days are left, want %d", whenFull, got, all, want)
+		}
+		disk.SetFree(3000)
+		if whenFull == whenFullExpire {
+			s := a.Snapshot()
+			if err := a.upkeep(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if got := a.Stat().Events; got >= before.Events {
+				t.Errorf("%d events are left of %d", got, before.Events)
+			}
+			left := a.Stat().Events
+			if err := a.upkeep(t.Context()); err != nil { // files wait for the reader
+				t.Fatal(err)
+			}
+			if got := a.Stat().Events; got != left {
+				t.Errorf("%d events are left, %d before, while files wait to be removed", got, left)
+			}
+			s.Close()
+			for range 20 {
+				disk.SetFree(3000)
+				if err := a.upkeep(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := keys(a); len(got) != 1 || got[0] != "collection/c/2026-11-20" {
+				t.Errorf("days left: %v", got)
+			}
+		}
+		disk.SetFree(3000)
+		if err := a.Put(t.Context(), lines("s", 0, 2)); llama.CodeOf(err) != llama.Unavailable {
+			t.Errorf("%s: put on a full disk: %v", whenFull, err)
+		}
+	}
+}
+
+// TestWrongClockRemovesNothing starts with a clock that is years ahead, and sets it
+// right within the hour; and then lets it jump for a while.
+func TestWrongClockRemovesNothing(t *testing.T) {
+	t.Parallel()
+	m := newMaster(t)
+	synctest.Test(t, func(t *testing.T) {
+		var wrong atomic.Int64
+		o := small()
+		o.Now = func() time.Time { return time.Now().Add(time.Duration(wrong.Load())) }
+		o.Retention.Age = 3 * day
+		a := open(t, fsys.NewMem(), m, o)
+		put(t, a, lines("s", 0, 2)) // dated as the tests have it, long after the clock here
+		want := a.Stat().Events
+		if err := a.sealAll(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var run sync.WaitGroup
+		run.Go(func() { a.Run(ctx) })
+		defer run.Wait()
+		defer cancel()
+		for range 5 {
+			wrong.Store(int64(100 * 365 * day))
+			time.Sleep(50 * time.Minute)
+			if got := a.Stat().Events; got != want {
+				t.Fatalf("%d events are left of %d", got, want)
+			}
+			wrong.Store(0)
+			time.Sleep(2 * time.Hour)
+		}
+		wrong.Store(int64(100 * 365 * day))
+		time.Sleep(2 * time.Hour)
+		if got := a.Stat().Events; got != 0 {
+			t.Errorf("%d events are left by a clock that has been steady", got)
+		}
+	})
 }
 
 func TestExpiredSegmentsWaitForReaders(t *testing.T) {

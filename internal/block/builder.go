@@ -16,6 +16,8 @@ const (
 	// maxRare is how many templates of one shape may be tried without one of them
 	// being found worthy; and how many shapes.
 	maxRare = 512
+	// maxSpare bounds the values for which slots have memory from block to block.
+	maxSpare = 1 << 20
 )
 
 // A Builder gathers the events of a block. It is not safe for concurrent use.
@@ -34,7 +36,8 @@ type Builder struct {
 	byHash    map[uint64][]*shape
 	lone      int // shapes none of whose templates is worthy
 	arena     []string
-	message   bool // at least one event has one
+	message   bool  // at least one event has one
+	bytes     int64 // of all messages
 }
 
 // NewBuilder returns an empty Builder for events of a collection.
@@ -47,6 +50,9 @@ func NewBuilder(collection string) *Builder {
 
 // Rows returns the number of events.
 func (b *Builder) Rows() int { return len(b.times) }
+
+// MessageBytes returns how long all messages are together.
+func (b *Builder) MessageBytes() int64 { return b.bytes }
 
 // Columns returns the number of columns that the block will have, at most.
 func (b *Builder) Columns() int {
@@ -72,6 +78,7 @@ func (b *Builder) Add(row *column.Row) {
 	b.ingested = append(b.ingested, row.Ingested)
 	b.seqs = append(b.seqs, row.Seq)
 	b.message = b.message || row.Message != ""
+	b.bytes += int64(len(row.Message))
 	s := b.shape(row.Shape)
 	t := b.template(row, s)
 	b.of = append(b.of, t)
@@ -116,7 +123,7 @@ func (b *Builder) Reset() {
 	clear(b.of)
 	clear(b.loose)
 	b.times, b.ingested, b.seqs, b.of, b.loose = b.times[:0], b.ingested[:0], b.seqs[:0], b.of[:0], b.loose[:0]
-	b.arena, b.message, b.lone = nil, false, 0
+	b.arena, b.message, b.bytes, b.lone = nil, false, 0, 0
 	clear(b.table)
 	clear(b.shapes)
 	clear(b.byHash)
@@ -129,6 +136,7 @@ func (b *Builder) Reset() {
 	}
 	clear(b.templates[len(kept):])
 	b.templates = kept
+	room := maxSpare
 	for _, t := range kept {
 		if t.shape.templates == 0 {
 			b.know(t.shape)
@@ -136,7 +144,7 @@ func (b *Builder) Reset() {
 		t.shape.templates++
 		t.shape.worthy++
 		for i := range t.slots {
-			t.slots[i].reset()
+			room -= t.slots[i].reset(room)
 		}
 		t.rows, t.unit, t.number, t.known = 0, len(units)-1, 0, true
 		t.next, b.table[t.hash] = b.table[t.hash], t

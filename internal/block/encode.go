@@ -27,7 +27,7 @@ const (
 type Chunk struct {
 	Kind   Kind
 	Name   string // of a field; `_msg` and `_source` are fields here
-	Values int    // at most so many distinct ones
+	Values int    // at most so many distinct ones; of Templates, how many there are
 	Data   []byte
 }
 
@@ -76,7 +76,7 @@ func (b *Builder) Ingested() []llama.Time { return b.ingested }
 // put returns. The builder is good for Reset only then.
 func (e *Encoder) Encode(b *Builder, put func(Chunk) error) error {
 	templates, rest := b.settle()
-	p := newPlan(templates, rest)
+	p := newPlan(templates, b.walk.hasher)
 	if err := put(Chunk{Kind: Times, Data: e.times(b, templates)}); err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func (e *Encoder) Encode(b *Builder, put func(Chunk) error) error {
 		return err
 	}
 	e.data = p.append(e.data[:0])
-	if err := put(Chunk{Kind: Templates, Data: e.data}); err != nil {
+	if err := put(Chunk{Kind: Templates, Data: e.data, Values: len(templates)}); err != nil {
 		return err
 	}
 	values := e.slots(p.variables, nil, false)
@@ -203,10 +203,11 @@ type plan struct {
 	fields    map[string][]*slot
 	strings   map[string]int
 	texts     []string
+	hasher    column.Hasher
 }
 
-func newPlan(templates []*template, rest *column.Block) *plan {
-	p := &plan{templates: templates, fields: map[string][]*slot{}, strings: map[string]int{}}
+func newPlan(templates []*template, hasher column.Hasher) *plan {
+	p := &plan{templates: templates, hasher: hasher, fields: map[string][]*slot{}, strings: map[string]int{}}
 	names := map[string]bool{}
 	for _, t := range templates {
 		for _, name := range t.shape.Names {
@@ -242,13 +243,13 @@ func (p *plan) place(t *template) {
 		}
 	}
 	p.homes = append(p.homes, homes)
-	t.findAgain()
+	t.numberSlots(p.hasher)
 	k := 0
 	for i := range t.parts {
 		if !t.parts[i].slot {
 			continue
 		}
-		if s := &t.slots[k]; s.values == nil || s.again > 0 {
+		if s := &t.slots[k]; s.values == nil || s.again != nil {
 		} else if homes[i] < 0 {
 			p.variables = append(p.variables, s)
 		} else {
@@ -261,7 +262,7 @@ func (p *plan) place(t *template) {
 		if s.inside() {
 			continue
 		}
-		if own := &t.slots[k]; own.values != nil && own.again == 0 {
+		if own := &t.slots[k]; own.values != nil && own.again == nil {
 			name := t.shape.Names[field]
 			p.fields[name] = append(p.fields[name], own)
 		}
@@ -323,8 +324,8 @@ func (p *plan) appendTemplate(dst []byte, t *template, homes []int) []byte {
 		switch {
 		case s.values == nil:
 			dst = binary.AppendUvarint(dst, p.text(s.first)<<2|partText)
-		case s.again > 0:
-			dst = binary.AppendUvarint(dst, uint64(t.stored(s.again-1))<<2|partAgain)
+		case s.again != nil:
+			dst = binary.AppendUvarint(dst, uint64(s.again.number)<<2|partAgain)
 		case homes[i] < 0:
 			dst = binary.AppendUvarint(dst, partVariable)
 		default:
@@ -354,9 +355,9 @@ func (p *plan) appendTemplate(dst []byte, t *template, homes []int) []byte {
 		case own.values == nil:
 			dst = append(dst, kind|formConstant)
 			dst = binary.AppendUvarint(dst, p.text(own.first))
-		case own.again > 0:
+		case own.again != nil:
 			dst = append(dst, kind|formAgain)
-			dst = binary.AppendUvarint(dst, uint64(t.stored(own.again-1)))
+			dst = binary.AppendUvarint(dst, uint64(own.again.number))
 		default:
 			dst = append(dst, kind|formSlot)
 		}

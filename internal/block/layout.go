@@ -75,11 +75,15 @@ type layout struct {
 	names     []string
 	templates []form
 	fields    [][]place // by name: the slots that are kept with it
+	uses      [][]use   // by name: the templates that have it
 	variables []place
 }
 
 // A place is a slot, by template and its number there.
 type place struct{ template, slot int32 }
+
+// A use is a field of a template.
+type use struct{ template, field int32 }
 
 // A form is a template as it was written.
 type form struct {
@@ -106,7 +110,7 @@ func decodeTemplates(data []byte) (*layout, error) {
 	r := reader{data: data}
 	l := &layout{names: r.texts()}
 	texts := r.texts()
-	l.fields = make([][]place, len(l.names))
+	l.fields, l.uses = make([][]place, len(l.names)), make([][]use, len(l.names))
 	for range r.count() {
 		f, ok := l.form(&r, texts)
 		if !ok || r.failed {
@@ -183,6 +187,7 @@ func (l *layout) form(r *reader, texts []string) (f form, ok bool) {
 			return f, false
 		}
 		f.fields[i] = d
+		l.uses[name] = append(l.uses[name], use{number, int32(i)})
 	}
 	return f, true
 }

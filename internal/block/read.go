@@ -15,9 +15,16 @@ import (
 // there, is nil.
 type Source func(kind Kind, name string) ([]byte, error)
 
+// maxCells bounds rows times fields. Writers keep to column.MaxCells, `_msg` and
+// `_source` not counted.
+const maxCells = column.MaxCells + 2*column.MaxRows
+
 // Open returns a block whose columns are decoded when they are asked for. Names are
 // those of its fields, sorted.
 func Open(collection string, rows int, names []string, read Source) (*column.Block, error) {
+	if rows > column.MaxRows || rows > 1 && rows*len(names) > maxCells {
+		return nil, fmt.Errorf("%w: %d rows of %d fields", ErrDamaged, rows, len(names))
+	}
 	d := &decoder{read: read, chunks: map[string]*chunk{}}
 	data, err := read(Times, "")
 	if err != nil {
@@ -149,6 +156,10 @@ func (d *decoder) chunk(name string, kind Kind, places []place) (*chunk, error) 
 	return c, c.err
 }
 
+// maxValues bounds the values of a group: each event has at most a slot for each part
+// of its message and one for the field.
+const maxValues = column.MaxRows * (maxParts + 1)
+
 // split finds the pieces of a chunk.
 func (d *decoder) split(c *chunk, data []byte, places []place) error {
 	if len(data) == 0 && len(places) == 0 {
@@ -166,7 +177,9 @@ func (d *decoder) split(c *chunk, data []byte, places []place) error {
 			return fmt.Errorf("%w: group %d of %d", ErrDamaged, g, len(c.groups))
 		}
 		c.slots[p] = slotOf{int(g), c.groups[g].rows}
-		c.groups[g].rows += len(d.rows.rows[p.template+1])
+		if c.groups[g].rows += len(d.rows.rows[p.template+1]); c.groups[g].rows > maxValues {
+			return fmt.Errorf("%w: a group of more than %d values", ErrDamaged, maxValues)
+		}
 	}
 	lengths := make([]int, len(c.groups))
 	for i := range lengths {
@@ -242,39 +255,44 @@ func (d *decoder) column(name string) (*column.Column, error) {
 	if err := g.loose(c.generic, d.rows.rows[0]); err != nil {
 		return nil, err
 	}
-	for t := range l.templates {
-		f := &l.templates[t]
-		rows := d.rows.rows[t+1]
-		if name == llama.NameMessage {
-			if len(f.parts) > 0 {
-				err = d.span(g, l, t, span{0, int32(len(f.parts))}, llama.String)
-			}
-		} else if known {
-			i := slices.IndexFunc(f.fields, func(x formField) bool { return int(x.name) == number })
-			if i < 0 {
-				continue
-			}
-			x := &f.fields[i]
-			switch {
-			case x.span.inside():
-				err = d.span(g, l, t, x.span, x.kind)
-			case x.slot >= 0:
-				var v values
-				if v, err = d.part(l, place{int32(t), x.slot}); err == nil {
-					g.values(rows, v, x.kind)
+	switch {
+	case name == llama.NameMessage:
+		for t := range l.templates {
+			if parts := len(l.templates[t].parts); parts > 0 {
+				if err := d.span(g, l, t, span{0, int32(parts)}, llama.String); err != nil {
+					return nil, err
 				}
-			default:
-				g.constant(rows, x.text, x.kind)
 			}
 		}
-		if err != nil {
-			return nil, err
+	case known:
+		for _, u := range l.uses[number] {
+			if err := d.use(g, l, u); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if len(g.column.Values) == 0 {
 		return nil, nil
 	}
 	return g.column, nil
+}
+
+// use adds a field of a template's events.
+func (d *decoder) use(g *gather, l *layout, u use) error {
+	rows, x := d.rows.rows[u.template+1], &l.templates[u.template].fields[u.field]
+	switch {
+	case x.span.inside():
+		return d.span(g, l, int(u.template), x.span, x.kind)
+	case x.slot >= 0:
+		v, err := d.part(l, place{u.template, x.slot})
+		if err != nil {
+			return err
+		}
+		g.values(rows, v, x.kind)
+	default:
+		g.constant(rows, x.text, x.kind)
+	}
+	return nil
 }
 
 // span adds the text of some parts of a template's messages.

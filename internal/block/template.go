@@ -13,7 +13,9 @@ type slot struct {
 	values []string // nil while all are first
 	spare  []string // memory for values
 	n      int
-	again  int // 1 + the number of a slot before that has the same values; 0: none
+	number int    // among those that are written
+	again  *slot  // one before that has the same values, and is written; nil: none
+	hash   uint64 // of values; 0: not known
 }
 
 func (s *slot) add(value string) {
@@ -35,13 +37,40 @@ func (s *slot) add(value string) {
 	s.n++
 }
 
-// reset empties s and keeps its memory.
-func (s *slot) reset() {
-	if cap(s.values) > cap(s.spare) {
-		s.spare = s.values
+// reset empties s. It keeps memory for about as many values again, if there is room
+// for them: a template that has had most of a block once, and few of its events since,
+// must not keep that of a block. It returns for how many.
+func (s *slot) reset(room int) int {
+	spare := s.spare
+	if cap(s.values) > cap(spare) {
+		spare = s.values
 	}
 	clear(s.values)
-	*s = slot{spare: s.spare[:0]}
+	if cap(spare) > min(4*s.n, room) {
+		spare = nil
+	}
+	*s = slot{spare: spare[:0]}
+	return cap(spare)
+}
+
+// like reports whether x has the values that s has.
+func (s *slot) like(x *slot, hasher column.Hasher) bool {
+	if x.first != s.first || x.values[x.n-1] != s.values[s.n-1] || x.sum(hasher) != s.sum(hasher) {
+		return false
+	}
+	return slices.Equal(x.values, s.values)
+}
+
+// sum returns a hash of the values, which is made when it is first asked for: few
+// slots are so alike that it is, and then it bounds how often values are compared.
+func (s *slot) sum(hasher column.Hasher) uint64 {
+	if s.hash == 0 {
+		for _, value := range s.values {
+			s.hash = hasher.Mix(s.hash, hasher.Hash(value))
+		}
+		s.hash |= 1
+	}
+	return s.hash
 }
 
 // A template is what events have in common.
@@ -111,28 +140,32 @@ func (t *template) makeSlots() {
 	t.slots = make([]slot, n)
 }
 
-// findAgain finds slots that have the values of a slot before them.
-func (t *template) findAgain() {
+// fewSlots are compared each with each.
+const fewSlots = 64
+
+// numberSlots finds slots that have the values of a slot before them, and numbers the
+// others of which there are values to write.
+func (t *template) numberSlots(hasher column.Hasher) {
+	var written []*slot
+	bySum := map[uint64]*slot{}
 	for k := range t.slots {
 		s := &t.slots[k]
-		for j := 0; j < k && s.values != nil; j++ {
-			x := &t.slots[j]
-			if x.again == 0 && x.values != nil && x.first == s.first && slices.Equal(x.values, s.values) {
-				s.again = j + 1
-				break
+		if s.values == nil {
+			continue
+		}
+		if len(t.slots) > fewSlots {
+			if x := bySum[s.sum(hasher)]; x != nil && s.like(x, hasher) {
+				s.again = x
+				continue
 			}
+			bySum[s.sum(hasher)] = s
+		} else if i := slices.IndexFunc(written, func(x *slot) bool { return s.like(x, hasher) }); i >= 0 {
+			s.again = written[i]
+			continue
 		}
+		s.number = len(written)
+		written = append(written, s)
 	}
-}
-
-// stored returns the number of slot k among those that are written.
-func (t *template) stored(k int) (n int) {
-	for _, s := range t.slots[:k] {
-		if s.values != nil && s.again == 0 {
-			n++
-		}
-	}
-	return n
 }
 
 // units are how exact times are, in nanoseconds.

@@ -8,7 +8,8 @@ import (
 )
 
 const (
-	// maxParts bounds the parts of a message; one with more is loose.
+	// maxParts bounds the parts of a message, and the fields in it; one with more is
+	// loose.
 	maxParts = 256
 	// maxMessage is the longest message that is looked through for its template.
 	maxMessage = 32 << 10
@@ -39,7 +40,8 @@ type walk struct {
 	spans  []span // one for each field of the shape
 	cuts   []cut
 	edges  []int
-	hash   uint64 // of the fixed text, and of which parts are slots and which fields
+	firsts []int32 // for each edge the part that begins there
+	hash   uint64  // of the fixed text, and of which parts are slots and which fields
 }
 
 func newWalk() *walk { return &walk{hasher: column.NewHasher()} }
@@ -50,7 +52,9 @@ func (w *walk) take(row *column.Row) bool {
 		return false
 	}
 	w.parts, w.hash = w.parts[:0], 0
-	w.find(row)
+	if !w.find(row) {
+		return false
+	}
 	if w.overlap() {
 		w.takeOverlapping(row.Message)
 	} else {
@@ -69,7 +73,8 @@ func (w *walk) take(row *column.Row) bool {
 func (w *walk) mix(v uint64) { w.hash = w.hasher.Mix(w.hash, v) }
 
 // find fills cuts: the fields that share memory with the message, by where they begin.
-func (w *walk) find(row *column.Row) {
+// It reports whether they are not too many.
+func (w *walk) find(row *column.Row) bool {
 	w.cuts, w.spans = w.cuts[:0], w.spans[:0]
 	length := uintptr(len(row.Message))
 	base := uintptr(unsafe.Pointer(unsafe.StringData(row.Message)))
@@ -81,12 +86,16 @@ func (w *walk) find(row *column.Row) {
 		}
 		c := cut{int(at), int(at) + len(value), i}
 		j := len(w.cuts)
+		if j == maxParts {
+			return false
+		}
 		w.cuts = append(w.cuts, c)
 		for ; j > 0 && before(c, w.cuts[j-1]); j-- {
 			w.cuts[j] = w.cuts[j-1]
 		}
 		w.cuts[j] = c
 	}
+	return true
 }
 
 // before orders cuts by their start, longer ones first.
@@ -130,19 +139,14 @@ func (w *walk) takeOverlapping(message string) {
 	}
 	slices.Sort(w.edges)
 	w.edges = slices.Compact(w.edges)
-	covered := 0
+	w.gap(message[:w.edges[0]])
+	w.firsts = w.firsts[:0]
+	covered, cuts := 0, w.cuts
 	for i, start := range w.edges {
-		if i == 0 {
-			w.gap(message[:start])
-		}
-		for _, c := range w.cuts {
-			if c.start == start {
-				w.spans[c.field].first = int32(len(w.parts))
-				covered = max(covered, c.end)
-			}
-			if c.end == start {
-				w.spans[c.field].end = int32(len(w.parts))
-			}
+		w.firsts = append(w.firsts, int32(len(w.parts)))
+		for len(cuts) > 0 && cuts[0].start == start {
+			covered = max(covered, cuts[0].end)
+			cuts = cuts[1:]
 		}
 		end := len(message)
 		if i+1 < len(w.edges) {
@@ -153,6 +157,11 @@ func (w *walk) takeOverlapping(message string) {
 		} else {
 			w.gap(message[start:end])
 		}
+	}
+	for _, c := range w.cuts {
+		first, _ := slices.BinarySearch(w.edges, c.start)
+		end, _ := slices.BinarySearch(w.edges, c.end)
+		w.spans[c.field] = span{w.firsts[first], w.firsts[end]}
 	}
 }
 

@@ -2,6 +2,7 @@ package envelope
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/ed25519"
 	"crypto/hpke"
 	"crypto/rand"
@@ -78,6 +79,10 @@ func (i *Identity) Public() Public { return i.public }
 
 // ID returns the party's id.
 func (i *Identity) ID() string { return i.public.id }
+
+// Signer signs what is not an envelope with the party's Ed25519 key. What an envelope
+// signs begins with a text of its own, so that must begin with another.
+func (i *Identity) Signer() crypto.Signer { return i.sign }
 
 // secretSize is the size of an identity's secret: an Ed25519 seed and an X25519
 // key.

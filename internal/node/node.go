@@ -140,6 +140,7 @@ func (n *Node) openArchive() error {
 	}
 	n.opened = append(n.opened, disk)
 	n.o.Archive.Logger, n.o.Archive.Metrics = n.o.Log, n.o.Registry
+	n.o.Archive.Signer = n.identity.Signer()
 	if n.archive, err = archive.Open(disk, n.o.Master, n.o.Archive); err != nil {
 		return fmt.Errorf("open archive: %w", err)
 	}

@@ -76,6 +76,10 @@ func (n *Node) serveSocket(ctx context.Context) error {
 	mux.HandleFunc("/select/logsql/query", n.selectQuery)
 	mux.HandleFunc("/select/logsql/tail", n.selectTail)
 	mux.HandleFunc("POST /archive/destroy", n.destroyDay)
+	mux.HandleFunc("POST /archive/export", n.archiveExport)
+	mux.HandleFunc("POST /archive/head", n.archiveHead)
+	mux.HandleFunc("POST /archive/stat", n.archiveStat)
+	mux.HandleFunc("POST /archive/verify", n.archiveVerify)
 	server := &http.Server{
 		Handler: mux, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 128 << 10,
 		BaseContext: func(net.Listener) context.Context { return ctx },

@@ -9,7 +9,11 @@ import (
 type options struct {
 	workers int  // at once, on each node; 0 is as many as the node has
 	allTime bool // the time range that is asked for beside the query does not count
+	// skipDamaged leaves out blocks that are damaged, and says so at the end.
+	skipDamaged bool
 }
+
+var optionNames = []string{"concurrency", "ignore_global_time_filter", "skip_damaged"}
 
 // readOptions reads options(name=value, …).
 func (p *parser) readOptions() options {
@@ -23,17 +27,24 @@ func (p *parser) readOptions() options {
 		case "concurrency":
 			o.workers = p.count("how many processors to use")
 		case "ignore_global_time_filter":
-			if !p.is("true", "false") {
-				p.fail("unexpected %s; expected true or false", p.shown())
-			}
-			o.allTime = p.is("true")
-			p.next()
+			o.allTime = p.yes()
+		case "skip_damaged":
+			o.skipDamaged = p.yes()
 		default:
-			names := []string{"concurrency", "ignore_global_time_filter"}
-			p.failAt(pos, near(name, names), "unknown option %q; there are %s", name, strings.Join(names, " and "))
+			p.failAt(pos, near(name, optionNames), "unknown option %q; there are %s", name, strings.Join(optionNames, ", "))
 		}
 	})
 	return o
+}
+
+// yes reads true or false.
+func (p *parser) yes() bool {
+	if !p.is("true", "false") {
+		p.fail("unexpected %s; expected true or false", p.shown())
+	}
+	is := p.is("true")
+	p.next()
+	return is
 }
 
 func (o options) write(b *strings.Builder) {
@@ -43,6 +54,9 @@ func (o options) write(b *strings.Builder) {
 	}
 	if o.allTime {
 		list = append(list, "ignore_global_time_filter=true")
+	}
+	if o.skipDamaged {
+		list = append(list, "skip_damaged=true")
 	}
 	if len(list) > 0 {
 		b.WriteString("options(" + strings.Join(list, ", ") + ") ")

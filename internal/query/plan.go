@@ -13,11 +13,14 @@ type plan struct {
 	rows   []rowPipe
 	gather gatherPipe // nil: rows are the answer
 	rest   []pipe     // what the merger goes on with
+
+	skipDamaged bool
+	without     error // what a query within left out: an ErrSkipped
 }
 
 func (q *Query) plan(o *RunOptions) *plan {
 	*o = q.options.apply(*o)
-	p := &plan{filter: q.filter}
+	p := &plan{filter: q.filter, skipDamaged: q.options.skipDamaged}
 	if o.From != 0 || o.To != 0 {
 		f := &timeFilter{from: minTime, to: maxTime}
 		if o.From != 0 {

@@ -59,7 +59,10 @@ func (q *Query) Partial(ctx context.Context, src Source, o RunOptions, emit func
 		if err != nil {
 			return err
 		}
-		return g.frames(emit)
+		if err := g.frames(emit); err != nil {
+			return err
+		}
+		return r.left()
 	}
 	var w rowWriter
 	err = r.stream(ctx, func(k *kept) error {
@@ -74,6 +77,9 @@ func (q *Query) Partial(ctx context.Context, src Source, o RunOptions, emit func
 		if sent := emit(w.frame(Rows)); err == nil {
 			err = sent
 		}
+	}
+	if err == nil {
+		err = r.left()
 	}
 	return err
 }
@@ -97,15 +103,22 @@ func (q *Query) Execute(ctx context.Context, src Source, o RunOptions, emit func
 	e := &env{budget: r.env.budget, seconds: r.env.seconds}
 	e.oldest.Store(int64(minTime))
 	if p.gather == nil {
-		return runPipes(ctx, e, rest, func(emit func(Row) error) error {
+		err := runPipes(ctx, e, rest, func(emit func(Row) error) error {
 			return r.stream(ctx, func(k *kept) error { return emit(k.row) })
 		}, emit)
+		if err != nil {
+			return err
+		}
+		return r.left()
 	}
 	g, err := r.gather(ctx)
 	if err != nil {
 		return err
 	}
-	return runPipes(ctx, e, rest, g.rows, limited(o.MaxRows, emit))
+	if err := runPipes(ctx, e, rest, g.rows, limited(o.MaxRows, emit)); err != nil {
+		return err
+	}
+	return r.left()
 }
 
 // limited lets n rows through and then fails.
@@ -135,6 +148,8 @@ type run struct {
 	env  *env
 	stop atomic.Bool
 
+	skipped skipped
+
 	mu    sync.Mutex
 	total int64 // rows of refs
 	done  int64
@@ -146,7 +161,7 @@ func newRun(p *plan, src Source, o RunOptions, held int) *run {
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
-	r := &run{plan: p, o: o, refs: p.refs(src), env: newEnv(o.MaxMemory)}
+	r := &run{plan: p, o: o, refs: p.refs(src), env: newEnv(o.MaxMemory), skipped: skipped{on: p.skipDamaged}}
 	r.env.budget.used.Store(int64(held))
 	r.env.seconds = seconds(p.filter)
 	for _, ref := range r.refs {
@@ -170,13 +185,19 @@ func (r *run) progress(ref *column.Ref, read *column.Block) {
 	}
 }
 
-// chunk reads a block and runs filters and row pipes over it.
+// chunk reads a block and runs filters and row pipes over it. It returns nil when the
+// block was left out.
 func (r *run) chunk(ctx context.Context, ref *column.Ref, work *scratch) (*chunk, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, context.Cause(ctx)
 	}
 	block, err := ref.Read(ctx)
-	if err != nil {
+	if err == nil && r.skipped.on {
+		err = sound(block)
+	}
+	if err != nil && r.skipped.skip(ref, err) {
+		return nil, nil
+	} else if err != nil {
 		return nil, err
 	}
 	work.reset()
@@ -219,6 +240,10 @@ func (r *run) gather(ctx context.Context) (gatherer, error) {
 				if err != nil {
 					return err
 				}
+				if c == nil {
+					r.progress(ref, nil)
+					continue
+				}
 				if err := states[i].add(c); err != nil {
 					return err
 				}
@@ -244,7 +269,7 @@ func stopError(ctx context.Context, err error) error {
 			return cause
 		}
 	}
-	return err
+	return told(err)
 }
 
 // runPipes gives the rows of source to the pipes and what they make of them to

@@ -63,6 +63,11 @@ func (r *run) search(ctx context.Context, jobs <-chan job) error {
 		if err != nil {
 			return err
 		}
+		if c == nil {
+			r.progress(j.ref, nil)
+			j.result <- found{}
+			continue
+		}
 		f := found{rows: make([]*kept, 0, len(c.sel))}
 		for i := len(c.sel) - 1; i >= 0; i-- {
 			k := &kept{row: c.row(c.sel[i], nil, false)}

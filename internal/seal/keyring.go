@@ -123,22 +123,41 @@ func (k *Keyring) Key(id string) (Key, error) {
 	if key, ok := k.Find(id); ok && !k.unsure.Load() {
 		return key, nil
 	}
-	if id == "" || len(id) > maxKeyID {
-		return Key{}, fmt.Errorf("keyring %s: a key's id has 1 to %d bytes, not %d", k.name, maxKeyID, len(id))
+	if err := k.Make(id); err != nil {
+		return Key{}, err
+	}
+	key, ok := k.Find(id)
+	if !ok {
+		return Key{}, fmt.Errorf("keyring %s: key %q: %w", k.name, id, ErrDestroyed) // by another, just now
+	}
+	return key, nil
+}
+
+// Make makes those of the keys called ids that there are not. The file is written once
+// for all of them: it has all keys, so one by one ten thousand would take minutes.
+func (k *Keyring) Make(ids ...string) error {
+	for _, id := range ids {
+		if id == "" || len(id) > maxKeyID {
+			return fmt.Errorf("keyring %s: a key's id has 1 to %d bytes, not %d", k.name, maxKeyID, len(id))
+		}
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	keys := *k.keys.Load()
-	if key, ok := keys[id]; ok && !k.unsure.Load() {
-		return key, nil
-	} else if !ok {
+	missing := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { _, ok := keys[id]; return ok })
+	if len(missing) == 0 && !k.unsure.Load() {
+		return nil
+	}
+	if len(missing) > 0 {
 		keys = maps.Clone(keys)
+	}
+	for _, id := range missing {
 		keys[id] = NewKey()
 	}
 	if err := k.save(keys); err != nil {
-		return Key{}, fmt.Errorf("keyring %s: write key %q: %w", k.name, id, err)
+		return fmt.Errorf("keyring %s: write %d keys: %w", k.name, len(keys), err)
 	}
-	return keys[id], nil
+	return nil
 }
 
 // Find returns the key called id, if there is one.

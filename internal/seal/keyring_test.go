@@ -366,3 +366,36 @@ func BenchmarkKey(b *testing.B) {
 		}
 	})
 }
+
+// TestMakeWritesOnce makes many keys, of which some are there: the file is written
+// once, and all are there after a crash.
+func TestMakeWritesOnce(t *testing.T) {
+	t.Parallel()
+	disk := fsys.NewMem()
+	fault := fsys.NewFault(disk)
+	m := master("m")
+	k := open(t, fault, m)
+	before, err := k.Key("b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fault.Set(fsys.Plan{Only: fsys.OpRename})
+	for range 2 {
+		if err := k.Make("a", "b", "c"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := fault.Count(); n != 1 {
+		t.Errorf("written %d times for two new keys, want once", n)
+	}
+	if err := k.Make("d", ""); err == nil {
+		t.Error("a key without an id was made")
+	}
+	k = open(t, disk.Crash(1), m)
+	if got := k.IDs(); !slices.Equal(got, []string{"a", "b", "c"}) {
+		t.Errorf("keys after a crash: %q", got)
+	}
+	if after, _ := k.Find("b"); !bytes.Equal(after.append(nil), before.append(nil)) {
+		t.Error("a key that was there has changed")
+	}
+}

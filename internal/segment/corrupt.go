@@ -1,6 +1,10 @@
 package segment
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/llama-logs/llama/internal/column"
+)
 
 // A CorruptError says that a file is not as it was written. What lies elsewhere in
 // the file can still be read.
@@ -15,3 +19,7 @@ func (e *CorruptError) Error() string {
 }
 
 func (e *CorruptError) Unwrap() error { return e.Err }
+
+// Is reports that any damage is a column.ErrDamaged, to who reads blocks and does not
+// know of files.
+func (e *CorruptError) Is(target error) bool { return target == column.ErrDamaged }

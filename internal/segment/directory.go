@@ -4,11 +4,14 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/block"
 	"github.com/llama-logs/llama/internal/column"
+	"github.com/llama-logs/llama/internal/root"
+	"golang.org/x/mod/sumdb/tlog"
 )
 
 // A Directory says where the columns of each block are, and what is known of the
@@ -25,12 +28,15 @@ type blockPlace struct {
 	offset  int64  // of the first chunk; the others follow
 	piece   uint64 // number of the first chunk
 	columns []columnPlace
+	roots   []root.Root
+
+	messages uint64 // bytes of all of them
 }
 
 type columnPlace struct {
 	kind   block.Kind
 	name   uint32 // place in names
-	values uint32 // distinct ones, at most
+	values uint32 // distinct ones, at most; of templates, how many there are
 	length uint32 // of the sealed chunk; 0: there is none
 }
 
@@ -46,6 +52,31 @@ func (d *Directory) Blocks() []column.Stat {
 // Columns returns how many columns a block has.
 func (d *Directory) Columns(block int) int { return len(d.blocks[block].columns) }
 
+// Collection returns whose events the segment has.
+func (d *Directory) Collection() string { return d.collection }
+
+// Roots returns what vouches for the events of a block: runs of them, one behind the
+// other.
+func (d *Directory) Roots(block int) []root.Root { return d.blocks[block].roots }
+
+// MessageBytes returns how long the messages of a block are together.
+func (d *Directory) MessageBytes(block int) int64 { return int64(d.blocks[block].messages) }
+
+// EachColumn calls do with each chunk of a block: its kind, for fields their name, its
+// bytes on disk, and how many distinct values, or templates, it has at most.
+func (d *Directory) EachColumn(number int, do func(kind block.Kind, name string, bytes int64, values int)) {
+	for _, c := range d.blocks[number].columns {
+		name := ""
+		if c.kind == block.Field {
+			name = d.names[c.name]
+		}
+		do(c.kind, name, int64(c.length), int(c.values))
+	}
+}
+
+// Offset returns where a block begins in the file.
+func (d *Directory) Offset(block int) int64 { return d.blocks[block].offset }
+
 // Size returns about how many bytes of memory d takes.
 func (d *Directory) Size() int {
 	size := 128
@@ -53,7 +84,7 @@ func (d *Directory) Size() int {
 		size += 16 + len(name)
 	}
 	for i := range d.blocks {
-		size += 144 + 16*len(d.blocks[i].columns)
+		size += 168 + 16*len(d.blocks[i].columns) + 72*len(d.blocks[i].roots)
 	}
 	return size
 }
@@ -83,8 +114,21 @@ func (b *blockPlace) append(dst []byte) []byte {
 		dst = binary.AppendUvarint(dst, uint64(c.length))
 		if c.kind == block.Field {
 			dst = binary.AppendUvarint(dst, uint64(c.name))
+		}
+		if c.kind == block.Field || c.kind == block.Templates {
 			dst = binary.AppendUvarint(dst, uint64(c.values))
 		}
+	}
+	dst = binary.AppendUvarint(dst, b.messages)
+	dst = binary.AppendUvarint(dst, uint64(len(b.roots)))
+	next := b.stat.FirstSeq
+	for i := range b.roots {
+		r := &b.roots[i]
+		dst = binary.AppendUvarint(dst, uint64(r.Rows))
+		dst = binary.AppendUvarint(dst, r.First-next)
+		dst = binary.AppendUvarint(dst, r.Last-r.First)
+		dst = append(append(dst, r.Salt[:]...), r.Hash[:]...)
+		next = r.Last + 1
 	}
 	return dst
 }
@@ -189,6 +233,8 @@ func (r *reader) place(b *blockPlace, names int) {
 		c.length = uint32(r.below(maxChunk))
 		if c.kind == block.Field {
 			c.name = uint32(r.below(uint64(names)))
+		}
+		if c.kind == block.Field || c.kind == block.Templates {
 			c.values = uint32(r.below(column.MaxRows + 1))
 		}
 		b.stat.Bytes += int64(c.length)
@@ -200,4 +246,41 @@ func (r *reader) place(b *blockPlace, names int) {
 	if len(b.columns) < fixed {
 		r.fail()
 	}
+	b.messages = r.below(math.MaxInt64)
+	r.roots(b)
+}
+
+// minRoot is the least that a root has, in bytes.
+const minRoot = 3 + root.SaltSize + tlog.HashSize
+
+// roots reads the roots of a block, and sees to it that they are of its events.
+func (r *reader) roots(b *blockPlace) {
+	b.roots = make([]root.Root, r.count(minRoot))
+	rows, next := 0, b.stat.FirstSeq
+	for i := range b.roots {
+		x := &b.roots[i]
+		x.Rows = int(r.below(column.MaxRows + 1))
+		x.First = next + r.uvarint()
+		x.Last = x.First + r.uvarint()
+		copy(x.Salt[:], r.bytes(root.SaltSize))
+		copy(x.Hash[:], r.bytes(tlog.HashSize))
+		if x.First < next || x.Last < x.First || x.Last > b.stat.LastSeq || x.Rows == 0 || uint64(x.Rows-1) > x.Last-x.First {
+			r.fail()
+			return
+		}
+		rows, next = rows+x.Rows, x.Last+1
+	}
+	if rows != b.stat.Rows || next != b.stat.LastSeq+1 || b.roots[0].First != b.stat.FirstSeq {
+		r.fail()
+	}
+}
+
+func (r *reader) bytes(n int) []byte {
+	if n > len(r.data) {
+		r.fail()
+		return nil
+	}
+	b := r.data[:n]
+	r.data = r.data[n:]
+	return b
 }

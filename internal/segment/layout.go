@@ -123,6 +123,9 @@ func decodeTrailer(data, salt []byte, size int64) (trailer, error) {
 	if binary.BigEndian.Uint32(data[16:]) != trailerSum(data[:16], salt) {
 		return trailer{}, errors.New("the end has a wrong checksum")
 	}
+	if binary.BigEndian.Uint32(data[20:]) != 0 {
+		return trailer{}, errors.New("the end has something where there should be nothing")
+	}
 	t := trailer{
 		directory:       int64(binary.BigEndian.Uint64(data)),
 		directoryLength: binary.BigEndian.Uint32(data[8:]),

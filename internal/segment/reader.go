@@ -211,6 +211,12 @@ func (s *Segment) chunk(f fsys.File, place *blockPlace, i int) (plain []byte, er
 	return plain, nil
 }
 
+// Check reads and unseals all chunks of a block.
+func (s *Segment) Check(d *Directory, number int) error {
+	_, err := s.chunks(&d.blocks[number])
+	return err
+}
+
 // chunks reads and unseals all chunks of a block, and leaves them packed.
 func (s *Segment) chunks(place *blockPlace) ([][]byte, error) {
 	f, err := s.disk.Open(s.name)

@@ -11,6 +11,7 @@ import (
 	"github.com/llama-logs/llama/internal/block"
 	"github.com/llama-logs/llama/internal/column"
 	"github.com/llama-logs/llama/internal/fsys"
+	"github.com/llama-logs/llama/internal/root"
 	"github.com/llama-logs/llama/internal/seal"
 )
 
@@ -34,10 +35,10 @@ type Writer struct {
 	sealer *seal.Sealer
 	salt   [16]byte
 
-	directory  Directory
-	names      map[string]uint32
-	summary    Summary
-	generation int
+	directory Directory
+	names     map[string]uint32
+	summary   Summary
+	roots     []root.Root
 
 	offset int64 // of what is in out
 	out    []byte
@@ -74,16 +75,20 @@ func (w *Writer) Fits(columns int) bool {
 	return len(w.names) == 0 || len(w.names)+columns <= maxNames
 }
 
+// Roots returns the roots of all blocks written.
+func (w *Writer) Roots() []root.Root { return w.roots }
+
 // Rows returns the number of events written.
 func (w *Writer) Rows() uint64 { return w.summary.Rows }
 
 // Append writes one block, and uses the builder up. It comes behind the others by
-// its arrival numbers.
-func (w *Writer) Append(b *block.Builder) error {
-	place, err := w.begin(b.Stat())
+// its arrival numbers. The roots are of its events, one behind the other.
+func (w *Writer) Append(b *block.Builder, roots ...root.Root) error {
+	place, err := w.begin(b.Stat(), roots)
 	if err != nil {
 		return err
 	}
+	place.messages = uint64(b.MessageBytes())
 	encoder := w.codec.encoder()
 	defer w.codec.release(encoder)
 	err = encoder.Encode(b, func(c block.Chunk) error {
@@ -111,10 +116,11 @@ func (w *Writer) Copy(s *Segment, d *Directory, number int) error {
 	if err != nil {
 		return err
 	}
-	place, err := w.begin(from.stat)
+	place, err := w.begin(from.stat, from.roots)
 	if err != nil {
 		return err
 	}
+	place.messages = from.messages
 	packed, err := s.chunks(from)
 	if err != nil {
 		return err
@@ -129,11 +135,19 @@ func (w *Writer) Copy(s *Segment, d *Directory, number int) error {
 }
 
 // begin starts a block.
-func (w *Writer) begin(stat column.Stat) (*blockPlace, error) {
+func (w *Writer) begin(stat column.Stat, roots []root.Root) (*blockPlace, error) {
 	if w.summary.Blocks > 0 && stat.FirstSeq <= w.summary.LastSeq {
 		return nil, fmt.Errorf("append to %s: first %d, last %d: %w", w.tmp, stat.FirstSeq, w.summary.LastSeq, ErrOrder)
 	}
-	return &blockPlace{stat: stat, piece: w.piece}, nil
+	rows := 0
+	for _, r := range roots {
+		rows += r.Rows
+	}
+	if rows != stat.Rows {
+		return nil, fmt.Errorf("append to %s: roots of %d events for %d", w.tmp, rows, stat.Rows)
+	}
+	w.roots = append(w.roots, roots...)
+	return &blockPlace{stat: stat, piece: w.piece, roots: roots}, nil
 }
 
 // name returns the number of a name, for now in the order of appearance.

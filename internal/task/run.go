@@ -8,6 +8,7 @@ import (
 
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/envelope"
+	"github.com/llama-logs/llama/internal/query"
 	"github.com/llama-logs/llama/internal/store"
 )
 
@@ -110,7 +111,7 @@ var errBytes = llama.Errorf(llama.TooLarge, "the partial result is larger than a
 func (r *Runner) outcome(ctx context.Context, one *run, err error) (store.State, string, llama.Code) {
 	text, code := shown(err)
 	switch {
-	case errors.Is(err, errBytes):
+	case errors.Is(err, errBytes), errors.Is(err, query.ErrSkipped):
 		return store.Partial, text, code
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return store.Expired, "the deadline passed while the node was at it", llama.Unavailable

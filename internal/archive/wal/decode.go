@@ -28,19 +28,22 @@ type readShape struct {
 // NewReader returns a Reader that has nothing to read yet.
 func NewReader(shapes *Shapes) *Reader { return &Reader{shapes: shapes} }
 
-// Read begins to read a section. The first event of its frame has the arrival number
-// first.
-func (r *Reader) Read(s *Section, first uint64) {
-	r.in, r.err = text{data: s.data}, nil
+// Read begins to read the events of a section. The first event of its frame has the
+// arrival number first.
+func (r *Reader) Read(e Events, first uint64) {
+	r.in, r.err = text{data: e.data}, nil
 	r.row = column.Row{Seq: first - 1}
 	r.known = r.known[:0]
+	if e.shape != "" {
+		r.define(e.shape)
+	}
 }
 
 // Next returns the next event, or nil at the end or at damage. The row and its values
 // are good until the call after; the strings in them share the section's memory, and
 // values that were cut out of the message lie in it.
 func (r *Reader) Next() *column.Row {
-	if r.in.data == "" || r.err != nil {
+	if r.err != nil || r.in.data == "" {
 		return nil
 	}
 	row := &r.row
@@ -90,7 +93,11 @@ func (r *Reader) shape() *readShape {
 	case n > 0:
 		return &r.known[n-1]
 	}
-	definition := r.in.string()
+	return r.define(r.in.string())
+}
+
+// define makes a shape known, or fails and returns nil.
+func (r *Reader) define(definition string) *readShape {
 	s, err := r.shapes.Of(definition)
 	if err != nil {
 		r.err = err

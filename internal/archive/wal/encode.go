@@ -11,8 +11,8 @@ const (
 	// MaxBody is the most bytes the events of one batch may take.
 	MaxBody = 64 << 20
 	// MaxRows and maxCells bound a section, and so what is read of it at once: its
-	// rows, and rows times the fields of all shapes in it. Events that all have names
-	// of their own make more sections.
+	// rows, and rows times the fields of all shapes in it, if it has more than one row.
+	// Events that all have names of their own make more sections.
 	MaxRows  = 4096
 	maxCells = 1 << 20
 )
@@ -96,7 +96,7 @@ func (e *Encoder) section(s *Section, events []llama.Event, at int) (int, error)
 	s.MinTime, s.MaxTime = events[at].Time, events[at].Time
 	before := llama.Event{}
 	row := -1
-	for at >= 0 && (s.Rows == 0 || s.Rows < MaxRows && s.Rows*e.fields <= maxCells) {
+	for at >= 0 && (s.Rows == 0 || s.Rows < MaxRows && (s.Rows+1)*(e.fields+len(events[at].Fields)) <= maxCells) {
 		ev := &events[at]
 		e.body = binary.AppendUvarint(e.body, uint64(at-row-1))
 		known, err := e.shape(events, at)

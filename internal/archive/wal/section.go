@@ -36,12 +36,36 @@ type Section struct {
 	First, Last      int   // numbers of its first and last event in the frame, from 0
 	MinTime, MaxTime llama.Time
 	Shapes           []string // the definition of each of its shapes; see Shapes
-
-	data string
+	Events
 }
 
 // Size returns about how much memory the section takes, without the list of shapes.
-func (s *Section) Size() int { return len(s.data) + 128 }
+func (s *Section) Size() int { return len(s.data) + 144 }
+
+// Events are those of a section, encoded.
+type Events struct {
+	data  string
+	shape string // the definition of the first shape, if it is not in data
+}
+
+// Bytes returns how long they are, without a shape that they share.
+func (e *Events) Bytes() int { return len(e.data) }
+
+// Share has the section do without a definition of its own of its first shape, where
+// that is much of it, and have that in the memory of kept. Of an event that is put
+// alone it is most.
+func (s *Section) Share(kept string) {
+	if s.shape != "" || 4*len(kept) < len(s.data) || s.Shapes[0] != kept {
+		return
+	}
+	in := text{data: s.data}
+	in.uvarint()
+	gap := s.data[:len(s.data)-len(in.data)]
+	in.uvarint() // 0, and a definition
+	in.string()
+	s.data, s.shape = gap+"\x01"+in.data, kept
+	s.Shapes[0] = kept
+}
 
 // A bucket lists the events of a batch that have one collection and day.
 type bucket struct {
@@ -158,7 +182,7 @@ func (s *Section) index(seen []bool, shapes *Shapes) error {
 		return fmt.Errorf("%w: a section of %d events", ErrBody, s.Rows)
 	}
 	r := NewReader(shapes)
-	r.Read(s, 0)
+	r.Read(s.Events, 0)
 	rows := 0
 	for row := r.Next(); row != nil; row = r.Next() {
 		if row.Seq >= uint64(len(seen)) || seen[row.Seq] || rows > 0 && row.Seq < uint64(s.Last) {

@@ -49,7 +49,7 @@ func decode(f *Frame, shapes *Shapes) ([]llama.Event, error) {
 	r := NewReader(shapes)
 	for i := range f.Sections {
 		s := &f.Sections[i]
-		r.Read(s, 1)
+		r.Read(s.Events, 1)
 		for row := r.Next(); row != nil; row = r.Next() {
 			e := llama.Event{Time: row.Time, Ingested: row.Ingested, Collection: s.Collection, Source: row.Shape.Source, Message: row.Message}
 			for i, value := range row.Values {
@@ -101,8 +101,43 @@ func TestFrameRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(f, read, cmp.AllowUnexported(Section{}), cmpopts.IgnoreUnexported(Frame{}), cmpopts.EquateEmpty()); diff != "" {
+		if diff := cmp.Diff(f, read, cmp.AllowUnexported(Events{}), cmpopts.IgnoreUnexported(Frame{}), cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("as it is read back (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// TestSharedShapesChangeNothing has sections share the definition of their first shape,
+// and others try to.
+func TestSharedShapesChangeNothing(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		batch := events(t)
+		f := encode(t, llama.Position{}, batch)
+		want, err := decode(f, &Shapes{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range f.Sections {
+			s := &f.Sections[i]
+			before := s.Bytes()
+			s.Share("another")
+			if s.Bytes() != before {
+				t.Fatal("it shares a shape of others")
+			}
+			kept := strings.Clone(s.Shapes[0])
+			s.Share(kept)
+			once := s.Bytes()
+			if shares := 4*len(kept) >= before; shares != (once < before) {
+				t.Fatalf("%d bytes and %d when it shares %d", before, once, len(kept))
+			}
+			if s.Share(kept); s.Bytes() != once {
+				t.Fatal("it shares twice")
+			}
+		}
+		got, err := decode(f, &Shapes{})
+		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" || err != nil {
+			t.Fatalf("error %v, events (-want +got):\n%s", err, diff)
 		}
 	})
 }
@@ -127,7 +162,7 @@ func TestValuesStayPartsOfTheMessage(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := NewReader(&Shapes{})
-	r.Read(&f.Sections[0], 1)
+	r.Read(f.Sections[0].Events, 1)
 	for i := range batch {
 		row := r.Next()
 		for j, want := range []int{-1, 9, 19, 0} {

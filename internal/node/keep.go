@@ -1,0 +1,135 @@
+package node
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/archive"
+	"github.com/llama-logs/llama/internal/query"
+)
+
+// What the operator's socket answers under /archive, beside destroying.
+
+// archiveHead answers POST /archive/head with the signed head of the history.
+func (n *Node) archiveHead(w http.ResponseWriter, _ *http.Request) {
+	head, err := n.archive.Head()
+	if err != nil {
+		n.refuse(w, err)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Write(head) // fails when who asked has gone
+}
+
+// archiveStat answers POST /archive/stat with what takes how much of the disk.
+func (n *Node) archiveStat(w http.ResponseWriter, r *http.Request) {
+	sizes, err := n.archive.Sizes(r.Context())
+	if err != nil {
+		n.refuse(w, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	json.NewEncoder(w).Encode(sizes) // fails when who asked has gone
+}
+
+// A VerifyStep is a line of the answer to /archive/verify: how far it is, or the end.
+type VerifyStep struct {
+	Done         int64                 `json:"done,omitempty"` // bytes
+	Total        int64                 `json:"total,omitempty"`
+	Verification *archive.Verification `json:"verification,omitempty"`
+	Error        string                `json:"error,omitempty"`
+}
+
+// archiveVerify answers POST /archive/verify, with a head that was kept, if any. While
+// it works it says how far it is.
+func (n *Node) archiveVerify(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := r.ParseForm(); err != nil {
+		n.refuse(w, llama.Errorf(llama.Invalid, "the parameters cannot be read: %w", err))
+		return
+	}
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	var mu sync.Mutex // for what follows
+	out := json.NewEncoder(w)
+	out.SetEscapeHTML(false)
+	var told time.Time
+	tell := func(s VerifyStep) {
+		out.Encode(s)                         // fails when who asked has gone, and then its context ends, too
+		http.NewResponseController(w).Flush() // the same
+	}
+	v, err := n.archive.Verify(r.Context(), archive.VerifyOptions{
+		Head: []byte(r.Form.Get("head")),
+		Progress: func(done, total int64) {
+			mu.Lock()
+			defer mu.Unlock()
+			if now := time.Now(); now.Sub(told) >= 100*time.Millisecond {
+				told = now
+				tell(VerifyStep{Done: done, Total: total})
+			}
+		},
+	})
+	end := VerifyStep{Verification: v}
+	if err != nil {
+		end.Error, _ = n.shown(err)
+	}
+	tell(end)
+}
+
+// archiveExport answers POST /archive/export with the events of a collection, a JSON
+// object a line, and a last line {"end":true}, with an error if it comes too early.
+func (n *Node) archiveExport(w http.ResponseWriter, r *http.Request) {
+	o, err := exportAsked(w, r)
+	if err != nil {
+		n.refuse(w, err)
+		return
+	}
+	out := newLines(w)
+	err = n.archive.Export(r.Context(), o, func(events []llama.Event) error {
+		for i := range events {
+			out.line = append(archive.AppendJSON(out.line[:0], &events[i]), '\n')
+			out.rows++
+			if _, err := out.out.Write(out.line); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil && out.rows == 0 {
+		n.refuse(w, err)
+		return
+	}
+	end := map[string]any{"end": true}
+	if err != nil {
+		end["error"], _ = n.shown(err)
+	}
+	line, _ := json.Marshal(end) // this always encodes
+	out.out.Write(append(line, '\n'))
+	out.flush() // fails when who asked has gone
+}
+
+func exportAsked(w http.ResponseWriter, r *http.Request) (o archive.ExportOptions, err error) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := r.ParseForm(); err != nil {
+		return o, llama.Errorf(llama.Invalid, "the parameters cannot be read: %w", err)
+	}
+	now := time.Now()
+	from, err := query.ParseMoment(r.Form.Get("start"), now)
+	if err != nil {
+		return o, llama.Errorf(llama.Invalid, "start: %w", err)
+	}
+	to, err := query.ParseMoment(r.Form.Get("end"), now)
+	if err != nil {
+		return o, llama.Errorf(llama.Invalid, "end: %w", err)
+	}
+	after := uint64(0)
+	if text := r.Form.Get("after"); text != "" {
+		if after, err = strconv.ParseUint(text, 10, 64); err != nil {
+			return o, llama.Errorf(llama.Invalid, "after: %q is no number", text)
+		}
+	}
+	return archive.NewExport(r.Form.Get("collection"), from, to, after), nil
+}

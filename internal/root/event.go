@@ -1,0 +1,98 @@
+package root
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"slices"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/llama-logs/llama/internal/column"
+)
+
+// appendLeaf appends what is hashed of an event: its canonical form, behind what
+// RFC 6962 has before a leaf and its salt.
+func appendLeaf(dst, salt []byte, row *column.Row, s *shape) []byte {
+	dst = append(append(dst, 0), salt...)
+	dst = binary.BigEndian.AppendUint64(dst, row.Seq)
+	dst = binary.BigEndian.AppendUint64(dst, uint64(row.Time))
+	dst = binary.BigEndian.AppendUint64(dst, uint64(row.Ingested))
+	dst = append(dst, s.digest[:]...)
+	dst = appendString(dst, row.Message)
+	for _, i := range s.order {
+		dst = appendString(dst, row.Values[i])
+	}
+	return dst
+}
+
+func leafHash(leaf []byte) tlog.Hash { return sha256.Sum256(leaf) }
+
+func appendString(dst []byte, s string) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(s)))
+	return append(dst, s...)
+}
+
+// A shape is what is known of a column.Shape.
+type shape struct {
+	digest [sha256.Size]byte
+	order  []int // the values in the order of their names
+}
+
+// maxShapes bounds the shapes that are known. Collections of random JSON have a new
+// one for each event.
+const maxShapes = 1 << 12
+
+// shapes knows the shapes of a collection by where they lie in memory.
+type shapes struct {
+	collection string
+	last       *column.Shape // most often asked for again
+	lastKnown  *shape
+	byPlace    map[*column.Shape]*shape
+	encoded    []byte
+}
+
+func (k *shapes) of(s *column.Shape) *shape {
+	if s == k.last {
+		return k.lastKnown
+	}
+	known := k.byPlace[s]
+	if known == nil {
+		if len(k.byPlace) >= maxShapes || k.byPlace == nil {
+			k.byPlace = map[*column.Shape]*shape{}
+		}
+		known = &shape{order: order(s)}
+		k.encoded = appendShape(k.encoded[:0], k.collection, s, known.order)
+		known.digest = sha256.Sum256(k.encoded)
+		k.byPlace[s] = known
+	}
+	k.last, k.lastKnown = s, known
+	return known
+}
+
+// order returns the places of names in their order. Of a name that is there twice,
+// as no event should have it, the last counts: only that is sure to be kept.
+func order(s *column.Shape) []int {
+	places := make([]int, len(s.Names))
+	ordered := true
+	for i := range places {
+		places[i] = i
+		ordered = ordered && (i == 0 || s.Names[i-1] < s.Names[i])
+	}
+	if ordered {
+		return places
+	}
+	slices.SortFunc(places, func(i, j int) int { return cmp.Or(cmp.Compare(s.Names[i], s.Names[j]), j-i) })
+	return slices.CompactFunc(places, func(i, j int) bool { return s.Names[i] == s.Names[j] })
+}
+
+// appendShape appends what the digest of a shape is of.
+func appendShape(dst []byte, collection string, s *column.Shape, order []int) []byte {
+	dst = appendString(dst, collection)
+	dst = appendString(dst, s.Source)
+	dst = binary.AppendUvarint(dst, uint64(len(order)))
+	for _, i := range order {
+		dst = append(appendString(dst, s.Names[i]), byte(s.Kinds[i]))
+	}
+	return dst
+}

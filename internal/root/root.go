@@ -1,0 +1,146 @@
+package root
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"math/bits"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/llama-logs/llama/internal/column"
+)
+
+const (
+	// SaltSize is the size of a root's salt and of a leaf's, in bytes.
+	SaltSize = 16
+	// saltsAtOnce is how many salts of leaves are drawn at once.
+	saltsAtOnce = 64
+	// maxBuffer bounds the memory that is kept for the next event, in bytes.
+	maxBuffer = 4 << 20
+)
+
+// A Root vouches for the events of one part with numbers from First to Last.
+type Root struct {
+	First, Last uint64 // arrival numbers
+	Rows        int    // events; fewer than the span where other parts have some
+	Salt        [SaltSize]byte
+	Hash        tlog.Hash
+}
+
+// A Hasher computes the roots of a collection, one after the other. It is not safe
+// for concurrent use.
+type Hasher struct {
+	known  shapes
+	root   Root
+	tree   Tree
+	salts  cipher.Stream
+	drawn  [saltsAtOnce * SaltSize]byte
+	unused int // bytes of drawn
+	buffer []byte
+}
+
+// NewHasher returns a Hasher for events of a collection.
+func NewHasher(collection string) *Hasher {
+	h := &Hasher{known: shapes{collection: collection}}
+	h.begin(newSalt())
+	return h
+}
+
+func newSalt() (salt [SaltSize]byte) {
+	rand.Read(salt[:]) // never fails
+	return salt
+}
+
+// begin starts a root with a salt.
+func (h *Hasher) begin(salt [SaltSize]byte) {
+	h.root, h.tree, h.unused = Root{Salt: salt}, Tree{}, 0
+	h.salts = cipher.NewCTR(leafCipher(salt), make([]byte, aes.BlockSize))
+	if cap(h.buffer) > maxBuffer {
+		h.buffer = nil
+	}
+}
+
+// leafCipher returns the cipher whose output, counting from 0, is the salts of leaves.
+func leafCipher(salt [SaltSize]byte) cipher.Block {
+	block, err := aes.NewCipher(salt[:])
+	if err != nil {
+		panic("root: " + err.Error()) // the size is right
+	}
+	return block
+}
+
+// Add adds an event. Its number is greater than that of the one before.
+func (h *Hasher) Add(row *column.Row) {
+	if h.tree.Size() == 0 {
+		h.root.First = row.Seq
+	}
+	h.root.Last = row.Seq
+	if h.unused == 0 {
+		clear(h.drawn[:])
+		h.salts.XORKeyStream(h.drawn[:], h.drawn[:])
+		h.unused = len(h.drawn)
+	}
+	salt := h.drawn[len(h.drawn)-h.unused:][:SaltSize]
+	h.unused -= SaltSize
+	h.buffer = appendLeaf(h.buffer[:0], salt, row, h.known.of(row.Shape))
+	h.tree.Add(leafHash(h.buffer))
+}
+
+// Rows returns how many events were added since the last root.
+func (h *Hasher) Rows() int { return int(h.tree.Size()) }
+
+// Root returns the root of the events added, and begins another.
+func (h *Hasher) Root() Root {
+	r := h.root
+	r.Rows, r.Hash = h.Rows(), h.tree.Root()
+	h.begin(newSalt())
+	return r
+}
+
+// Matches reports whether r is the root of the events added, which were added after
+// Again(r), and nothing else.
+func (h *Hasher) Matches(r Root) bool {
+	got := h.root
+	got.Rows, got.Hash = h.Rows(), h.tree.Root()
+	return got == r
+}
+
+// Again begins to compute a root that is known.
+func (h *Hasher) Again(r Root) { h.begin(r.Salt) }
+
+// A Tree computes the root of an RFC 6962 tree that grows, from its leaves' hashes.
+// Its zero value is the empty tree.
+type Tree struct {
+	size  int64
+	whole [63]tlog.Hash // [i]: the subtree of 2^i leaves at the right edge, if size has the bit
+}
+
+// Size returns the number of leaves.
+func (t *Tree) Size() int64 { return t.size }
+
+// Add adds a leaf.
+func (t *Tree) Add(leaf tlog.Hash) {
+	level := 0
+	for ; t.size>>level&1 == 1; level++ {
+		leaf = tlog.NodeHash(t.whole[level], leaf)
+	}
+	t.whole[level] = leaf
+	t.size++
+}
+
+// Root returns the root.
+func (t *Tree) Root() tlog.Hash {
+	if t.size == 0 {
+		empty, _ := tlog.TreeHash(0, nil) // reads nothing
+		return empty
+	}
+	level := bits.TrailingZeros64(uint64(t.size))
+	root := t.whole[level]
+	for level++; t.size>>level > 0; level++ {
+		if t.size>>level&1 == 1 {
+			root = tlog.NodeHash(t.whole[level], root)
+		}
+	}
+	return root
+}
