@@ -62,7 +62,7 @@ func (q *Query) Partial(ctx context.Context, src Source, o RunOptions, emit func
 		if err := g.frames(emit); err != nil {
 			return err
 		}
-		return r.skipped.err()
+		return r.left()
 	}
 	var w rowWriter
 	err = r.stream(ctx, false, func(f found) error {
@@ -81,7 +81,7 @@ func (q *Query) Partial(ctx context.Context, src Source, o RunOptions, emit func
 		}
 	}
 	if err == nil {
-		err = r.skipped.err()
+		err = r.left()
 	}
 	return err
 }
@@ -113,7 +113,7 @@ func (q *Query) Execute(ctx context.Context, src Source, o RunOptions, emit func
 		if err != nil {
 			return err
 		}
-		return r.skipped.err()
+		return r.left()
 	}
 	g, err := r.gather(ctx)
 	if err != nil {
@@ -122,7 +122,7 @@ func (q *Query) Execute(ctx context.Context, src Source, o RunOptions, emit func
 	if err := runPipes(ctx, e, rest, g.rows, limited(o.MaxRows, emit)); err != nil {
 		return err
 	}
-	return r.skipped.err()
+	return r.left()
 }
 
 // Lines runs the whole query as Execute does, and gives the rows to emit as lines of
@@ -139,7 +139,7 @@ func (q *Query) Lines(ctx context.Context, src Source, o RunOptions, emit func(l
 		if err := r.stream(ctx, true, func(f found) error { return emit(f.lines, f.count) }); err != nil {
 			return err
 		}
-		return r.skipped.err()
+		return r.left()
 	}
 	var lines []byte
 	count := 0

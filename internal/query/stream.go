@@ -73,10 +73,10 @@ func (r *run) search(ctx context.Context, jobs <-chan job, json bool) error {
 			close(j.found)
 			continue
 		}
-		maker, sel := c.maker(nil, false), c.turned()
-		for end := len(sel); end > 0; {
+		maker := c.maker(nil, false)
+		for end := len(c.sel); end > 0; {
 			start := max(0, end-foundRows)
-			f := maker.found(sel[start:end], json)
+			f := maker.found(c.sel[start:end], json)
 			end = start
 			if c.stopped(0) || c.err != nil {
 				return c.err
