@@ -65,9 +65,9 @@ const (
 	placeLoose  // a column of the loose events
 )
 
-// rows returns a rowMaker for the fields that the chunk has now.
+// maker returns a rowMaker for the fields that the chunk has now.
 func (c *chunk) maker(patterns []string, hidden bool) *rowMaker {
-	m := &rowMaker{c: c, patterns: patterns, hidden: hidden, lineBytes: 512}
+	m := &rowMaker{c: c, patterns: patterns, hidden: hidden, lineBytes: 1 << 10}
 	if c.block == nil || c.block.Families == nil {
 		return m
 	}
