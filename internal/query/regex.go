@@ -9,7 +9,8 @@ import (
 )
 
 // newRegexp keeps values that the expression matches anywhere. Where every
-// match must hold a literal text, values without it are not tried.
+// match must hold a literal text, or bytes of some classes, values without are not
+// tried.
 func (p *parser) newRegexp(field, text string, pos int) filter {
 	field = canonical(field)
 	switch {
@@ -32,6 +33,10 @@ func (p *parser) newRegexp(field, text string, pos int) filter {
 		f.match, f.cost = func(s string) bool { return strings.Contains(s, literal) }, costText
 	case len(literal) > 1:
 		f.match = func(s string) bool { return strings.Contains(s, literal) && re.MatchString(s) }
+	default:
+		if run := runOf(text); run != nil {
+			f.match = func(s string) bool { return run.in(s) && re.MatchString(s) }
+		}
 	}
 	return f
 }

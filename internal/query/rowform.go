@@ -67,8 +67,8 @@ const (
 
 // maker returns a rowMaker for the fields that the chunk has now.
 func (c *chunk) maker(patterns []string, hidden bool) *rowMaker {
-	m := &rowMaker{c: c, patterns: patterns, hidden: hidden, lineBytes: 512}
-	if c.block == nil || c.block.Families == nil || c.items != nil {
+	m := &rowMaker{c: c, patterns: patterns, hidden: hidden, lineBytes: 1 << 10}
+	if c.block == nil || c.block.Families == nil || c.items != nil { // rows that were remade are not those of the block
 		return m
 	}
 	list, err := c.block.Families()

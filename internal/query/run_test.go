@@ -161,13 +161,18 @@ func TestBudgets(t *testing.T) {
 	t.Parallel()
 	src := manyBlocks(30, func(int, string) {})
 	for _, text := range []string{
-		`* | stats by (_seq) count() n`, `* | stats count_uniq(_seq) n`, `* | stats values(_msg) n`, `* | stats quantile(0.5, _seq) n`,
+		`* | stats by (_seq) count() n`, `* | stats count_uniq(_seq) n`, `* | stats values(_msg) n`, `* | stats quantile(0.5, _id) n`,
 		`* | sort by (user)`, `* | uniq by (_seq)`, `* | stats uniq_values(_id) n`,
 	} {
-		err := mustParse(t, text).Execute(context.Background(), src, RunOptions{MaxMemory: 100 << 10}, func(Row) error { return nil })
+		err := mustParse(t, text).Execute(context.Background(), src, RunOptions{NodeID: "n", MaxMemory: 100 << 10}, func(Row) error { return nil })
 		if llama.CodeOf(err) != llama.TooLarge || !strings.Contains(err.Error(), "memory") {
 			t.Errorf("%s: got %v", text, err)
 		}
+	}
+	numbers := mustParse(t, `* | stats quantile(0.5, _seq) n`) // which take little memory
+	err := numbers.Execute(context.Background(), src, RunOptions{MaxMemory: 30 << 10}, func(Row) error { return nil })
+	if llama.CodeOf(err) != llama.TooLarge {
+		t.Errorf("%s: got %v", numbers, err)
 	}
 	for _, text := range []string{`*`, `* | sort by (user)`} {
 		rows := 0

@@ -24,6 +24,7 @@ type textScan struct {
 	held  map[heldKey][]int
 	text  []byte
 	open  rowSet // events of a family, by their place in it, that are to be asked
+	some  bool   // there are such
 	ways  int    // that were tried for the needle to lie in a family
 }
 
@@ -202,8 +203,10 @@ func (s *textScan) family(f *column.Family) error {
 	case perhaps:
 		return s.ask(f, nil)
 	}
-	clear(s.open)
-	s.ways = 0
+	if s.some {
+		clear(s.open)
+	}
+	s.some, s.ways = false, 0
 	if s.crosses(f) {
 		if err := s.crossing(f); err != nil {
 			return err
@@ -219,7 +222,7 @@ func (s *textScan) family(f *column.Family) error {
 			}
 		}
 	}
-	if s.open.count() == 0 {
+	if !s.some {
 		return nil
 	}
 	return s.ask(f, s.open)
@@ -233,6 +236,7 @@ func (s *textScan) answer(f *column.Family, at int, a answer) {
 		s.add(f.Rows[at])
 	case a != no:
 		s.open.add(uint16(at))
+		s.some = true
 	}
 }
 
