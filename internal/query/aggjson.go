@@ -16,6 +16,9 @@ func (a *jsonAgg) update(c *chunk, sel, of []uint32) error {
 		slices.SortFunc(row, func(x, y llama.Field) int { return strings.Compare(x.Name, y.Name) })
 		v := origined{text: jsonObject(row)}
 		v.at.time, v.at.seq = c.order(r)
+		if c.items != nil {
+			v.n = int(c.items[r])
+		}
 		if c.block == nil {
 			v.at.seq -= a.base
 		}

@@ -19,16 +19,20 @@ type valuesAgg struct {
 
 type origined struct {
 	at   origin
-	n    int // the field's place in the row
+	n    int // the field's place in the rows that the event became
 	text string
 }
 
 func (a *valuesAgg) grow(n int) { a.lists = grown(a.lists, n) }
 
 func (a *valuesAgg) update(c *chunk, sel, of []uint32) error {
-	for n, col := range c.matching(a.fields) {
+	columns := c.matching(a.fields)
+	for n, col := range columns {
 		for i, r := range sel {
 			v := origined{n: n}
+			if c.items != nil {
+				v.n += int(c.items[r]) * len(columns)
+			}
 			v.at.time, v.at.seq = c.order(r)
 			if c.times == nil {
 				v.at.seq -= a.base

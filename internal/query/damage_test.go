@@ -78,7 +78,6 @@ func TestDamageIsToldOrSkipped(t *testing.T) {
 		t.Errorf("normal form %q", text)
 	}
 	for text, want := range map[string]string{
-		"options(skip_damage=true) *":    "column 9: unknown option \"skip_damage\"",
 		"options(skip_damaged=maybe) *":  "column 22: unexpected \"maybe\"; expected true or false",
 		"options(skip_damaged=true *":    "column 27",
 		"options(skip_damaged=true)":     "column 27",
@@ -87,5 +86,29 @@ func TestDamageIsToldOrSkipped(t *testing.T) {
 		if _, err := Parse(text, testNow); err == nil && want != "" || err != nil && (want == "" || !strings.HasPrefix(err.Error(), want)) {
 			t.Errorf("%s: %v, want %s", text, err, want)
 		}
+	}
+}
+
+// TestDamageWithinIsTold: a query within leaves out what is damaged as the one that it is
+// in does, and the answer says so.
+func TestDamageWithinIsTold(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int{
+		"options(skip_damaged=true) _collection:=none | union (user:u7)":                                     8,
+		"options(skip_damaged=true) _collection:=none | stats count() n | union (user:u7 | stats count() n)": 2,
+		"options(skip_damaged=true) _collection:=none user:in(user:u7 | fields user)":                        0,
+		"_collection:=none | stats count() n | union (options(skip_damaged=true) user:u7 | fields user)":     9,
+	} {
+		q, rows := mustParse(t, text), 0
+		err := q.Execute(t.Context(), withDamage(), RunOptions{}, func(Row) error { rows++; return nil })
+		if !errors.Is(err, ErrSkipped) || rows != want {
+			t.Errorf("%s: %d rows, %v; want %d", text, rows, err, want)
+		}
+		if err := q.Partial(t.Context(), withDamage(), RunOptions{}, func(Frame) error { return nil }); !errors.Is(err, ErrSkipped) {
+			t.Errorf("%s on a node: %v", text, err)
+		}
+	}
+	if err := mustParse(t, "* | limit 1 | union (user:u7)").Execute(t.Context(), withDamage(), RunOptions{}, func(Row) error { return nil }); err == nil || errors.Is(err, ErrSkipped) {
+		t.Errorf("damage that is not to be skipped: %v", err)
 	}
 }

@@ -279,7 +279,8 @@ func TestCollapseNumbers(t *testing.T) {
 // way they come.
 func TestItemsComeInOrder(t *testing.T) {
 	t.Parallel()
-	for _, pipes := range []string{"", " | limit 4", " | sort by (_time desc) | limit 4", " | stats values(items) items | unroll (items) | limit 4"} {
+	for _, pipes := range []string{"", " | limit 4", " | sort by (_time desc) | limit 4", " | stats values(items) items | unroll (items) | limit 4",
+		" | stats json_values(items) items | unroll (items) | unpack_json from items | limit 4"} {
 		q := mustParse(t, "sold | unroll (items)"+pipes+" | fields items")
 		for _, n := range []int{0, 1, 3} {
 			var got []string

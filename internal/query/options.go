@@ -9,9 +9,11 @@ import (
 type options struct {
 	workers int  // at once, on each node; 0 is as many as the node has
 	allTime bool // the time range that is asked for beside the query does not count
-
-	skipDamaged bool // leave out blocks that are damaged, and say so at the end
+	// skipDamaged leaves out blocks that are damaged, and says so at the end.
+	skipDamaged bool
 }
+
+var optionNames = []string{"concurrency", "ignore_global_time_filter", "skip_damaged"}
 
 // readOptions reads options(name=value, …).
 func (p *parser) readOptions() options {
@@ -25,24 +27,24 @@ func (p *parser) readOptions() options {
 		case "concurrency":
 			o.workers = p.count("how many processors to use")
 		case "ignore_global_time_filter":
-			o.allTime = p.trueOrFalse()
+			o.allTime = p.yes()
 		case "skip_damaged":
-			o.skipDamaged = p.trueOrFalse()
+			o.skipDamaged = p.yes()
 		default:
-			names := []string{"concurrency", "ignore_global_time_filter", "skip_damaged"}
-			p.failAt(pos, near(name, names), "unknown option %q; there are %s", name, strings.Join(names, ", "))
+			p.failAt(pos, near(name, optionNames), "unknown option %q; there are %s", name, strings.Join(optionNames, ", "))
 		}
 	})
 	return o
 }
 
-func (p *parser) trueOrFalse() bool {
+// yes reads true or false.
+func (p *parser) yes() bool {
 	if !p.is("true", "false") {
 		p.fail("unexpected %s; expected true or false", p.shown())
 	}
-	yes := p.is("true")
+	is := p.is("true")
 	p.next()
-	return yes
+	return is
 }
 
 func (o options) write(b *strings.Builder) {

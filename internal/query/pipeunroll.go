@@ -1,7 +1,6 @@
 package query
 
 import (
-	"cmp"
 	"strconv"
 	"strings"
 
@@ -70,6 +69,9 @@ func (u *unrollPipe) apply(c *chunk) error {
 			return llama.Errorf(llama.TooLarge, "unroll makes more than %d rows of those of one block; filter before it", maxUnrolled)
 		}
 		for item := range n {
+			if c.block != nil {
+				item = n - 1 - item // rows of blocks are shown from the end on
+			}
 			rows = append(rows, r)
 			for k := range columns {
 				columns[k].put(r, item, in[r])
@@ -167,15 +169,15 @@ func (c *chunk) remake(rows []uint32) {
 	c.err = old.err
 }
 
-// number counts the rows of each event.
+// number counts the rows of each event, the last of them first.
 func (c *chunk) number() {
 	if c.block == nil {
 		return
 	}
 	c.items = make([]uint32, c.rows)
-	for i := 1; i < c.rows; i++ {
-		if c.seqs[i] == c.seqs[i-1] {
-			c.items[i] = c.items[i-1] + 1
+	for i := c.rows - 2; i >= 0; i-- {
+		if c.seqs[i] == c.seqs[i+1] {
+			c.items[i] = c.items[i+1] + 1
 		}
 	}
 }
@@ -184,15 +186,6 @@ func (c *chunk) number() {
 func (k *kept) setItem(n int, item uint32) {
 	text := strconv.FormatUint(uint64(item), 10)
 	k.keys, k.text = append(k.keys[:n], keyOf(text)), append(k.text[:n], text)
-}
-
-// byItem puts the rows of one event in the order of their items and leaves others
-// where they are: they stand in the order of their events already.
-func byItem(a, b *kept) int {
-	if a.seq != b.seq {
-		return cmp.Compare(b.seq, a.seq)
-	}
-	return compareKeys(&a.keys[0], &b.keys[0])
 }
 
 func pickRows[T any](list []T, rows []uint32) []T {

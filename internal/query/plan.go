@@ -15,6 +15,7 @@ type plan struct {
 	rest   []pipe     // what the merger goes on with
 
 	skipDamaged bool
+	without     error // what a query within left out: an ErrSkipped
 }
 
 func (q *Query) plan(o *RunOptions) *plan {

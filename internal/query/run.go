@@ -62,7 +62,7 @@ func (q *Query) Partial(ctx context.Context, src Source, o RunOptions, emit func
 		if err := g.frames(emit); err != nil {
 			return err
 		}
-		return r.skipped.err()
+		return r.left()
 	}
 	var w rowWriter
 	err = r.stream(ctx, func(k *kept) error {
@@ -79,7 +79,7 @@ func (q *Query) Partial(ctx context.Context, src Source, o RunOptions, emit func
 		}
 	}
 	if err == nil {
-		err = r.skipped.err()
+		err = r.left()
 	}
 	return err
 }
@@ -109,7 +109,7 @@ func (q *Query) Execute(ctx context.Context, src Source, o RunOptions, emit func
 		if err != nil {
 			return err
 		}
-		return r.skipped.err()
+		return r.left()
 	}
 	g, err := r.gather(ctx)
 	if err != nil {
@@ -118,7 +118,7 @@ func (q *Query) Execute(ctx context.Context, src Source, o RunOptions, emit func
 	if err := runPipes(ctx, e, rest, g.rows, limited(o.MaxRows, emit)); err != nil {
 		return err
 	}
-	return r.skipped.err()
+	return r.left()
 }
 
 // limited lets n rows through and then fails.

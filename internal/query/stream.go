@@ -2,7 +2,6 @@ package query
 
 import (
 	"context"
-	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -80,9 +79,6 @@ func (r *run) search(ctx context.Context, jobs <-chan job) error {
 		}
 		if c.err != nil {
 			return c.err
-		}
-		if c.items != nil {
-			slices.SortStableFunc(f.rows, byItem)
 		}
 		if err := r.env.budget.grow(f.size); err != nil {
 			return err

@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -17,7 +18,7 @@ func (p *plan) fillNode(ctx context.Context, src Source, o RunOptions) (held int
 		values, ok := found[q.String()]
 		if !ok {
 			rows, size, err := q.answer(ctx, src, o, held)
-			if err != nil {
+			if err = p.noteSkipped(err); err != nil {
 				return nil, err
 			}
 			held += size
@@ -117,7 +118,7 @@ func (p *plan) executeRest(ctx context.Context, src Source, o RunOptions, held i
 	var answers [][]Row
 	for _, w := range p.withinRest() {
 		rows, n, err := w.query.answer(ctx, src, o, held)
-		if err != nil {
+		if err = p.noteSkipped(err); err != nil {
 			return nil, 0, err
 		}
 		held += n
@@ -137,11 +138,29 @@ func (p *plan) partialRest(ctx context.Context, src Source, o RunOptions, emit f
 			out.b = append(append(out.b, byte(f.Kind)), f.Bytes...)
 			return emit(Frame{Kind: Within, Bytes: out.b})
 		})
-		if err != nil {
+		if err = p.noteSkipped(err); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// noteSkipped keeps the error of a query within that left out what is damaged for the
+// end, and returns any other.
+func (p *plan) noteSkipped(err error) error {
+	if errors.Is(err, ErrSkipped) {
+		p.without, err = err, nil
+	}
+	return err
+}
+
+// left says what was left out as damaged, by the run or a query within, if anything
+// was.
+func (r *run) left() error {
+	if err := r.skipped.err(); err != nil {
+		return err
+	}
+	return r.without
 }
 
 // openWithin begins the merges of the queries of the merger's half.
