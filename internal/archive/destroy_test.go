@@ -408,7 +408,7 @@ func TestDestroyWhilePutting(t *testing.T) {
 // TestDestroyAmongAllElse does random things, of which destroying days is one.
 func TestDestroyAmongAllElse(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(5) {
+	for seed := range fewer(5) {
 		rng := rand.New(rand.NewPCG(seed, 7))
 		disk, m := fsys.NewMem(), newMaster(t)
 		a := open(t, disk, m, small())

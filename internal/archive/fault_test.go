@@ -83,7 +83,7 @@ func TestFaultAtEveryOperation(t *testing.T) {
 func TestPowerCutAtEveryOperation(t *testing.T) {
 	t.Parallel()
 	m := newMaster(t)
-	for killed, seeds := range map[bool]uint64{false: 3, true: 1} {
+	for killed, seeds := range map[bool]uint64{false: fewer(3), true: 1} {
 		t.Run(fmt.Sprint("killed before ", killed), func(t *testing.T) {
 			t.Parallel()
 			failed := true
@@ -123,7 +123,7 @@ func TestKilledNameIsNotBuiltOn(t *testing.T) {
 			t.Parallel()
 			failed := true
 			for at := 1; failed; at++ {
-				for seed := range uint64(20) {
+				for seed := range fewer(20) {
 					w := newScripted(t, m, fsys.Plan{At: at})
 					w.name += fmt.Sprint(", seed ", seed)
 					w.open(fsys.Plan{})
@@ -168,7 +168,7 @@ func TestPowerCutWhileAnArchiveIsMade(t *testing.T) {
 	}
 	for first, failed := 1, true; failed; first++ {
 		for second, again := 1, true; again; second++ {
-			for seed := range uint64(6) {
+			for seed := range fewer(6) {
 				disk := fsys.NewMem()
 				failed = dies(disk, first)
 				disk = disk.Kill()

@@ -173,7 +173,7 @@ func TestSlowDiskMakesPutWait(t *testing.T) {
 func TestClockMayJump(t *testing.T) {
 	t.Parallel()
 	m := newMaster(t)
-	for seed := range uint64(20) {
+	for seed := range fewer(20) {
 		rng := rand.New(rand.NewPCG(seed, 5))
 		disk := fsys.NewMem()
 		clock := now

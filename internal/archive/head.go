@@ -21,6 +21,8 @@ type headBlock struct {
 	bytes  int  // memory of all but the view
 	viewed int  // memory of the view
 
+	columns int // of a full block: its fields, `_msg` and `_source`
+
 	// What is known of its columns while it grows.
 
 	shapes map[string]string // their definitions, in memory that sections share
@@ -134,8 +136,11 @@ func (a *Archive) learn(b *headBlock, shapes []string) {
 
 // close ends a block's growth, and drops what only that needs.
 func (a *Archive) close(b *headBlock) {
+	if b.full {
+		return
+	}
 	freed := bytesOfEntry * (len(b.shapes) + len(b.names))
-	b.full, b.shapes, b.names = true, nil, nil
+	b.full, b.columns, b.shapes, b.names = true, len(b.names)+2, nil, nil
 	b.bytes -= freed
 	a.headSize -= freed
 }

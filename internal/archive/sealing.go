@@ -282,15 +282,15 @@ func (a *Archive) closeSegment(p *part, key seal.Key, w *segment.Writer, generat
 func (a *Archive) fill(w *segment.Writer, blocks []*headBlock) (int, error) {
 	var hasher *root.Hasher
 	for i, b := range blocks {
+		if !w.Fits(b.columns) {
+			return i, nil
+		}
 		to := a.builder(b.stat.Collection)
 		if hasher == nil {
 			hasher = root.NewHasher(b.stat.Collection)
 		}
 		if err := readPieces(&a.shapes, b.pieces, func(r *column.Row) { to.Add(r); hasher.Add(r) }); err != nil {
 			return i, err
-		}
-		if !w.Fits(to.Columns()) {
-			return i, nil
 		}
 		if err := w.Append(to, hasher.Root()); err != nil {
 			return i, err

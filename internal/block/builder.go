@@ -54,22 +54,6 @@ func (b *Builder) Rows() int { return len(b.times) }
 // MessageBytes returns how long all messages are together.
 func (b *Builder) MessageBytes() int64 { return b.bytes }
 
-// Columns returns the number of columns that the block will have, at most.
-func (b *Builder) Columns() int {
-	names := map[string]struct{}{}
-	for _, known := range b.byHash {
-		for _, s := range known {
-			for _, name := range s.Names {
-				names[name] = struct{}{}
-			}
-		}
-	}
-	return len(names) + fixedColumns
-}
-
-// fixedColumns are those without a name of their own, `_msg` and `_source`.
-const fixedColumns = int(Variables) + 2
-
 // Add adds an event. Its seq is greater than that of the one before. The strings of
 // the row are kept.
 func (b *Builder) Add(row *column.Row) {
@@ -154,7 +138,13 @@ func (b *Builder) Reset() {
 // template returns the template of a row, or nil when it has none. The row's
 // message has then been taken apart.
 func (b *Builder) template(row *column.Row, s *shape) *template {
-	if s.twice || s.worthy == 0 && (s.templates >= maxRare || s.templates == 0 && b.lone >= maxRare) {
+	if s.worthy == 0 && (s.templates >= maxRare || s.templates == 0 && b.lone >= maxRare) {
+		return nil
+	}
+	if !s.looked {
+		s.looked, s.twice = true, repeats(s.Names)
+	}
+	if s.twice {
 		return nil
 	}
 	if !b.walk.take(row) {
@@ -205,7 +195,7 @@ func (b *Builder) shape(c *column.Shape) *shape {
 	if s := b.shapes[c]; s != nil {
 		return s
 	}
-	s := &shape{Shape: c, hash: b.hashShape(c), twice: repeats(c.Names)}
+	s := &shape{Shape: c, hash: b.hashShape(c)}
 	for _, known := range b.byHash[s.hash] {
 		if known.Source == c.Source && slices.Equal(known.Names, c.Names) && slices.Equal(known.Kinds, c.Kinds) {
 			b.shapes[c] = known

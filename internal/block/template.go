@@ -183,6 +183,7 @@ func unitOf(t llama.Time, most int) int {
 type shape struct {
 	*column.Shape
 	hash      uint64
+	looked    bool // at whether it is so:
 	twice     bool // a name is there twice; the last one counts
 	templates int  // that have this shape
 	worthy    int  // of them, those with enough events

@@ -43,7 +43,7 @@ func (c *Codec) release(e *block.Encoder) { c.blocks.Put(e) }
 
 // NewCodec returns a Codec.
 func NewCodec() (*Codec, error) {
-	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBetterCompression), zstd.WithEncoderCRC(false),
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithEncoderCRC(false),
 		zstd.WithEncoderConcurrency(2), zstd.WithWindowSize(4<<20))
 	if err != nil {
 		return nil, fmt.Errorf("make a compressor: %w", err)
