@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -154,6 +155,23 @@ func TestElasticQuestions(t *testing.T) {
 	}
 }
 
+// wholeBodies reads the body of a request before it is sent. The client's bulk
+// indexer uses its buffer again as soon as there is an answer, when the transport may
+// not be done with it.
+type wholeBodies struct{ http.RoundTripper }
+
+func (w wholeBodies) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body != nil {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		r = r.Clone(r.Context())
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	return w.RoundTripper.RoundTrip(r)
+}
+
 func TestElasticClientWrites(t *testing.T) {
 	t.Parallel()
 	sink := &receivetest.Sink{}
@@ -165,7 +183,7 @@ func TestElasticClientWrites(t *testing.T) {
 		"discover": {Username: "any", Password: token, DiscoverNodesOnStart: true},
 	} {
 		c.Addresses = []string{url + "/elasticsearch"}
-		c.Transport = &http.Transport{DisableKeepAlives: true}
+		c.Transport = wholeBodies{&http.Transport{DisableKeepAlives: true}}
 		client, err := elasticsearch.NewClient(c)
 		if err != nil {
 			t.Fatal(err)
