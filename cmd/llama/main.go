@@ -113,7 +113,7 @@ Start with:  llama up`,
 	}
 	root.AddCommand(
 		newUp(), newImport(), newParse(), newParser(), newQuery(), newTail(), newLogin(), newConfig(),
-		newKey(), newArchive(), newVersion(),
+		newKey(), newArchive(), newNode(), newVersion(),
 	)
 	return root
 }

@@ -133,13 +133,13 @@ func otherWays(data string, rings []string) string {
 // keyringsIn returns the keyrings of a data directory, by their names below it.
 func keyringsIn(data string) ([]string, error) {
 	var rings []string
-	for _, name := range []string{"central/keyring", "node/keyring", "node/archive/keyring"} {
-		_, err := os.Stat(filepath.Join(data, name))
-		if err == nil {
-			rings = append(rings, name)
-		} else if !errors.Is(err, fs.ErrNotExist) {
+	// A role has one, and each of its archives.
+	for _, pattern := range []string{"*/keyring", "*/*/keyring"} {
+		found, err := fs.Glob(os.DirFS(data), pattern)
+		if err != nil {
 			return nil, err
 		}
+		rings = append(rings, found...)
 	}
 	return rings, nil
 }

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -14,15 +15,17 @@ import (
 
 // What the operator's socket answers under /archive, beside destroying.
 
-// archiveHead answers POST /archive/head with the signed head of the history.
-func (n *Node) archiveHead(w http.ResponseWriter, _ *http.Request) {
-	head, err := n.archive.Head()
-	if err != nil {
-		n.refuse(w, err)
-		return
+// head answers POST /archive/head and /ledger/head with the signed head of a history.
+func (n *Node) head(a *archive.Archive) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		head, err := a.Head()
+		if err != nil {
+			n.refuse(w, err)
+			return
+		}
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.Write(head) // fails when who asked has gone
 	}
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Write(head) // fails when who asked has gone
 }
 
 // archiveStat answers POST /archive/stat with what takes how much of the disk.
@@ -36,7 +39,7 @@ func (n *Node) archiveStat(w http.ResponseWriter, r *http.Request) {
 	json.NewEncoder(w).Encode(sizes) // fails when who asked has gone
 }
 
-// A VerifyStep is a line of the answer to /archive/verify: how far it is, or the end.
+// A VerifyStep is a line of the answer to a verify: how far it is, or the end.
 type VerifyStep struct {
 	Done         int64                 `json:"done,omitempty"` // bytes
 	Total        int64                 `json:"total,omitempty"`
@@ -44,9 +47,13 @@ type VerifyStep struct {
 	Error        string                `json:"error,omitempty"`
 }
 
-// archiveVerify answers POST /archive/verify, with a head that was kept, if any. While
-// it works it says how far it is.
-func (n *Node) archiveVerify(w http.ResponseWriter, r *http.Request) {
+// verify answers POST /archive/verify and /ledger/verify, with a head that was kept, if
+// any. While it works it says how far it is.
+func (n *Node) verify(a *archive.Archive) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { n.verifyArchive(w, r, a) }
+}
+
+func (n *Node) verifyArchive(w http.ResponseWriter, r *http.Request, a *archive.Archive) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := r.ParseForm(); err != nil {
 		n.refuse(w, llama.Errorf(llama.Invalid, "the parameters cannot be read: %w", err))
@@ -61,7 +68,7 @@ func (n *Node) archiveVerify(w http.ResponseWriter, r *http.Request) {
 		out.Encode(s)                         // fails when who asked has gone, and then its context ends, too
 		http.NewResponseController(w).Flush() // the same
 	}
-	v, err := n.archive.Verify(r.Context(), archive.VerifyOptions{
+	v, err := a.Verify(r.Context(), archive.VerifyOptions{
 		Head: []byte(r.Form.Get("head")),
 		Progress: func(done, total int64) {
 			mu.Lock()
@@ -88,15 +95,9 @@ func (n *Node) archiveExport(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	out := newLines(w)
-	err = n.archive.Export(r.Context(), o, func(events []llama.Event) error {
-		for i := range events {
-			out.line = append(archive.AppendJSON(out.line[:0], &events[i]), '\n')
-			out.rows++
-			if _, err := out.out.Write(out.line); err != nil {
-				return err
-			}
-		}
-		return nil
+	asked := operators(r, "export", "_collection:="+strconv.Quote(r.Form.Get("collection")), 0, 0)
+	err = n.ledger.answer(r.Context(), asked, func(ctx context.Context, leave leaving) error {
+		return n.archive.Export(ctx, o, func(events []llama.Event) error { return out.events(events, leave) })
 	})
 	if err != nil && out.rows == 0 {
 		n.refuse(w, err)
@@ -109,6 +110,21 @@ func (n *Node) archiveExport(w http.ResponseWriter, r *http.Request) {
 	line, _ := json.Marshal(end) // this always encodes
 	out.out.Write(append(line, '\n'))
 	out.flush() // fails when who asked has gone
+}
+
+// events writes events of an export, once they are counted.
+func (l *lines) events(events []llama.Event, leave leaving) error {
+	for i := range events {
+		l.line = append(archive.AppendJSON(l.line[:0], &events[i]), '\n')
+		if err := leave(1, len(l.line)); err != nil {
+			return err
+		}
+		l.rows++
+		if _, err := l.out.Write(l.line); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func exportAsked(w http.ResponseWriter, r *http.Request) (o archive.ExportOptions, err error) {

@@ -1,6 +1,7 @@
 // Package node is the role at a site: it receives, parses, archives and answers.
 //
-//	receivers ── pipeline ── archive ──┬── executor ── task.Runner ── carrier ── central
+//	receivers ── pipeline ── archive ──┬── executor ──┬── task.Runner ── carrier ── central
+//	                                   │              └── ledger: who asked what
 //	                                   └── operator's socket (node.sock, mode 0600)
 //
 // What the parts do is in their packages; here is who knows whom, and in which
@@ -17,6 +18,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"time"
 
 	"github.com/llama-logs/llama/internal/archive"
 	"github.com/llama-logs/llama/internal/config"
@@ -38,6 +40,8 @@ type Options struct {
 	Parsers   parse.Options    `yaml:"parsers" doc:"Modules of your own, and what times without a zone mean."`
 	Pipeline  pipeline.Options `yaml:",inline"`
 	Archive   archive.Options  `yaml:"archive" doc:"How events are kept."`
+	// Ledger is the retention of the record of questions.
+	Ledger archive.Retention `yaml:"ledger" doc:"How long the record is kept of what the node was asked, by whom, and how much left it."`
 
 	Env `yaml:"-"`
 }
@@ -55,7 +59,7 @@ func (o *Options) Validate() error {
 
 // Default returns the options that run without a file.
 func Default() Options {
-	return Options{Syslog: "127.0.0.1:5514", Ingest: "127.0.0.1:8480", Archive: archive.Default()}
+	return Options{Syslog: "127.0.0.1:5514", Ingest: "127.0.0.1:8480", Archive: archive.Default(), Ledger: archive.Retention{Age: 365 * 24 * time.Hour}}
 }
 
 // Env is what the process around a node gives it.
@@ -81,6 +85,7 @@ type Node struct {
 	pipeline  *pipeline.Pipeline
 	receivers []running
 	executor  *executor
+	ledger    *ledger
 	socket    net.Listener
 }
 
@@ -111,6 +116,9 @@ func Open(o Options) (n *Node, err error) {
 	}
 	o.Pipeline.Log, o.Pipeline.Metrics = o.Log, pipeline.NewMetrics(o.Registry)
 	if n.pipeline, err = pipeline.New(o.Pipeline, parsers, n.archive); err != nil {
+		return n, err
+	}
+	if err := n.openLedger(); err != nil {
 		return n, err
 	}
 	n.executor = &executor{archive: n.archive, node: n.identity.ID()}
@@ -163,13 +171,14 @@ type Join struct {
 func (n *Node) Run(ctx context.Context, j Join) error {
 	runner := task.NewRunner(task.RunnerOptions{
 		Identity: n.identity, Central: j.Central, Target: j.Target, Version: n.o.Version,
-		Link: j.Link, Executor: n.executor, Log: n.o.Log, Metrics: n.o.Registry,
+		Link: j.Link, Executor: recorded{n.executor, n.ledger}, Log: n.o.Log, Metrics: n.o.Registry,
 	})
 	keep, stopKeeping := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopKeeping()
 	group, ctx := errgroup.WithContext(ctx)
 	var keeping errgroup.Group
 	keeping.Go(func() error { return n.archive.Run(keep) })
+	keeping.Go(func() error { return n.ledger.archive.Run(keep) })
 	group.Go(func() error { return runner.Run(ctx) })
 	group.Go(func() error { return n.executor.measure(ctx) })
 	group.Go(func() error { return n.serveSocket(ctx) })

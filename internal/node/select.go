@@ -2,6 +2,7 @@ package node
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -56,7 +57,14 @@ func (n *Node) selectQuery(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	out := newLines(w)
-	err = n.executor.local(r.Context(), q, from, to, out.lines)
+	err = n.ledger.answer(r.Context(), operators(r, "query", q.String(), from, to), func(ctx context.Context, leave leaving) error {
+		return n.executor.local(ctx, q, from, to, func(lines []byte, rows int) error {
+			if err := leave(rows, len(lines)); err != nil {
+				return err
+			}
+			return out.lines(lines, rows)
+		})
+	})
 	n.end(w, out, err)
 }
 
@@ -74,13 +82,18 @@ func (n *Node) selectTail(w http.ResponseWriter, r *http.Request) {
 	if err := out.flush(); err != nil {
 		return // who asked has gone
 	}
-	err = n.executor.follow(r.Context(), q, func(rows []query.Row) error {
-		for _, row := range rows {
-			if err := out.row(row); err != nil {
+	err = n.ledger.answer(r.Context(), operators(r, "tail", q.String(), 0, 0), func(ctx context.Context, leave leaving) error {
+		return n.executor.follow(ctx, q, func(rows []query.Row) error {
+			if err := leave(len(rows), rowBytes(rows)); err != nil {
 				return err
 			}
-		}
-		return out.flush()
+			for _, row := range rows {
+				if err := out.row(row); err != nil {
+					return err
+				}
+			}
+			return out.flush()
+		})
 	})
 	n.end(w, out, err)
 }

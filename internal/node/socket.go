@@ -77,12 +77,16 @@ func (n *Node) serveSocket(ctx context.Context) error {
 	mux.HandleFunc("/select/logsql/tail", n.selectTail)
 	mux.HandleFunc("POST /archive/destroy", n.destroyDay)
 	mux.HandleFunc("POST /archive/export", n.archiveExport)
-	mux.HandleFunc("POST /archive/head", n.archiveHead)
+	mux.HandleFunc("POST /archive/head", n.head(n.archive))
 	mux.HandleFunc("POST /archive/stat", n.archiveStat)
-	mux.HandleFunc("POST /archive/verify", n.archiveVerify)
+	mux.HandleFunc("POST /archive/verify", n.verify(n.archive))
+	mux.HandleFunc("POST /ledger/head", n.head(n.ledger.archive))
+	mux.HandleFunc("POST /ledger/query", n.ledgerQuery)
+	mux.HandleFunc("POST /ledger/verify", n.verify(n.ledger.archive))
 	server := &http.Server{
 		Handler: mux, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 128 << 10,
 		BaseContext: func(net.Listener) context.Context { return ctx },
+		ConnContext: withPeer,
 		ErrorLog:    slog.NewLogLogger(n.o.Log.Handler(), slog.LevelDebug),
 	}
 	stop := context.AfterFunc(ctx, func() { server.Close() }) // queries under way end with ctx

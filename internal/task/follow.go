@@ -73,6 +73,7 @@ func (r *Runner) tail(ctx context.Context, asks *sync.WaitGroup, id uuid.UUID, a
 		r.endTail(id, 0, llama.Errorf(llama.Forbidden, "the node does not follow this for central"))
 		return
 	}
+	task.ID = id
 	ctx, cancel := context.WithCancel(ctx)
 	t = &tail{id: id, cancel: cancel, lease: time.AfterFunc(r.o.Lease, cancel)}
 	r.mu.Lock()

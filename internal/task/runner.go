@@ -216,6 +216,7 @@ func (r *Runner) take(key held, body []byte, age time.Duration) {
 		r.refuse(key, "the task is for target "+t.Target+", and this node belongs to "+r.o.Target)
 		return
 	}
+	t.ID = key.Query
 	t.Deadline += llama.Time(age) // by our clock, which may differ from central's
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -33,6 +33,8 @@ package task
 import (
 	"context"
 
+	"github.com/google/uuid"
+
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/carrier"
 )
@@ -77,6 +79,7 @@ type Merge interface {
 
 // A Task is one query addressed to one node, as it travels.
 type Task struct {
+	ID       uuid.UUID  `json:"-"` // of the query; a node has it from the envelope
 	Target   string     `json:"target"`
 	Query    string     `json:"query"`
 	Language string     `json:"language"`

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+
+	"github.com/spf13/cobra"
+)
+
+// asksOfNode is what 'llama node ledger' shows without a query: a row a question, the
+// newest first. One without an outcome is under way, or the node was stopped in it.
+const asksOfNode = `* | stats by (transaction.id, user.name, _source, event.action, _msg)
+  min(_time) asked, max(event.outcome) outcome, max(llama.rows) rows, max(llama.bytes) bytes
+| sort by (asked desc) limit 100 | fields asked, user.name, _source, event.action, outcome, rows, bytes, _msg`
+
+func newNodeLedger() *cobra.Command {
+	var data, text, format string
+	cmd := &cobra.Command{
+		Use:   "ledger",
+		Short: "Say what this node was asked, by whom, and how much left it",
+		Long: `Every question that this node answers is in its ledger before anything of the answer
+leaves it: those of central, with the user who asked there, and those of who sits at
+this machine. When it has ended, so are the rows and bytes that left, and how it ended.
+
+The ledger is an archive of its own, encrypted and signed, in which nothing can be
+changed unseen. It stays on the node, and central cannot ask it. Without --query the
+last hundred questions are shown; a query in LogsQL finds any, a row for the start
+and one for the end of each. The node has to run.`,
+		Example: `  llama node ledger
+  llama node ledger --query 'event.type:end | stats by (user.name) sum(llama.rows) rows'
+  llama node ledger --query '_source:central llama.rows:>100000'`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			out, err := newRowWriter(format, os.Stdout)
+			if err != nil {
+				return err
+			}
+			answer, err := ask(cmd.Context(), data, "/ledger/query", url.Values{"query": {text}})
+			if err != nil {
+				return explained(err, text)
+			}
+			defer answer.Close() // it was only read
+			if err := readRows(answer, out.Write); err != nil {
+				return err
+			}
+			return out.Close()
+		},
+	}
+	cmd.Flags().StringVar(&text, "query", asksOfNode, "`LOGSQL` over the ledger's events")
+	cmd.Flags().Lookup("query").DefValue = "the last hundred questions"
+	cmd.Flags().StringVar(&format, "format", "", "`FORM` of the rows: ndjson, csv or table (default: table on a terminal, else ndjson)")
+	cmd.PersistentFlags().StringVar(&data, "data", defaultData(), "`DIR` of the node's data")
+	cmd.AddCommand(newNodeLedgerHead(&data), newNodeLedgerVerify(&data))
+	return cmd
+}
+
+func newNodeLedgerHead(data *string) *cobra.Command {
+	return &cobra.Command{
+		Use:     "head",
+		Short:   "Print the signed head of the ledger, to keep elsewhere",
+		Example: "  llama node ledger head > /media/usb/ledger.head",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			answer, err := ask(cmd.Context(), *data, "/ledger/head", nil)
+			if err != nil {
+				return err
+			}
+			defer answer.Close() // it was only read
+			_, err = io.Copy(cmd.OutOrStdout(), answer)
+			return err
+		},
+	}
+}
+
+func newNodeLedgerVerify(data *string) *cobra.Command {
+	var file string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "verify",
+		Short: "Look whether the ledger was changed, cut or rolled back",
+		Long: `Does for the ledger what 'llama archive verify' does for the archive: the exit code is
+0 when all is as it was written, and 1 when something was found.`,
+		Example: "  llama node ledger verify --head /media/usb/ledger.head",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var head []byte
+			var err error
+			if file != "" {
+				if head, err = os.ReadFile(file); err != nil {
+					return usagef("--head: %v", err)
+				}
+			}
+			answer, err := ask(cmd.Context(), *data, "/ledger/verify", url.Values{"head": {string(head)}})
+			if err != nil {
+				return err
+			}
+			defer answer.Close() // it was only read
+			v, err := readVerification(answer, func(int64, int64) {})
+			if err != nil {
+				return fmt.Errorf("verify the ledger: %w", err)
+			}
+			return showVerification(cmd.OutOrStdout(), v, file != "", asJSON)
+		},
+	}
+	cmd.Flags().StringVar(&file, "head", "", "`FILE` with a head that was kept elsewhere")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print what was found as JSON")
+	return cmd
+}
