@@ -114,6 +114,7 @@ Start with:  llama up`,
 	root.AddCommand(
 		newUp(), newImport(), newParse(), newParser(), newQuery(), newTail(), newLogin(), newConfig(),
 		newKey(), newArchive(), newNode(), newVersion(),
+		newTarget(), newUser(),
 	)
 	return root
 }

@@ -175,6 +175,7 @@ func hashedPassword() string {
 type site struct {
 	*world
 	t      *testing.T
+	db     *store.Store
 	server *Server
 	url    string
 	http   *http.Client
@@ -221,16 +222,16 @@ func newSiteIn(t *testing.T, dir string, secure bool, o auth.Options) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return serve(t, users, dir, secure)
+	return serve(t, users, db, dir, secure)
 }
 
-func serve(t *testing.T, users *auth.Auth, dir string, secure bool) *site {
+func serve(t *testing.T, users *auth.Auth, db *store.Store, dir string, secure bool) *site {
 	t.Helper()
 	w := newWorld()
-	s := &site{t: t, world: w, log: &bytes.Buffer{}, http: &http.Client{Timeout: 10 * time.Second}}
+	s := &site{t: t, world: w, db: db, log: &bytes.Buffer{}, http: &http.Client{Timeout: 10 * time.Second}}
 	var err error
 	s.server, err = New(Options{
-		Users: users, Queries: w, Results: w, Tail: w, Nodes: w, Hosts: []string{"logs.example.com"},
+		Users: users, Queries: w, Results: w, Tail: w, Nodes: w, Directory: db, Hosts: []string{"logs.example.com"},
 		Log: slog.New(slog.NewTextHandler(s.log, nil)), KeepAlive: 20 * time.Millisecond,
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "llama_up 1\n") }),
 		Healthy: func(context.Context) error { return w.sick },

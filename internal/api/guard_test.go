@@ -138,7 +138,7 @@ func TestFirstPasswordMustBeChanged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := serve(t, users, dir, false)
+	s := serve(t, users, db, dir, false)
 	text, err := os.ReadFile(auth.InitialPasswordFile(dir))
 	if err != nil {
 		t.Fatal(err)

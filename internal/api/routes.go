@@ -34,6 +34,9 @@ func (s *Server) routes() {
 	handle(s, auth.TailEvents, s.tailEventDocs(get("/tail", "tail", "Events as they arrive", "queries")), s.tail)
 	handle(s, auth.ReadQueries, post("/format-query", "format-query", "A query in its normal form", "queries"), s.formatQuery)
 
+	s.userRoutes()
+	s.groupRoutes()
+
 	handle(s, auth.Anyone, hidden(get("/openapi.json", "openapi", "This document", "meta")), s.document)
 }
 
@@ -79,6 +82,14 @@ func get(path, id, summary, tag string) huma.Operation {
 
 func post(path, id, summary, tag string) huma.Operation {
 	return operation(http.MethodPost, path, id, summary, tag)
+}
+
+func put(path, id, summary, tag string) huma.Operation {
+	return operation(http.MethodPut, path, id, summary, tag)
+}
+
+func patch(path, id, summary, tag string) huma.Operation {
+	return operation(http.MethodPatch, path, id, summary, tag)
 }
 
 func remove(path, id, summary, tag string) huma.Operation {

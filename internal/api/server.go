@@ -37,6 +37,8 @@ type Options struct {
 	Results Results
 	Tail    Tail
 	Nodes   Nodes
+	// Directory knows the users and groups.
+	Directory Directory
 
 	// Hosts are names this server is reached by, besides localhost and IP
 	// addresses. A request for another host is refused.
@@ -150,6 +152,7 @@ func config() huma.Config {
 		{Name: "session", Description: "Signing in and out."},
 		{Name: "targets", Description: "Where events are."},
 		{Name: "queries", Description: "Asking, and reading answers."},
+		{Name: "users", Description: "Who may do what."},
 	}
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"cookie": {Type: "apiKey", In: "cookie", Name: cookieName, Description: "For the page. Requests that change something must come from the page itself (Origin, Sec-Fetch-Site)."},

@@ -73,7 +73,7 @@ func (s *Server) changePassword(ctx context.Context, in *passwordRequest) (*stru
 }
 
 func sessionOf(who *auth.Identity) Session {
-	return Session{User: who.User, Roles: who.Roles(), MustChangePassword: who.MustChangePassword, Expires: who.Expires.UTC()}
+	return Session{User: who.User, Roles: who.Roles(), Grants: wireGrants(who.Grants), MustChangePassword: who.MustChangePassword, Expires: who.Expires.UTC()}
 }
 
 // cookie makes the page's cookie; one that has expired removes it.

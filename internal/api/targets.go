@@ -11,12 +11,13 @@ import (
 // targetList is the answer to GET /targets.
 type targetList struct {
 	Targets []Target `json:"targets" nullable:"false" doc:"The targets one may see, by name."`
+	Next    string   `json:"next,omitempty" doc:"Pass as after to read on; absent at the end."`
 }
 
 type targetsResponse struct{ Body targetList }
 
 // targets answers GET /targets.
-func (s *Server) targets(ctx context.Context, _ *struct{}) (*targetsResponse, error) {
+func (s *Server) targets(ctx context.Context, in *listing) (*targetsResponse, error) {
 	all, err := s.Nodes.Targets(ctx)
 	if err != nil {
 		return nil, err
@@ -25,7 +26,9 @@ func (s *Server) targets(ctx context.Context, _ *struct{}) (*targetsResponse, er
 	for i := range all {
 		all[i].Nodes = filled(all[i].Nodes)
 	}
-	return &targetsResponse{Body: targetList{Targets: filled(all)}}, nil
+	name := func(t Target) string { return t.Name }
+	some, next := pageOf(*in, all, name, name)
+	return &targetsResponse{Body: targetList{Targets: some, Next: next}}, nil
 }
 
 type collectionsRequest struct {

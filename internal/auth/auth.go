@@ -28,7 +28,7 @@ type Account = struct {
 	Password           string // its hash, as PHC text
 	MustChangePassword bool
 	Created            time.Time
-	Grants             []Grant
+	Grants             []Grant // those on groups are there for each of their targets, too
 }
 
 // Session is one sign-in as the database keeps it.
@@ -52,6 +52,16 @@ type Accounts interface {
 	// user's sessions but the one called keep. When the password is another by
 	// now it is a Conflict.
 	SetPassword(ctx context.Context, name, old, new, keep string) error
+	// ResetPassword gives a user a first password, which must be changed, and ends
+	// all of their sessions.
+	ResetPassword(ctx context.Context, name, hash string) error
+	// SetGrants replaces what a user may do.
+	SetGrants(ctx context.Context, name string, grants []Grant) error
+	// RemoveAccount removes a user with their sessions. As SetGrants it is a
+	// Conflict when nobody would be left who may manage users.
+	RemoveAccount(ctx context.Context, name string) error
+	// CheckGrants is Invalid when a grant names a target or group there is not.
+	CheckGrants(ctx context.Context, grants []Grant) error
 }
 
 // Sessions is what the database keeps of sign-ins.

@@ -16,6 +16,7 @@ import (
 
 // memory is a Store without a database.
 type memory struct {
+	Store    // for the methods that no test here calls
 	mu       sync.Mutex
 	accounts map[string]Account
 	sessions map[string]Session

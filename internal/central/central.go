@@ -72,7 +72,7 @@ func Open(ctx context.Context, o Options) (c *Central, err error) {
 	}
 	adapter := adapter{c.tasks}
 	c.server, err = api.New(api.Options{
-		Users: users, Queries: adapter, Results: adapter, Tail: adapter, Nodes: adapter,
+		Users: users, Queries: adapter, Results: adapter, Tail: adapter, Nodes: adapter, Directory: db,
 		Hosts: c.names(), Page: o.Page, Healthy: db.Ping, Registry: o.Registry, Log: o.Log,
 		Metrics: promhttp.HandlerFor(o.Registry, promhttp.HandlerOpts{}),
 	})

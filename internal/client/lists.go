@@ -2,6 +2,8 @@ package client
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"time"
@@ -34,9 +36,16 @@ type Collection struct {
 
 // Targets lists targets.
 func (c *Client) Targets(ctx context.Context) ([]Target, error) {
-	var list struct{ Targets []Target }
-	err := c.call(ctx, http.MethodGet, "/targets", nil, &list)
-	return list.Targets, err
+	var all []Target
+	err := c.Each(ctx, "/targets", nil, func(item []byte) error {
+		var t Target
+		if err := json.Unmarshal(item, &t); err != nil {
+			return fmt.Errorf("read targets: %w", err)
+		}
+		all = append(all, t)
+		return nil
+	})
+	return all, err
 }
 
 // Collections lists the collections of a target, or of all when it is empty.

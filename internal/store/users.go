@@ -13,10 +13,12 @@ import (
 // Grant, Account and Session are aliases of plain structs, so that auth can name
 // the same types without importing this package.
 
-// Grant gives a role on a target, or on all when Target is empty.
+// Grant gives a role on a target, on those of a group, or on all when both are
+// empty. One with both is what a grant on a group comes to for one of its targets.
 type Grant = struct {
 	Role   string
 	Target string
+	Group  string
 }
 
 // Account is one user.
@@ -25,7 +27,7 @@ type Account = struct {
 	Password           string // its hash
 	MustChangePassword bool
 	Created            time.Time
-	Grants             []Grant
+	Grants             []Grant // those on groups are there for each of their targets, too
 }
 
 // Session is one sign-in.
@@ -57,27 +59,10 @@ func (s *Store) Account(ctx context.Context, name string) (Account, error) {
 		return Account{}, fmt.Errorf("read user %s: %w", name, err)
 	}
 	a.Created = time.Unix(0, created).UTC()
-	if a.Grants, err = s.grants(ctx, name); err != nil {
+	if a.Grants, err = s.grants(ctx, userGrants, name); err != nil {
 		return Account{}, err
 	}
 	return a, nil
-}
-
-func (s *Store) grants(ctx context.Context, user string) ([]Grant, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT role, target FROM grants WHERE user_name = $1 ORDER BY role, target`, user)
-	if err != nil {
-		return nil, fmt.Errorf("read grants of %s: %w", user, err)
-	}
-	defer rows.Close()
-	var grants []Grant
-	for rows.Next() {
-		var g Grant
-		if err := rows.Scan(&g.Role, &g.Target); err != nil {
-			return nil, fmt.Errorf("read grants of %s: %w", user, err)
-		}
-		grants = append(grants, g)
-	}
-	return grants, rowsErr("read grants of "+user, rows.Err())
 }
 
 // AddAccount adds a user. One of that name is a *llama.Error with code Conflict.
@@ -91,12 +76,7 @@ func (s *Store) AddAccount(ctx context.Context, a Account) error {
 		if err := changedOne(done, "there is a user %q already", a.Name); err != nil {
 			return err
 		}
-		for _, g := range a.Grants {
-			if _, err := tx.ExecContext(ctx, `INSERT INTO grants (user_name, role, target) VALUES ($1, $2, $3)`, a.Name, g.Role, g.Target); err != nil {
-				return fmt.Errorf("grant %s to %s: %w", g.Role, a.Name, err)
-			}
-		}
-		return nil
+		return addGrants(ctx, tx, userGrants, a.Name, a.Grants)
 	})
 }
 

@@ -184,6 +184,41 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/target-groups": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Groups of targets */
+        readonly get: operations["groups"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/target-groups/{name}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        /** Make a group, or change its targets */
+        readonly put: operations["put-group"];
+        readonly post?: never;
+        /** Remove a group, and what was granted on it */
+        readonly delete: operations["remove-group"];
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/targets": {
         readonly parameters: {
             readonly query?: never;
@@ -195,6 +230,60 @@ export interface paths {
         readonly get: operations["targets"];
         readonly put?: never;
         readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/users": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Users and what they may do */
+        readonly get: operations["users"];
+        readonly put?: never;
+        /** Add a user */
+        readonly post: operations["add-user"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/users/{name}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** A user */
+        readonly get: operations["user"];
+        readonly put?: never;
+        readonly post?: never;
+        /** Remove a user */
+        readonly delete: operations["remove-user"];
+        readonly options?: never;
+        readonly head?: never;
+        /** Change what a user may do */
+        readonly patch: operations["change-user"];
+        readonly trace?: never;
+    };
+    readonly "/users/{name}/password": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /** Give a user another first password */
+        readonly post: operations["reset-password"];
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -264,6 +353,55 @@ export interface components {
              */
             readonly state?: "queued" | "delivered" | "running" | "done" | "partial" | "failed" | "refused" | "cancelled" | "expired";
         };
+        readonly FirstPassword: {
+            /**
+             * Format: password
+             * @description The password to sign in with for the first time. It is not shown again.
+             */
+            readonly password: string;
+            /**
+             * @description Whose it is.
+             * @example ana
+             */
+            readonly user: string;
+        };
+        readonly Grant: {
+            /**
+             * @description On the targets of this group only.
+             * @example branches
+             */
+            readonly group?: string;
+            /**
+             * @description The role; each may do all that those before it may.
+             * @example analyst
+             * @enum {string}
+             */
+            readonly role: "viewer" | "analyst" | "operator" | "admin";
+            /**
+             * @description On this target only; on all when target and group are absent.
+             * @example local
+             */
+            readonly target?: string;
+        };
+        readonly Group: {
+            /**
+             * @description The group's name.
+             * @example branches
+             */
+            readonly name: string;
+            /** @description Its targets, by name. */
+            readonly targets: readonly string[];
+        };
+        readonly GroupList: {
+            /** @description The groups, by name. Those of their targets are left out that one may not see. */
+            readonly groups: readonly components["schemas"]["Group"][];
+            /** @description Pass as after to read on; absent at the end. */
+            readonly next?: string;
+        };
+        readonly GroupTargets: {
+            /** @description Names of the targets. */
+            readonly targets: readonly string[];
+        };
         readonly Ingest: {
             /**
              * Format: double
@@ -278,6 +416,27 @@ export interface components {
              * @description Events that matched and were left out because they came faster than they could be sent.
              */
             readonly count: number;
+        };
+        readonly NewPassword: {
+            /**
+             * Format: password
+             * @description The first password; one is drawn when absent.
+             */
+            readonly password?: string;
+        };
+        readonly NewUser: {
+            /** @description What the user may do; nothing when absent. */
+            readonly grants?: readonly components["schemas"]["Grant"][];
+            /**
+             * @description 1 to 64 letters, digits and . _ - @.
+             * @example ana
+             */
+            readonly name: string;
+            /**
+             * Format: password
+             * @description The first password; one is drawn when absent. It must be changed at the first sign-in.
+             */
+            readonly password?: string;
         };
         readonly Node: {
             /**
@@ -531,6 +690,8 @@ export interface components {
              * @description When the session ends unless it is used before. Every use moves it.
              */
             readonly expires: string;
+            /** @description All that was granted, on all targets, on some or on groups. */
+            readonly grants?: readonly components["schemas"]["Grant"][];
             /** @description True until the first password is changed. All paths but those of the session answer 403 until then. */
             readonly must_change_password: boolean;
             /**
@@ -552,6 +713,8 @@ export interface components {
              * @description When the session ends unless it is used before. Every use moves it.
              */
             readonly expires: string;
+            /** @description All that was granted, on all targets, on some or on groups. */
+            readonly grants?: readonly components["schemas"]["Grant"][];
             /** @description True until the first password is changed. All paths but those of the session answer 403 until then. */
             readonly must_change_password: boolean;
             /**
@@ -654,6 +817,8 @@ export interface components {
             readonly state: "online" | "degraded" | "offline";
         };
         readonly TargetList: {
+            /** @description Pass as after to read on; absent at the end. */
+            readonly next?: string;
             /** @description The targets one may see, by name. */
             readonly targets: readonly components["schemas"]["Target"][];
         };
@@ -715,6 +880,32 @@ export interface components {
              * @example local
              */
             readonly target: string;
+        };
+        readonly User: {
+            /**
+             * Format: date-time
+             * @description When the account was made.
+             */
+            readonly created: string;
+            /** @description What the user may do. */
+            readonly grants: readonly components["schemas"]["Grant"][];
+            /** @description True until the first password is changed. */
+            readonly must_change_password: boolean;
+            /**
+             * @description The name to sign in with.
+             * @example ana
+             */
+            readonly name: string;
+        };
+        readonly UserChange: {
+            /** @description What the user may do from now on, instead of what they might. */
+            readonly grants: readonly components["schemas"]["Grant"][];
+        };
+        readonly UserList: {
+            /** @description Pass as after to read on; absent at the end. */
+            readonly next?: string;
+            /** @description The users, by name. */
+            readonly users: readonly components["schemas"]["User"][];
         };
     };
     responses: never;
@@ -1223,9 +1414,118 @@ export interface operations {
             };
         };
     };
-    readonly targets: {
+    readonly groups: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description The most wanted. */
+                readonly limit?: number;
+                /** @description next of the page before. */
+                readonly after?: string;
+                /** @description Only those whose name holds this text; upper and lower case are the same. */
+                readonly match?: string;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["GroupList"];
+                };
+            };
+            /** @description A problem */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly "put-group": {
         readonly parameters: {
             readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The group's name. */
+                readonly name: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["GroupTargets"];
+            };
+        };
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Group"];
+                };
+            };
+            /** @description A problem */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly "remove-group": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The group's name. */
+                readonly name: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description No Content */
+            readonly 204: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly targets: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description The most wanted. */
+                readonly limit?: number;
+                /** @description next of the page before. */
+                readonly after?: string;
+                /** @description Only those whose name holds this text; upper and lower case are the same. */
+                readonly match?: string;
+            };
             readonly header?: never;
             readonly path?: never;
             readonly cookie?: never;
@@ -1239,6 +1539,209 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["TargetList"];
+                };
+            };
+            /** @description A problem */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly users: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description The most wanted. */
+                readonly limit?: number;
+                /** @description next of the page before. */
+                readonly after?: string;
+                /** @description Only those whose name holds this text; upper and lower case are the same. */
+                readonly match?: string;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["UserList"];
+                };
+            };
+            /** @description A problem */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly "add-user": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["NewUser"];
+            };
+        };
+        readonly responses: {
+            /** @description Created */
+            readonly 201: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["FirstPassword"];
+                };
+            };
+            /** @description A problem */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly user: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The user's name. */
+                readonly name: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description A problem */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly "remove-user": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The user's name. */
+                readonly name: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description No Content */
+            readonly 204: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly "change-user": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The user's name. */
+                readonly name: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["UserChange"];
+            };
+        };
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description A problem */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly "reset-password": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The user's name. */
+                readonly name: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["NewPassword"];
+            };
+        };
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["FirstPassword"];
                 };
             };
             /** @description A problem */

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"net/url"
+
+	"github.com/llama-logs/llama/internal/client"
+	"github.com/spf13/cobra"
+)
+
+func newTarget() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "target",
+		Short:   "List targets, and group them",
+		Long:    `A target is one site: what questions are addressed to, and what users may see.`,
+		Example: "  llama target list\n  llama target group put branches plant-7 plant-8",
+		Args:    noArgs,
+	}
+	cmd.AddCommand(newTargetList(), newGroup())
+	return cmd
+}
+
+func newTargetList() *cobra.Command {
+	var match string
+	cmd := newList("list", "List targets, their nodes and who is online", "  llama target list --match plant", "/targets", func() url.Values {
+		params := url.Values{}
+		set(params, "match", match)
+		return params
+	})
+	cmd.Flags().StringVar(&match, "match", "", "only those whose name holds `TEXT`")
+	return cmd
+}
+
+func newGroup() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "group",
+		Short:   "Group targets, to grant roles on many at once",
+		Example: "  llama target group put branches plant-7 plant-8\n  llama target group list",
+		Args:    noArgs,
+	}
+	put := &cobra.Command{
+		Use:     "put NAME [TARGET]...",
+		Short:   "Make a group, or replace its targets",
+		Example: "  llama target group put branches plant-7 plant-8",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return atCentral(cmd, func(ctx context.Context, c *client.Client) error {
+				_, err := c.Put(ctx, "/target-groups"+client.PathOf(args[0]), map[string]any{"targets": args[1:]})
+				return err
+			})
+		},
+	}
+	cmd.AddCommand(
+		newList("list", "List groups and their targets", "  llama target group list", "/target-groups", nil),
+		put,
+		newRemove("remove NAME", "Remove a group, and what was granted on it", "  llama target group remove branches", "/target-groups"),
+	)
+	return cmd
+}
