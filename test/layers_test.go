@@ -27,7 +27,7 @@ var rows = map[string]int{
 	"internal/segment": 4, "internal/archive/wal": 4, "internal/archive/history": 4, "internal/query": 4, "internal/receive": 4, "internal/parse": 4,
 	"internal/parse/packs": 3, "internal/door": 4,
 
-	"internal/archive": 5, "internal/pipeline": 5, "internal/store": 5, "internal/auth": 5,
+	"internal/archive": 5, "internal/measure": 5, "internal/pipeline": 5, "internal/store": 5, "internal/auth": 5,
 
 	"internal/task": 6, "internal/api": 6, "internal/client": 6,
 

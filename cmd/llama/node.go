@@ -9,6 +9,6 @@ func newNode() *cobra.Command {
 		Example: "  llama node ledger",
 		Args:    noArgs,
 	}
-	cmd.AddCommand(newNodeLedger())
+	cmd.AddCommand(newNodeLedger(), newNodeMetrics())
 	return cmd
 }

@@ -16,7 +16,7 @@ const asksOfNode = `* | stats by (transaction.id, user.name, _source, event.acti
 | sort by (asked desc) limit 100 | fields asked, user.name, _source, event.action, outcome, rows, bytes, _msg`
 
 func newNodeLedger() *cobra.Command {
-	var data, text, format string
+	var o recordsOptions
 	cmd := &cobra.Command{
 		Use:   "ledger",
 		Short: "Say what this node was asked, by whom, and how much left it",
@@ -32,27 +32,10 @@ and one for the end of each. The node has to run.`,
   llama node ledger --query 'event.type:end | stats by (user.name) sum(llama.rows) rows'
   llama node ledger --query '_source:central llama.rows:>100000'`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			out, err := newRowWriter(format, os.Stdout)
-			if err != nil {
-				return err
-			}
-			answer, err := ask(cmd.Context(), data, "/ledger/query", url.Values{"query": {text}})
-			if err != nil {
-				return explained(err, text)
-			}
-			defer answer.Close() // it was only read
-			if err := readRows(answer, out.Write); err != nil {
-				return err
-			}
-			return out.Close()
-		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.show(cmd.Context(), "/ledger/query") },
 	}
-	cmd.Flags().StringVar(&text, "query", asksOfNode, "`LOGSQL` over the ledger's events")
-	cmd.Flags().Lookup("query").DefValue = "the last hundred questions"
-	cmd.Flags().StringVar(&format, "format", "", "`FORM` of the rows: ndjson, csv or table (default: table on a terminal, else ndjson)")
-	cmd.PersistentFlags().StringVar(&data, "data", defaultData(), "`DIR` of the node's data")
-	cmd.AddCommand(newNodeLedgerHead(&data), newNodeLedgerVerify(&data))
+	o.flags(cmd, asksOfNode, "the last hundred questions")
+	cmd.AddCommand(newNodeLedgerHead(&o.data), newNodeLedgerVerify(&o.data))
 	return cmd
 }
 
@@ -63,7 +46,7 @@ func newNodeLedgerHead(data *string) *cobra.Command {
 		Example: "  llama node ledger head > /media/usb/ledger.head",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			answer, err := ask(cmd.Context(), *data, "/ledger/head", nil)
+			answer, err := ask(cmd.Context(), *data, "/records/head", nil)
 			if err != nil {
 				return err
 			}
@@ -92,7 +75,7 @@ func newNodeLedgerVerify(data *string) *cobra.Command {
 					return usagef("--head: %v", err)
 				}
 			}
-			answer, err := ask(cmd.Context(), *data, "/ledger/verify", url.Values{"head": {string(head)}})
+			answer, err := ask(cmd.Context(), *data, "/records/verify", url.Values{"head": {string(head)}})
 			if err != nil {
 				return err
 			}

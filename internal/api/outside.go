@@ -21,6 +21,7 @@ import (
 // outside registers what is not part of the API: the page, health and metrics.
 func (s *Server) outside(mux *http.ServeMux) error {
 	mux.HandleFunc("GET /healthz", s.health)
+	mux.HandleFunc("GET /readyz", s.health)
 	if s.Metrics != nil {
 		mux.HandleFunc("GET /metrics", s.serveMetrics)
 	}

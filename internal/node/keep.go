@@ -15,7 +15,7 @@ import (
 
 // What the operator's socket answers under /archive, beside destroying.
 
-// head answers POST /archive/head and /ledger/head with the signed head of a history.
+// head answers POST /archive/head and /records/head with the signed head of a history.
 func (n *Node) head(a *archive.Archive) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		head, err := a.Head()
@@ -47,7 +47,7 @@ type VerifyStep struct {
 	Error        string                `json:"error,omitempty"`
 }
 
-// verify answers POST /archive/verify and /ledger/verify, with a head that was kept, if
+// verify answers POST /archive/verify and /records/verify, with a head that was kept, if
 // any. While it works it says how far it is.
 func (n *Node) verify(a *archive.Archive) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { n.verifyArchive(w, r, a) }

@@ -4,9 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"log/slog"
-	"path/filepath"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -16,8 +14,6 @@ import (
 
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/archive"
-	"github.com/llama-logs/llama/internal/config"
-	"github.com/llama-logs/llama/internal/fsys"
 	"github.com/llama-logs/llama/internal/task"
 )
 
@@ -27,50 +23,16 @@ import (
 //
 // Invariant: nothing of an answer leaves before its question is safe in the ledger.
 type ledger struct {
-	archive *archive.Archive
+	records *archive.Archive
 	reserve *reserve
-	node    string
 	log     *slog.Logger
 }
 
 const (
 	ledgerCollection = "ledger"
-	// ledgerFloor is far less than the archive leaves free, so that a disk full of events
-	// still has room for the record of who asked for them.
-	ledgerFloor = 64 * config.KiB
 	// ledgerPatience is how long a question waits to be recorded.
 	ledgerPatience = 10 * time.Second
-	ledgerHead     = 16 * config.MiB
-	ledgerCache    = 4 * config.MiB
-	ledgerMemory   = 64 << 20 // of one query of the ledger
 )
-
-// openLedger opens the ledger in its folder beside the archive.
-func (n *Node) openLedger() error {
-	around, err := fsys.Dir(filepath.Join(n.o.Data, "node"))
-	if err != nil {
-		return fmt.Errorf("open the node's folder: %w", err)
-	}
-	n.opened = append(n.opened, around)
-	disk, err := fsys.Dir(filepath.Join(n.o.Data, "node", "ledger"))
-	if err != nil {
-		return fmt.Errorf("open the ledger's folder: %w", err)
-	}
-	n.opened = append(n.opened, disk)
-	a, err := archive.Open(disk, n.o.Master, archive.Options{
-		Retention: n.o.Ledger, FreeFloor: ledgerFloor,
-		HeadSize: ledgerHead, LogSize: ledgerHead, LogFileSize: ledgerHead,
-		DirectorySize: ledgerCache, DecodedSize: ledgerCache, PositionsSize: ledgerCache, RecentSize: ledgerCache,
-		Logger: n.o.Log, Signer: n.identity.Signer(),
-	})
-	if err != nil {
-		return fmt.Errorf("open ledger: %w", err)
-	}
-	n.opened = append(n.opened, a)
-	n.ledger = &ledger{archive: a, reserve: &reserve{disk: around}, node: n.identity.ID(), log: n.o.Log}
-	n.ledger.keepReserve()
-	return nil
-}
 
 // A question is what the ledger says of one.
 type question struct {
@@ -161,13 +123,13 @@ func (l *ledger) put(ctx context.Context, q question, at time.Time, fields []lla
 	batch := &llama.Batch{Events: []llama.Event{{
 		Time: now, Ingested: now, Collection: ledgerCollection, Source: q.source, Message: q.text, Fields: fields,
 	}}}
-	err := l.archive.Put(ctx, batch)
+	err := l.records.Put(ctx, batch)
 	if err == nil {
 		l.keepReserve()
 		return nil
 	}
 	if had, releaseErr := l.reserve.release(); had {
-		err = l.archive.Put(ctx, batch)
+		err = l.records.Put(ctx, batch)
 	} else {
 		err = errors.Join(err, releaseErr)
 	}

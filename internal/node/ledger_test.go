@@ -13,7 +13,7 @@ import (
 // Nothing of an answer leaves while its question is not in the ledger.
 func TestNothingLeavesUnrecorded(t *testing.T) {
 	n := run(t, options(t))
-	if err := n.ledger.archive.Close(); err != nil { // nothing can be written to it any more
+	if err := n.records.Close(); err != nil { // nothing can be written to it any more
 		t.Fatal(err)
 	}
 	status, text := ask(t, n, "/select/logsql/query", url.Values{"query": {"*"}})

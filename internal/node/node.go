@@ -1,7 +1,7 @@
 // Package node is the role at a site: it receives, parses, archives and answers.
 //
 //	receivers ── pipeline ── archive ──┬── executor ──┬── task.Runner ── carrier ── central
-//	                                   │              └── ledger: who asked what
+//	                                   │              └── records: the ledger of who asked what
 //	                                   └── operator's socket (node.sock, mode 0600)
 //
 // What the parts do is in their packages; here is who knows whom, and in which
@@ -18,7 +18,6 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
-	"time"
 
 	"github.com/llama-logs/llama/internal/archive"
 	"github.com/llama-logs/llama/internal/config"
@@ -40,8 +39,7 @@ type Options struct {
 	Parsers   parse.Options    `yaml:"parsers" doc:"Modules of your own, and what times without a zone mean."`
 	Pipeline  pipeline.Options `yaml:",inline"`
 	Archive   archive.Options  `yaml:"archive" doc:"How events are kept."`
-	// Ledger is the retention of the record of questions.
-	Ledger archive.Retention `yaml:"ledger" doc:"How long the record is kept of what the node was asked, by whom, and how much left it."`
+	Records   RecordsOptions   `yaml:"records" doc:"How long the node keeps what concerns itself."`
 
 	Env `yaml:"-"`
 }
@@ -59,7 +57,7 @@ func (o *Options) Validate() error {
 
 // Default returns the options that run without a file.
 func Default() Options {
-	return Options{Syslog: "127.0.0.1:5514", Ingest: "127.0.0.1:8480", Archive: archive.Default(), Ledger: archive.Retention{Age: 365 * 24 * time.Hour}}
+	return Options{Syslog: "127.0.0.1:5514", Ingest: "127.0.0.1:8480", Archive: archive.Default(), Records: defaultRecords()}
 }
 
 // Env is what the process around a node gives it.
@@ -85,7 +83,8 @@ type Node struct {
 	pipeline  *pipeline.Pipeline
 	receivers []running
 	executor  *executor
-	ledger    *ledger
+	records   *archive.Archive
+	ledger    *ledger // in the records
 	socket    net.Listener
 }
 
@@ -118,7 +117,7 @@ func Open(o Options) (n *Node, err error) {
 	if n.pipeline, err = pipeline.New(o.Pipeline, parsers, n.archive); err != nil {
 		return n, err
 	}
-	if err := n.openLedger(); err != nil {
+	if err := n.openRecords(); err != nil {
 		return n, err
 	}
 	n.executor = &executor{archive: n.archive, node: n.identity.ID()}
@@ -178,9 +177,10 @@ func (n *Node) Run(ctx context.Context, j Join) error {
 	group, ctx := errgroup.WithContext(ctx)
 	var keeping errgroup.Group
 	keeping.Go(func() error { return n.archive.Run(keep) })
-	keeping.Go(func() error { return n.ledger.archive.Run(keep) })
+	keeping.Go(func() error { return n.records.Run(keep) })
 	group.Go(func() error { return runner.Run(ctx) })
 	group.Go(func() error { return n.executor.measure(ctx) })
+	group.Go(func() error { return n.measure(ctx) })
 	group.Go(func() error { return n.serveSocket(ctx) })
 	for _, r := range n.receivers {
 		group.Go(func() error { return r.Run(ctx, n.pipeline.From(r.origin)) })

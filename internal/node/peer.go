@@ -8,10 +8,9 @@ import (
 	"strconv"
 
 	"github.com/llama-logs/llama"
-	"github.com/llama-logs/llama/internal/query"
 )
 
-// Who asks over the operator's socket, and the ledger, which only they may read.
+// Who asks over the operator's socket.
 
 // peerKey is the context's key of the user at the other end of the socket.
 type peerKey struct{}
@@ -38,19 +37,4 @@ func peer(conn net.Conn) string {
 func operators(r *http.Request, action, text string, from, to llama.Time) question {
 	who, _ := r.Context().Value(peerKey{}).(string)
 	return question{action: action, source: "socket", user: who, language: "logsql", text: text, from: from, to: to}
-}
-
-// ledgerQuery answers POST /ledger/query as /select/logsql/query does, from the ledger.
-// It is not itself in the ledger: nothing of the archive leaves.
-func (n *Node) ledgerQuery(w http.ResponseWriter, r *http.Request) {
-	q, from, to, err := asked(w, r)
-	if err != nil {
-		n.refuse(w, err)
-		return
-	}
-	snapshot := n.ledger.archive.Snapshot()
-	defer snapshot.Close()
-	out := newLines(w)
-	err = q.Lines(r.Context(), snapshot, query.RunOptions{From: from, To: to, NodeID: n.ledger.node, MaxMemory: ledgerMemory}, out.lines)
-	n.end(w, out, err)
 }

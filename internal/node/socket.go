@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/measure"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
@@ -72,6 +73,7 @@ func (n *Node) serveSocket(ctx context.Context) error {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", n.health)
+	mux.HandleFunc("GET /readyz", n.health)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(n.o.Registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("/select/logsql/query", n.selectQuery)
 	mux.HandleFunc("/select/logsql/tail", n.selectTail)
@@ -80,9 +82,10 @@ func (n *Node) serveSocket(ctx context.Context) error {
 	mux.HandleFunc("POST /archive/head", n.head(n.archive))
 	mux.HandleFunc("POST /archive/stat", n.archiveStat)
 	mux.HandleFunc("POST /archive/verify", n.verify(n.archive))
-	mux.HandleFunc("POST /ledger/head", n.head(n.ledger.archive))
-	mux.HandleFunc("POST /ledger/query", n.ledgerQuery)
-	mux.HandleFunc("POST /ledger/verify", n.verify(n.ledger.archive))
+	mux.HandleFunc("POST /records/head", n.head(n.records))
+	mux.HandleFunc("POST /ledger/query", n.askRecords(ledgerCollection))
+	mux.HandleFunc("POST /metrics/query", n.askRecords(measure.Collection))
+	mux.HandleFunc("POST /records/verify", n.verify(n.records))
 	server := &http.Server{
 		Handler: mux, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 128 << 10,
 		BaseContext: func(net.Listener) context.Context { return ctx },
