@@ -2,7 +2,6 @@ package llama
 
 import (
 	"fmt"
-	"hash/maphash"
 	"strings"
 	"unicode/utf8"
 )
@@ -249,49 +248,58 @@ func (d *jsonDecoder) word(w string) bool {
 	return false
 }
 
-// nameSeed makes the table of uniqueLast unpredictable, so that no sender can
-// choose names that all fall on one place.
-var nameSeed = maphash.MakeSeed()
+// maxMarked is up to how many names marks tell mostly apart, so that looking through
+// all before is seldom needed. More are kept in a map.
+const maxMarked = 128
 
 // uniqueLast gives each name among fields[first:] one field: the place of its
 // first and the value of its last appearance.
 func uniqueLast(fields []Field, first int) []Field {
-	const few, tableSize = 6, 256
 	n := len(fields) - first
+	if n > maxMarked {
+		return uniqueOfMany(fields, first)
+	}
+	var marks [16]uint64 // a bit for each hash that a name had
 	out := fields[:first]
-	switch {
-	case n <= few:
-		for _, f := range fields[first:] {
-			if i := indexName(out[first:], f.Name); i >= 0 {
-				out[first+i] = f
+	for i := first; i < len(fields); i++ {
+		h := markOf(fields[i].Name)
+		if marks[h>>6]>>(h&63)&1 != 0 {
+			if j := indexName(out[first:], fields[i].Name); j >= 0 {
+				out[first+j] = fields[i]
 				continue
 			}
-			out = append(out, f)
 		}
-	case n <= tableSize/2:
-		var table [tableSize]uint8 // 1 + index from first; 0 is free
-		for _, f := range fields[first:] {
-			at := maphash.String(nameSeed, f.Name) % tableSize
-			for table[at] != 0 && out[first+int(table[at])-1].Name != f.Name {
-				at = (at + 1) % tableSize
-			}
-			if table[at] != 0 {
-				out[first+int(table[at])-1] = f
-				continue
-			}
-			out = append(out, f)
-			table[at] = uint8(len(out) - first)
+		marks[h>>6] |= 1 << (h & 63)
+		if len(out) < i {
+			fields[len(out)] = fields[i]
 		}
-	default:
-		places := make(map[string]int, n)
-		for _, f := range fields[first:] {
-			if i, ok := places[f.Name]; ok {
-				out[i] = f
-				continue
-			}
-			places[f.Name] = len(out)
-			out = append(out, f)
+		out = out[:len(out)+1]
+	}
+	return out
+}
+
+// markOf gives names that differ mostly different numbers of ten bits.
+func markOf(name string) uint32 {
+	n := len(name)
+	x := uint32(n)
+	if n > 1 {
+		x |= uint32(name[n-1])<<8 | uint32(name[n-2])<<16 | uint32(name[n/2])<<24
+	} else if n > 0 {
+		x |= uint32(name[0]) << 8
+	}
+	return x * 0x9e3779b1 >> 22 // spreads x over the upper bits
+}
+
+func uniqueOfMany(fields []Field, first int) []Field {
+	out := fields[:first]
+	places := make(map[string]int, len(fields)-first)
+	for _, f := range fields[first:] {
+		if i, ok := places[f.Name]; ok {
+			out[i] = f
+			continue
 		}
+		places[f.Name] = len(out)
+		out = append(out, f)
 	}
 	return out
 }

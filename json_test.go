@@ -288,12 +288,19 @@ func FuzzAppendFields(f *testing.F) {
 
 const jsonSample = `{"@timestamp":"2026-11-20T10:00:00.123Z","log":{"level":"info","logger":"http"},"message":"request done","http":{"request":{"method":"GET","id":"a1b2c3"},"response":{"status_code":200,"bytes":5120}},"url":{"path":"/api/v1/items","query":"page=2"},"user":{"name":"anna","id":4711},"source":{"ip":"192.0.2.7","port":50123},"event":{"duration":1234567,"category":["web"],"outcome":"success"},"tls":true,"trace":null}`
 
+// wideSample is an object as of events with ever-changing names.
+const wideSample = `{"_time":"2026-11-20T10:00:00.123456Z","_msg":"measured","key0":"alpha","key1":81234,"key3":"9f3c27d6a1b2c3d4","key4":true,"key6":512,"key7":201.125,"key8":"f3c27d6a1b2c3d49","key11":7,"key12":999.001,"key15":"zenith","key18":"c27d6a1b2c3d49f3","key19":false,"key20":"north","key22":3.250,"key23":"27d6a1b2c3d49f3c","key26":65536,"key31":11,"key33":"d6a1b2c3d49f3c27","key35":"omega","key39":true}`
+
 func BenchmarkAppendFields(b *testing.B) {
-	b.SetBytes(int64(len(jsonSample)))
-	b.ReportAllocs()
-	var fields []Field
-	for b.Loop() {
-		fields, _ = AppendFields(fields[:0], jsonSample)
+	for _, s := range []struct{ name, object string }{{"nested", jsonSample}, {"wide", wideSample}} {
+		b.Run(s.name, func(b *testing.B) {
+			b.SetBytes(int64(len(s.object)))
+			b.ReportAllocs()
+			var fields []Field
+			for b.Loop() {
+				fields, _ = AppendFields(fields[:0], s.object)
+			}
+		})
 	}
 }
 

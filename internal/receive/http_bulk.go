@@ -47,6 +47,7 @@ func (d *door) bulkHandler(index string) bodyHandler {
 			d.failElastic(w, err)
 			return
 		}
+		defer in.room.release()
 		b := &bulk{intake: in, index: index, names: map[string]string{}}
 		for err == nil {
 			var text string
@@ -69,8 +70,8 @@ func (d *door) bulkHandler(index string) bodyHandler {
 // take puts the events of the lines. An error ends the request; what a sink
 // refuses for now is an answer for each item instead if others were taken before.
 func (b *bulk) take(text string, spans []span) error {
-	b.events = room(b.events, len(spans))
-	events, at := b.events[:0], now()
+	all, at := b.room.batch(len(spans)), now()
+	events := all[:0]
 	b.started = len(b.items)
 	if b.waiting {
 		b.started--
@@ -94,29 +95,22 @@ func (b *bulk) take(text string, spans []span) error {
 		if item.status != 0 { // the event of an update, which was refused
 			continue
 		}
-		e := &b.events[len(events)]
+		e := &all[len(events)]
 		e.Time, e.Ingested, e.Source, e.Collection = at, at, b.source, b.collection(item.index)
 		if b.pos.Named() {
 			e.Place = b.sequence + uint64(b.lines+i)
 		}
 		if err := b.decode(e, line, m.cut); err != nil {
-			*e = llama.Event{Fields: e.Fields[:0]}
+			*e = llama.Event{}
 			b.refuse(err.Error())
 			continue
 		}
-		events = b.events[:len(events)+1]
+		events = all[:len(events)+1]
 	}
 	if err := b.settle(b.put(b.covered(events, len(spans)))); err != nil {
 		return err
 	}
 	return malformed
-}
-
-func (b *bulk) decode(e *llama.Event, line string, cut bool) error {
-	if cut {
-		return b.d.keepCut(e, line)
-	}
-	return decodeEvent(e, line)
 }
 
 func (b *bulk) refuse(reason string) {

@@ -84,7 +84,9 @@ func (d *door) withBody(next bodyHandler) http.HandlerFunc {
 			return
 		}
 		defer b.close()
-		next(w, r, newLineReader(b, int(d.o.MaxLine)))
+		lines := newLineReader(b, int(d.o.MaxLine))
+		defer lines.release()
+		next(w, r, lines)
 	}
 }
 

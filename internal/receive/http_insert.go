@@ -25,7 +25,7 @@ type intake struct {
 	accepted int
 	rejected int
 	bad      []badLine
-	events   []llama.Event
+	room     *decodeRoom
 }
 
 // maxBadLines bounds how many lines an answer names.
@@ -44,8 +44,11 @@ func (d *door) newIntake(r *http.Request, kind, parser string) (*intake, error) 
 		return nil, err
 	}
 	in := &intake{d: d, sink: sink, ctx: r.Context(), source: kind + " " + peerOf(r)}
-	in.pos, in.sequence, err = positionOf(r.Header)
-	return in, err
+	if in.pos, in.sequence, err = positionOf(r.Header); err != nil {
+		return nil, err
+	}
+	in.room = decodeRooms.Get().(*decodeRoom)
+	return in, nil
 }
 
 func peerOf(r *http.Request) string {
@@ -88,23 +91,26 @@ func validName(what, name string) error {
 
 // insertJSON answers POST /insert/jsonl?collection=NAME: one JSON object a line.
 func (d *door) insertJSON(w http.ResponseWriter, r *http.Request, lines *lineReader) {
-	d.insert(w, r, lines, "http-jsonl", func(e *llama.Event, line string, cut bool) error {
-		if cut {
-			return d.keepCut(e, line)
-		}
-		return decodeEvent(e, line)
-	})
+	d.insert(w, r, lines, "http-jsonl", (*intake).decode)
 }
 
 // insertLines answers POST /insert/lines?collection=NAME: one message a line.
 func (d *door) insertLines(w http.ResponseWriter, r *http.Request, lines *lineReader) {
-	d.insert(w, r, lines, "http-lines", func(e *llama.Event, line string, cut bool) error {
+	d.insert(w, r, lines, "http-lines", func(_ *intake, e *llama.Event, line string, cut bool) error {
 		e.Message = line
 		if cut {
 			d.metrics.markCut(e)
 		}
 		return nil
 	})
+}
+
+// decode fills e with a JSON object.
+func (in *intake) decode(e *llama.Event, line string, cut bool) error {
+	if cut {
+		return in.d.keepCut(e, line)
+	}
+	return in.room.decode(e, line)
 }
 
 // keepCut keeps a JSON line that is too long to be read as the message that it
@@ -117,7 +123,7 @@ func (d *door) keepCut(e *llama.Event, line string) error {
 }
 
 // A lineDecoder fills e with a line. An error refuses the line.
-type lineDecoder func(e *llama.Event, line string, cut bool) error
+type lineDecoder func(in *intake, e *llama.Event, line string, cut bool) error
 
 func (d *door) insert(w http.ResponseWriter, r *http.Request, lines *lineReader, kind string, decode lineDecoder) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
@@ -135,6 +141,7 @@ func (d *door) insert(w http.ResponseWriter, r *http.Request, lines *lineReader,
 		d.fail(w, err, problem{})
 		return
 	}
+	defer in.room.release()
 	for err == nil {
 		var text string
 		var spans []span
@@ -147,24 +154,24 @@ func (d *door) insert(w http.ResponseWriter, r *http.Request, lines *lineReader,
 
 // batch makes the events of the lines, and notes those that are refused.
 func (in *intake) batch(text string, spans []span, collection string, decode lineDecoder) *llama.Batch {
-	in.events = room(in.events, len(spans))
-	events, at := in.events[:0], now()
+	all, at := in.room.batch(len(spans)), now()
+	events := all[:0]
 	for i, m := range spans {
 		line := text[m.start:m.end]
 		if strings.TrimSpace(line) == "" {
 			continue
 		}
-		e := &in.events[len(events)]
+		e := &all[len(events)]
 		e.Time, e.Ingested, e.Source, e.Collection = at, at, in.source, collection
 		if in.pos.Named() {
 			e.Place = in.sequence + uint64(in.lines+i)
 		}
-		if err := decode(e, line, m.cut); err != nil {
+		if err := decode(in, e, line, m.cut); err != nil {
 			in.reject(in.lines+i+1, err)
-			*e = llama.Event{Fields: e.Fields[:0]}
+			*e = llama.Event{}
 			continue
 		}
-		events = in.events[:len(events)+1]
+		events = all[:len(events)+1]
 	}
 	return in.covered(events, len(spans))
 }

@@ -71,8 +71,10 @@ func decodeEvent(e *llama.Event, object string) error {
 	}
 	e.Fields = without(fields, message, when)
 	for i := range e.Fields {
-		if name, ok := reserved[e.Fields[i].Name]; ok {
-			e.Fields[i].Name = free(e, name)
+		if name := e.Fields[i].Name; strings.HasPrefix(name, "_") || name == llama.NameIngested {
+			if name, ok := reserved[name]; ok {
+				e.Fields[i].Name = free(e, name)
+			}
 		}
 	}
 	if wrongTime {
@@ -81,18 +83,16 @@ func decodeEvent(e *llama.Event, object string) error {
 	return nil
 }
 
-// without removes the fields at two indexes, either of which may be -1.
+// without removes the fields at two indexes, either of which may be -1. Time and
+// message mostly come first, so what is before them is moved, and not what is behind.
 func without(fields []llama.Field, a, b int) []llama.Field {
-	if a < 0 && b < 0 {
-		return fields
-	}
-	out := fields[:0]
-	for i := range fields {
-		if i != a && i != b {
-			out = append(out, fields[i])
+	for _, at := range [2]int{max(a, b), min(a, b)} {
+		if at >= 0 {
+			copy(fields[1:at+1], fields[:at])
+			fields = fields[1:]
 		}
 	}
-	return out
+	return fields
 }
 
 // free returns name, or one like it that e does not use.

@@ -3,6 +3,7 @@ package receive
 import (
 	"bytes"
 	"io"
+	"sync"
 )
 
 // A lineSplitter finds the lines of a text that comes in chunks.
@@ -54,7 +55,24 @@ type lineReader struct {
 }
 
 func newLineReader(in io.Reader, max int) *lineReader {
-	return &lineReader{in: in, splitter: lineSplitter{max: max}, buf: make([]byte, 16<<10)}
+	l := &lineReader{in: in, splitter: lineSplitter{max: max}}
+	if buf, ok := lineBuffers.Get().(*[]byte); ok {
+		l.buf = *buf
+	} else {
+		l.buf = make([]byte, 16<<10)
+	}
+	return l
+}
+
+// lineBuffers are those of readers that are done, as large as a batch at most.
+var lineBuffers sync.Pool
+
+// release gives the buffer to another reader. Nothing is read after it.
+func (l *lineReader) release() {
+	if buf := l.buf; len(buf) <= maxBatchBytes {
+		lineBuffers.Put(&buf)
+	}
+	l.buf, l.from, l.to, l.err = nil, 0, 0, io.EOF
 }
 
 // next returns the next lines, blank ones too, as places in a text that stays
