@@ -142,7 +142,11 @@ const (
 // stored returns the servers that are asked. The peer is asked twice, since what
 // makes its streams suits some questions and not others.
 func (o *options) stored(home string) []server {
-	all := []server{o.newLlama(filepath.Join(home, "llama"))}
+	own := o.newLlama(filepath.Join(home, "llama"))
+	if own.more == "" {
+		own.more = "archive:\n  answers_size: 1B\n" // or what was asked before would not be asked again
+	}
+	all := []server{own}
 	if o.peer != "" {
 		all = append(all, o.newPeer(filepath.Join(home, "app"), "VL app", "app"),
 			o.newPeer(filepath.Join(home, "host-app"), "VL host,app", "host", "app"))

@@ -29,6 +29,7 @@ type Archive struct {
 	positions   *positions
 	directories directories
 	decoded     decoded
+	answers     answers
 	metrics     *metrics
 	encoders    sync.Pool // of *wal.Encoder
 	shapes      wal.Shapes

@@ -13,6 +13,9 @@
 // segments. Put adds to the log and then to the heads; Run seals heads, merges
 // segments and expires parts; a log file goes when all its events are in segments.
 //
+// Beside a segment lies what queries have computed over all of it (answers.go), as they
+// gave it; it goes with the segment.
+//
 // The package does not know what events mean, and asks no questions of them: that is
 // package query's, over a Snapshot.
 package archive

@@ -44,6 +44,7 @@ func (a *Archive) mergeOne() (bool, error) {
 		}
 		return false, fmt.Errorf("merge segments of %s: %w", p.folder(), err)
 	}
+	a.mergeAnswers(p, run, merged)
 	a.replace(p, run, merged)
 	a.metrics.merges.Inc()
 	return true, nil
@@ -144,6 +145,7 @@ func (a *Archive) replace(p *part, run []*stored, merged *stored) {
 	for _, s := range run {
 		a.directories.forget(s)
 		a.decoded.forget(s)
+		a.forgetAnswers(s)
 	}
 	a.removeFiles(gone)
 }

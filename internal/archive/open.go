@@ -46,6 +46,7 @@ func Open(disk fsys.FS, m seal.Master, o Options) (_ *Archive, err error) {
 	a := &Archive{
 		disk: disk, o: o, lock: lock, metrics: newMetrics(),
 		positions: newPositions(int(o.PositionsSize)), directories: newDirectories(int(o.DirectorySize)), decoded: newDecoded(int(o.DecodedSize)),
+		answers: newAnswers(int64(o.AnswersSize)),
 		sealNow: make(chan struct{}, 1), lead: make(chan struct{}, 1), sealing: make(chan struct{}, 1), merging: make(chan struct{}, 1),
 		builders: map[string]*block.Builder{},
 		parts:    map[partKey]*part{}, recent: recent{limit: int(o.RecentSize)},
@@ -97,6 +98,7 @@ func (a *Archive) open(fresh bool, m seal.Master) (err error) {
 	if err := a.openSegments(); err != nil {
 		return err
 	}
+	a.openAnswers()
 	if err := a.openLog(); err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ type Options struct {
 	SegmentRows int                  `yaml:"segment_rows" doc:"Events after which a segment is written."`
 	HeadSize    config.Size          `yaml:"head_size" doc:"Memory for events that are not in segments yet; senders wait when it is used up."`
 	LogSize     config.Size          `yaml:"log_size" doc:"Size of the write-ahead log from which on segments are written earlier; a start reads all of it."`
+	AnswersSize config.Size          `yaml:"answers_size" doc:"Disk for partial answers over whole segments, so that who asks again pays for what is new only; those used longest ago go first. 1B keeps none."`
 
 	Logger  *slog.Logger          // nil: nobody is told
 	Metrics prometheus.Registerer // nil: nothing is counted
@@ -96,6 +97,7 @@ func Default() Options {
 	return Options{
 		Retention: Retention{Age: defaultAge}, SealAfter: time.Hour,
 		WhenFull: whenFullWait, SegmentRows: 1 << 17, HeadSize: 128 * config.MiB, LogSize: 256 * config.MiB,
+		AnswersSize: 64 * config.MiB,
 	}
 }
 
@@ -108,6 +110,7 @@ func (o Options) withDefaults() Options {
 	set(&o.SegmentRows, d.SegmentRows)
 	set(&o.HeadSize, d.HeadSize)
 	set(&o.LogSize, d.LogSize)
+	set(&o.AnswersSize, d.AnswersSize)
 	set(&o.Logger, slog.New(slog.DiscardHandler))
 	set(&o.BlockRows, 1<<15)
 	set(&o.BlockSize, 16*config.MiB)

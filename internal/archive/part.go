@@ -76,6 +76,7 @@ type stored struct {
 	path             string
 	left             bool // merging it has failed; it stays as it is
 	recorded         bool // that it expires is in the history, or waits to be
+	answerless       bool // no answers are kept of it any more; the mutex of answers guards this
 	forgotten        bool // decoded, whose mutex guards this, keeps nothing of it
 }
 

@@ -83,6 +83,7 @@ func (a *Archive) expire(ctx context.Context) error {
 	for _, s := range dropped {
 		a.directories.forget(s)
 		a.decoded.forget(s)
+		a.forgetAnswers(s)
 		a.metrics.removed.Inc()
 	}
 	a.removeFiles(files)

@@ -101,11 +101,12 @@ func (s *Snapshot) segmentRefs(refs []column.Ref, p *catalogPart, g *stored, fro
 	if err = p.explain(err); err != nil {
 		return append(refs, s.a.unreadable(p.collection, g, err))
 	}
+	sealed := s.a.sealedOf(p, g, d)
 	for i, stat := range d.Blocks() {
 		if !overlaps(stat, from, to) {
 			continue
 		}
-		refs = append(refs, column.Ref{Stat: stat, Read: func(ctx context.Context) (*column.Block, error) {
+		refs = append(refs, column.Ref{Stat: stat, Sealed: sealed, Read: func(ctx context.Context) (*column.Block, error) {
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}

@@ -108,4 +108,21 @@ type Stat struct {
 type Ref struct {
 	Stat
 	Read func(ctx context.Context) (*Block, error)
+	// Sealed is what the block belongs to; nil for one in memory. Refs of one call
+	// that belong together have the same.
+	Sealed *Sealed
+}
+
+// A Sealed is blocks that never change and stay together: a segment. What somebody
+// has computed over all of them can be kept beside it, under a name that says what it
+// is. Its functions may be called by many at once.
+type Sealed struct {
+	Blocks  int // in all
+	Bytes   int64
+	MinTime llama.Time
+	MaxTime llama.Time
+	// Find returns what was kept under a name, in parts that add up; nil for nothing.
+	Find func(name string) [][]byte
+	// Keep keeps parts, as long as there is room. None forgets what was kept.
+	Keep func(name string, parts [][]byte)
 }

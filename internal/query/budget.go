@@ -11,6 +11,7 @@ import (
 type budget struct {
 	max  int64 // 0: no limit
 	used atomic.Int64
+	of   *budget // that this is a part of; nil for none
 }
 
 // What a kept thing costs beside its texts: headers, map slots, spare room.
@@ -27,7 +28,7 @@ func (b *budget) grow(n int) error {
 	if used := b.used.Add(int64(n)); b.max > 0 && used > b.max && n > 0 {
 		return llama.Errorf(llama.TooLarge, "the query needs more than its %d MiB of memory; narrow the time range or the filters, group by fewer fields or ask for fewer rows", b.max>>20)
 	}
-	return nil
+	return b.of.grow(n)
 }
 
 func rowSize(row Row) int {

@@ -44,6 +44,7 @@ type pairFilter struct {
 type timeFilter struct {
 	text     string
 	from, to llama.Time
+	nows     int // how often it looks at now
 }
 
 // A clockFilter keeps rows by time of day or day of week.

@@ -214,7 +214,7 @@ func timeCodes(c *chunk, times []llama.Time, by *byField, codes []uint32) (value
 		length = by.whole()
 	}
 	for i, r := range c.sel {
-		if t := int64(times[r]); i > 0 && t >= last && t-last < length {
+		if t := int64(times[r]); i > 0 && t >= last && uint64(t)-uint64(last) < uint64(length) {
 			codes[i] = lastCode
 			continue
 		}

@@ -109,7 +109,7 @@ func (p *parser) mathCall() *expr {
 		p.failAt(pos, nil, "%s(…) has %d arguments; it takes %d to %d", name, len(e.args), takes[0], takes[1])
 	}
 	if name == "now" {
-		e = &expr{op: "now", value: float64(p.now)}
+		e = &expr{op: "now", value: float64(p.moment())}
 	}
 	return e
 }

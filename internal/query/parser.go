@@ -44,6 +44,7 @@ type parser struct {
 	tokens []token
 	i      int
 	now    llama.Time
+	nows   int // how often the query looked at now
 	depth  int
 	terms  int
 	size   int // of the regular expressions so far
@@ -52,6 +53,12 @@ type parser struct {
 	options options
 	queries int // within the query
 	err     *Error
+}
+
+// moment returns what the query calls now.
+func (p *parser) moment() llama.Time {
+	p.nows++
+	return p.now
 }
 
 func (p *parser) tok() *token { return &p.tokens[p.i] }

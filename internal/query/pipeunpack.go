@@ -27,7 +27,7 @@ const maxUnpacked = 2000
 
 func (p *parser) unpack(kind string) pipe {
 	u := &unpackPipe{kind: kind, condition: p.condition(), from: llama.NameMessage}
-	u.zone.now = p.now
+	u.zone.now = p.moment()
 	if p.accept("from") || !p.atEnd() && !p.is("fields", "offset", "result_prefix", "keep_original_fields", "skip_empty_results") {
 		u.from = p.fieldName()
 	}

@@ -15,12 +15,14 @@ type plan struct {
 	rest   []pipe     // what the merger goes on with
 
 	skipDamaged bool
+	within      bool  // it has queries within
+	nows        int   // how often the query looks at now
 	without     error // what a query within left out: an ErrSkipped
 }
 
 func (q *Query) plan(o *RunOptions) *plan {
 	*o = q.options.apply(*o)
-	p := &plan{filter: q.filter, skipDamaged: q.options.skipDamaged}
+	p := &plan{filter: q.filter, skipDamaged: q.options.skipDamaged, within: len(q.queries()) > 0, nows: q.nows}
 	if o.From != 0 || o.To != 0 {
 		f := &timeFilter{from: minTime, to: maxTime}
 		if o.From != 0 {

@@ -11,6 +11,7 @@ type Query struct {
 	options options
 	filter  filter
 	pipes   []pipe
+	nows    int // how often it looks at now
 }
 
 // String returns the query in its normal form, which parses to the same query.
@@ -52,7 +53,7 @@ type gatherPipe interface {
 
 // query reads a whole query.
 func (p *parser) query() *Query {
-	outer := p.options
+	outer, nows := p.options, p.nows
 	defer func() { p.options = outer }()
 	if p.is("options") && p.follows("(") {
 		p.options = p.readOptions()
@@ -68,6 +69,7 @@ func (p *parser) query() *Query {
 		}
 	}
 	q.pipes = mergePipes(q.pipes)
+	q.nows = p.nows - nows
 	if len(q.pipes) > 0 {
 		if f, ok := q.pipes[0].(*filterPipe); ok {
 			q.filter, q.pipes = simplify(&andFilter{[]filter{q.filter, f.filter}}), q.pipes[1:]

@@ -260,20 +260,29 @@ func (r *run) chunk(ctx context.Context, ref *column.Ref, work *scratch) (*chunk
 // gather runs the workers, each with a state of its own, and merges the states.
 func (r *run) gather(ctx context.Context) (gatherer, error) {
 	defer context.AfterFunc(ctx, func() { r.stop.Store(true) })()
-	group, inner := errgroup.WithContext(ctx)
 	workers := max(1, min(r.o.Workers, len(r.refs)))
 	states := make([]gatherer, workers)
-	var next atomic.Int64
 	for i := range states {
 		states[i] = r.plan.gather.gather(r.env, r.rest)
+	}
+	refs, keep := r.refs, r.keeper(workers)
+	if keep != nil {
+		var err error
+		if refs, err = r.recall(ctx, keep, states); err != nil {
+			return nil, stopError(ctx, err)
+		}
+	}
+	group, inner := errgroup.WithContext(ctx)
+	var next atomic.Int64
+	for i := range states {
 		group.Go(func() error {
 			work := &scratch{stop: &r.stop}
 			for {
 				n := int(next.Add(1)) - 1
-				if n >= len(r.refs) {
+				if n >= len(refs) {
 					return nil
 				}
-				ref := &r.refs[n]
+				ref := &refs[n]
 				if int64(ref.MaxTime) < r.env.oldest.Load() {
 					r.progress(ref, nil) // as are all that follow
 					continue
@@ -286,7 +295,7 @@ func (r *run) gather(ctx context.Context) (gatherer, error) {
 					r.progress(ref, nil)
 					continue
 				}
-				if err := states[i].add(c); err != nil {
+				if err := r.add(keep, ref, i, states[i], c); err != nil {
 					return err
 				}
 				r.progress(ref, c.block)

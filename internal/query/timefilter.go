@@ -23,9 +23,11 @@ func (p *parser) timeFilter() filter {
 		return p.weekRange()
 	}
 	f := &timeFilter{from: minTime, to: maxTime}
+	before := p.nows
+	defer func() { f.nows = p.nows - before }()
 	switch {
 	case p.is("offset"):
-		f.to = p.now
+		f.to = p.moment()
 	case p.is("[", "("):
 		p.timeRange(f)
 	default:
@@ -82,13 +84,13 @@ func (p *parser) timeCompare(f *timeFilter) {
 		f.text = op + quoteNumber(text)
 		switch op {
 		case ">":
-			f.to = addTime(p.now, -d-1)
+			f.to = addTime(p.moment(), -d-1)
 		case ">=":
-			f.to = addTime(p.now, -d)
+			f.to = addTime(p.moment(), -d)
 		case "<":
-			f.from, f.to = addTime(p.now, 1-d), p.now
+			f.from, f.to = addTime(p.moment(), 1-d), p.moment()
 		default:
-			f.from, f.to = addTime(p.now, -d), p.now
+			f.from, f.to = addTime(p.moment(), -d), p.moment()
 		}
 		return
 	}
@@ -133,7 +135,7 @@ func (p *parser) duration() (time.Duration, string) {
 func (p *parser) time() (llama.Time, string) {
 	pos := p.tok().pos
 	text := p.compound("a time", stopToken)
-	t, ok := parseTime(text, p.now)
+	t, ok := parseTime(text, p.moment())
 	if !ok && p.err == nil {
 		p.failAt(pos, nil, "%q is no time; expected one such as 2026-11-20, 2026-11-20T10:30:00Z, now or now-1h", text)
 	}

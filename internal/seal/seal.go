@@ -33,6 +33,12 @@
 //
 //	| salt, 24 bytes | ciphertext | tag, 16 bytes |
 //
+// # Tags
+//
+// Key.Tag names data without telling it: the first 16 bytes of HKDF-SHA256 with the key
+// as input, no salt, and "llama tag 1", a zero byte, the context, a zero byte and the
+// SHA-256 of the data as info.
+//
 // # Keyring file
 //
 // Numbers are big endian. A slot says how one master key opens the root key; each
@@ -155,15 +161,7 @@ func (k Key) append(b []byte) []byte {
 
 // derive returns AES-256-GCM under a key derived from k.
 func (k Key) derive(salt []byte, info string) cipher.AEAD {
-	if k.secret == nil {
-		panic("seal: use of the zero Key")
-	}
-	k.secret.mu.RLock()
-	sub, err := hkdf.Key(sha256.New, k.secret.bytes[:], salt, info, keySize)
-	k.secret.mu.RUnlock()
-	if err != nil {
-		panic("seal: derive a key: " + err.Error()) // the length is constant and allowed
-	}
+	sub := k.sub(salt, info)
 	defer clear(sub)
 	block, err := aes.NewCipher(sub)
 	if err != nil {
@@ -174,6 +172,20 @@ func (k Key) derive(salt []byte, info string) cipher.AEAD {
 		panic("seal: " + err.Error()) // the same
 	}
 	return aead
+}
+
+// sub returns the bytes of a key derived from k.
+func (k Key) sub(salt []byte, info string) []byte {
+	if k.secret == nil {
+		panic("seal: use of the zero Key")
+	}
+	k.secret.mu.RLock()
+	sub, err := hkdf.Key(sha256.New, k.secret.bytes[:], salt, info, keySize)
+	k.secret.mu.RUnlock()
+	if err != nil {
+		panic("seal: derive a key: " + err.Error()) // the length is constant and allowed
+	}
+	return sub
 }
 
 // File returns a Sealer for one file. The context names the file and must be

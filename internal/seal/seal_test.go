@@ -160,3 +160,23 @@ func BenchmarkFile(b *testing.B) {
 		key.File("segment/sshd/2026-11-20/000-111.3")
 	}
 }
+
+func TestTagsTellKeysContextsAndDataApart(t *testing.T) {
+	t.Parallel()
+	key, other := newKey(make([]byte, keySize)), NewKey()
+	tags := map[[16]byte]bool{}
+	for _, k := range []Key{key, other} {
+		for _, context := range []string{"a", "b"} {
+			for _, data := range []string{"", "x", "y"} {
+				tags[k.Tag(context, []byte(data))] = true
+			}
+		}
+	}
+	if len(tags) != 12 {
+		t.Errorf("%d tags of 12 differ", len(tags))
+	}
+	// HKDF-SHA256 of 32 zero bytes as docs/format.md says, by another implementation.
+	if got, want := fmt.Sprintf("%x", key.Tag("a", []byte("x"))), "b5785edb645a2922c54a23a3a9c64e1e"; got != want {
+		t.Errorf("tag %s, want %s", got, want)
+	}
+}
