@@ -33,6 +33,13 @@ for (const theme of ['light', 'dark'] as const) {
     await page.goto(`${llama.url}/query?mode=logsql&from=&q=${encodeURIComponent('_collection:sshd | stats by (_time:1d) count() n')}`)
     await expect(page.getByRole('figure')).toBeVisible()
     expect(await problems(page)).toEqual([])
+    await page.getByRole('link', { name: 'Administration' }).click()
+    await expect(page.getByRole('cell', { name: 'admin', exact: true })).toBeVisible()
+    expect(await problems(page)).toEqual([])
+    await page.getByRole('button', { name: 'Add a user' }).click()
+    await expect(page.getByRole('dialog')).toBeVisible()
+    expect(await problems(page)).toEqual([])
+    await page.keyboard.press('Escape')
   })
 }
 

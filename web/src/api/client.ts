@@ -1,4 +1,5 @@
-import { problemOf } from './problem'
+import { createAdmin, type AdminApi } from './admin'
+import { createCaller, search } from './call'
 import { serverEvents, type ServerEvent } from './stream'
 import type { Ask, Collection, Progress, Query, QueryEvent, RowPage, Session, Statistics, TailEvent, Target } from './types'
 import { parseExact, type Row } from './value'
@@ -6,7 +7,7 @@ import { parseExact, type Row } from './value'
 export type ExportFormat = 'ndjson' | 'csv'
 
 /** Central's API as the page calls it. Every method throws an ApiError where central refuses. */
-export interface Api {
+export interface Api extends AdminApi {
   signIn(user: string, password: string): Promise<Session>
   signOut(): Promise<void>
   session(): Promise<Session>
@@ -29,32 +30,20 @@ export interface Api {
 
 /** Calls the API below base. A refused session is told to onSignedOut, whoever asked. */
 export function createApi(base: string, onSignedOut: () => void): Api {
-  async function call(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
-    const init: RequestInit = { method, credentials: 'same-origin', signal: signal ?? null }
-    if (body !== undefined) {
-      init.body = JSON.stringify(body)
-      init.headers = { 'Content-Type': 'application/json' }
-    }
-    const response = await fetch(base + path, init)
-    if (response.ok) return response
-    if (response.status === 401 && path !== '/session') onSignedOut()
-    throw await problemOf(response)
-  }
-  async function json<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
-    const response = await call(method, path, body, signal)
-    return (await response.json()) as T
-  }
+  const caller = createCaller(base, onSignedOut)
+  const { call, json, list } = caller
   async function events(path: string, signal: AbortSignal): Promise<AsyncIterable<ServerEvent>> {
     const { body } = await call('GET', path, undefined, signal)
     return serverEvents(body ?? new ReadableStream())
   }
 
   return {
+    ...createAdmin(caller),
     signIn: (user, password) => json('POST', '/session', { user, password }),
     signOut: async () => void (await call('DELETE', '/session')),
     session: () => json('GET', '/session'),
     changePassword: async (old, next) => void (await call('POST', '/session/password', { old, new: next })),
-    targets: async (signal) => (await json<{ targets: Target[] | null }>('GET', '/targets', undefined, signal)).targets ?? [],
+    targets: (signal) => list('/targets', 'targets', signal),
     collections: async (signal) =>
       (await json<{ collections: Collection[] | null }>('GET', '/collections', undefined, signal)).collections ?? [],
     statistics: (signal) => json('GET', '/statistics', undefined, signal),
@@ -96,9 +85,4 @@ export function createApi(base: string, onSignedOut: () => void): Api {
 function rowsOf(data: string): { offset: number; rows: readonly Row[] } {
   const { offset, rows } = parseExact(data) as { offset?: number; rows: Row[] | null }
   return { offset: offset ?? 0, rows: rows ?? [] }
-}
-
-function search(values: Readonly<Record<string, string | number>>): string {
-  const given = Object.entries(values).filter(([, value]) => value !== '')
-  return given.length === 0 ? '' : `?${new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString()}`
 }

@@ -15,6 +15,10 @@ export type Task = Schemas['Task']
 export type TaskState = Task['state']
 export type Statistics = Schemas['Statistics']
 export type Progress = Schemas['Progress']
+export type User = Schemas['User']
+export type Grant = Schemas['Grant']
+export type Group = Schemas['Group']
+export type FirstPassword = Schemas['FirstPassword']
 
 /** What is asked. Times are RFC 3339 or relative to now ("now-15m"). */
 export interface Ask {

@@ -9,6 +9,15 @@ export function createPageRouter(): Router {
       { path: '/', redirect: '/query' },
       { path: '/query', name: 'query', component: QueryPage },
       { path: '/live', name: 'live', component: LivePage },
+      {
+        path: '/admin',
+        component: () => import('@/features/admin/AdminPage.vue'),
+        redirect: '/admin/users',
+        children: [
+          { path: 'users', component: () => import('@/features/admin/UsersPanel.vue') },
+          { path: 'groups', component: () => import('@/features/admin/GroupsPanel.vue') },
+        ],
+      },
       { path: '/:rest(.*)*', redirect: '/query' },
     ],
   })
