@@ -23,7 +23,7 @@ const (
 // A Frame is a part of what a node answers. Frames of one answer may be added
 // to a Merge in any order, each once.
 //
-// Bytes begin with the version of the form, 1. Numbers are uvarints, signed ones
+// Bytes begin with the version of the form, 2. Numbers are uvarints, signed ones
 // zigzag; a text is its length and its bytes; a float is its 8 bytes, little
 // end first.
 //
@@ -32,8 +32,8 @@ const (
 //	row    time (signed), seq, count of keys, that many texts: what it is sorted
 //	       by and, where an event became several rows, which of them it is, partition (text), count of fields, and for each its number in
 //	       names, kind (1 byte) and text
-//	state  version, count of groups, and for each the texts of its by fields
-//	       and, in the query's order, the state of each function; a group whose
+//	state  version, count of groups, and for each the text and kind (1 byte) of
+//	       its by fields and, in the query's order, the state of each function; a group whose
 //	       state is large comes in several parts, which add up
 //	within version, the query's number in the order in which they stand in the
 //	       merger's pipes, its frame's kind (1 byte), its frame's bytes
@@ -50,7 +50,7 @@ type Frame struct {
 }
 
 const (
-	frameVersion = 1
+	frameVersion = 2
 	frameBytes   = 256 << 10 // a frame is sent when it is this large
 )
 
@@ -99,6 +99,15 @@ func (r *reader) byte() byte {
 	c := r.b[0]
 	r.b = r.b[1:]
 	return c
+}
+
+func (r *reader) kind() llama.Kind {
+	k := llama.Kind(r.byte())
+	if k > llama.Object {
+		r.fail()
+		return llama.String
+	}
+	return k
 }
 
 func (r *reader) uint() uint64 {
@@ -251,8 +260,8 @@ func (r *reader) row(names []string) *kept {
 	k.row = make(Row, r.count(3))
 	for i := range k.row {
 		n := r.uint()
-		kind := llama.Kind(r.byte())
-		if n >= uint64(len(names)) || kind > llama.Object {
+		kind := r.kind()
+		if n >= uint64(len(names)) {
 			r.fail()
 			break
 		}

@@ -18,7 +18,8 @@ type groupGatherer struct {
 	conds  []filter
 	names  []string
 	ids    map[string]uint32
-	keys   []string // the texts of the by fields, group by group
+	keys   []string     // the texts of the by fields, group by group
+	kinds  []llama.Kind // of keys; String where events differ
 	finish func(groups []int, row func(group int) Row, emit func(Row) error) error
 	// first is a sort behind the pipe that wants no more groups than the first most.
 	first *sortPipe
@@ -101,23 +102,27 @@ func (g *groupGatherer) number(c *chunk) ([]uint32, error) {
 	// and the code of its own.
 	levels := make([]level, len(g.by))
 	for i := range g.by {
-		codes, values := g.codes(c, &g.by[i])
+		codes, values, kinds := g.codes(c, &g.by[i])
 		size := 1
 		if i > 0 {
 			size = len(levels[i-1].combos)
 		}
-		levels[i] = level{combine(ids, codes, size, len(values)), values}
+		levels[i] = level{combine(ids, codes, size, len(values)), values, kinds}
 	}
 	global := make([]uint32, len(levels[len(levels)-1].combos))
-	texts := make([]string, len(levels))
+	texts, kinds := make([]string, len(levels)), make([]llama.Kind, len(levels))
 	var key wire
 	for i := range global {
 		at := uint32(i)
 		for n := len(levels) - 1; n >= 0; n-- {
 			combo := levels[n].combos[at]
-			at, texts[n] = uint32(combo>>32), levels[n].values[uint32(combo)]
+			code := uint32(combo)
+			at, texts[n] = uint32(combo>>32), levels[n].values[code]
+			if kinds[n] = llama.String; levels[n].kinds != nil {
+				kinds[n] = levels[n].kinds[code]
+			}
 		}
-		id, err := g.id(&key, texts)
+		id, err := g.id(&key, texts, kinds)
 		if err != nil {
 			return nil, err
 		}
@@ -134,6 +139,7 @@ func (g *groupGatherer) number(c *chunk) ([]uint32, error) {
 type level struct {
 	combos []uint64
 	values []string
+	kinds  []llama.Kind // of values; nil when all are strings
 }
 
 // combine refines ids, which are below size, by codes, which are below width:
@@ -167,41 +173,49 @@ func combine(ids, codes []uint32, size, width int) (combos []uint64) {
 }
 
 // codes returns for each row that is in a number, and the texts the numbers
-// stand for.
-func (g *groupGatherer) codes(c *chunk, by *byField) (codes []uint32, values []string) {
+// stand for with their kinds, nil when all are strings.
+func (g *groupGatherer) codes(c *chunk, by *byField) (codes []uint32, values []string, kinds []llama.Kind) {
 	codes = c.work.numbers(len(c.sel))[:len(c.sel)]
 	if times := c.clock(by.name); times != nil && by.bucket != "" {
-		return codes, timeCodes(c, times, by, codes)
+		return codes, timeCodes(c, times, by, codes), nil
 	}
 	col := c.column(by.name)
 	if col == nil {
 		clear(codes)
-		return codes, []string{""}
+		return codes, []string{""}, nil
 	}
 	if by.bucket == "" {
 		for i, r := range c.sel {
 			codes[i] = col.Codes[r]
 		}
-		return codes, append([]string{""}, col.Values...)
+		if col.Kinds != nil {
+			kinds = append([]llama.Kind{llama.String}, col.Kinds...)
+		}
+		return codes, append([]string{""}, col.Values...), kinds
 	}
-	values = []string{""}
+	values, kinds = []string{""}, []llama.Kind{llama.String}
 	known := map[string]uint32{"": 0}
 	of := make([]uint32, len(col.Values)+1)
 	for i, r := range c.sel {
 		code := col.Codes[r]
 		if code != 0 && of[code] == 0 {
-			text := by.value(col.Values[code-1])
+			text, kind := by.value(col.Values[code-1]), llama.String
+			if col.Kinds != nil && llama.IsNumber(text) {
+				kind = col.Kinds[code-1]
+			}
 			id, ok := known[text]
 			if !ok {
 				id = uint32(len(values))
-				values = append(values, text)
+				values, kinds = append(values, text), append(kinds, kind)
 				known[text] = id
+			} else if kinds[id] != kind {
+				kinds[id] = llama.String
 			}
 			of[code] = id
 		}
 		codes[i] = of[code]
 	}
-	return codes, values
+	return codes, values, kinds
 }
 
 func timeCodes(c *chunk, times []llama.Time, by *byField, codes []uint32) (values []string) {
@@ -233,45 +247,63 @@ func timeCodes(c *chunk, times []llama.Time, by *byField, codes []uint32) (value
 	return values
 }
 
-// id returns the number of the group with these texts. Of several they are put
-// together in key.
-func (g *groupGatherer) id(key *wire, texts []string) (uint32, error) {
+// id returns the number of the group with these texts, which an event had with these
+// kinds. Of several they are put together in key.
+func (g *groupGatherer) id(key *wire, texts []string, kinds []llama.Kind) (uint32, error) {
 	if len(texts) == 1 {
 		if id, ok := g.ids[texts[0]]; ok {
+			g.kinds[id] = common(g.kinds[id], kinds[0])
 			return id, nil
 		}
 		text := strings.Clone(texts[0])
-		return g.newGroup(text, text)
+		return g.newGroup(text, kinds, text)
 	}
 	key.b = key.b[:0]
 	for _, t := range texts {
 		key.text(t)
 	}
 	if id, ok := g.ids[string(key.b)]; ok {
+		own := g.kinds[int(id)*len(texts):]
+		for i, kind := range kinds {
+			own[i] = common(own[i], kind)
+		}
 		return id, nil
 	}
 	own := make([]string, len(texts))
 	for i, t := range texts {
 		own[i] = strings.Clone(t)
 	}
-	return g.newGroup(string(key.b), own...)
+	return g.newGroup(string(key.b), kinds, own...)
 }
 
-func (g *groupGatherer) newGroup(key string, texts ...string) (uint32, error) {
+// common returns the kind of a text that events have with both.
+func common(a, b llama.Kind) llama.Kind {
+	if a != b {
+		return llama.String
+	}
+	return a
+}
+
+func (g *groupGatherer) newGroup(key string, kinds []llama.Kind, texts ...string) (uint32, error) {
 	id := uint32(len(g.ids))
 	g.ids[key] = id
 	g.keys = append(g.keys, texts...)
-	return id, g.env.budget.grow(costEntry + 2*len(key) + 16*len(texts) + 80*len(g.aggs))
+	g.kinds = append(g.kinds, kinds...)
+	return id, g.env.budget.grow(costEntry + 2*len(key) + 17*len(texts) + 80*len(g.aggs))
 }
 
 func (g *groupGatherer) texts(id int) []string { return g.keys[id*len(g.by) : (id+1)*len(g.by)] }
+
+func (g *groupGatherer) kindsOf(id int) []llama.Kind {
+	return g.kinds[id*len(g.by) : (id+1)*len(g.by)]
+}
 
 func (g *groupGatherer) merge(from gatherer) error {
 	f := from.(*groupGatherer)
 	to := make([]uint32, f.groups())
 	var key wire
 	for id := range to {
-		n, err := g.id(&key, f.texts(id))
+		n, err := g.id(&key, f.texts(id), f.kindsOf(id))
 		if err != nil {
 			return err
 		}
@@ -319,8 +351,9 @@ func (g *groupGatherer) frames(emit func(Frame) error) error {
 
 // write gives a group away, or a part of it that is large.
 func (g *groupGatherer) write(w *wire, id int) (more bool) {
-	for _, t := range g.texts(id) {
+	for i, t := range g.texts(id) {
 		w.text(t)
+		w.b = append(w.b, byte(g.kindsOf(id)[i]))
 	}
 	for _, agg := range g.aggs {
 		agg.grow(g.groups())
@@ -333,16 +366,16 @@ func (g *groupGatherer) write(w *wire, id int) (more bool) {
 
 func (g *groupGatherer) read(node string, f Frame) error {
 	r := newReader(f.Bytes)
-	texts := make([]string, len(g.by))
+	texts, kinds := make([]string, len(g.by)), make([]llama.Kind, len(g.by))
 	var key wire
-	for n := r.count(len(g.by) + len(g.aggs)); n > 0 && r.err == nil; n-- {
+	for n := r.count(2*len(g.by) + len(g.aggs)); n > 0 && r.err == nil; n-- {
 		for i := range texts {
-			texts[i] = r.text()
+			texts[i], kinds[i] = r.text(), r.kind()
 		}
 		if r.err != nil {
 			break
 		}
-		id, err := g.id(&key, texts)
+		id, err := g.id(&key, texts, kinds)
 		if err != nil {
 			return err
 		}
@@ -397,7 +430,7 @@ func (g *groupGatherer) order() []int {
 func (g *groupGatherer) row(id int) Row {
 	row := make(Row, 0, len(g.by)+len(g.aggs)+1)
 	for i, text := range g.texts(id) {
-		row = append(row, llama.Field{Name: g.by[i].name, Value: text})
+		row = append(row, llama.Field{Name: g.by[i].name, Value: text, Kind: g.kindsOf(id)[i]})
 	}
 	for i, agg := range g.aggs {
 		value, kind := agg.result(id)

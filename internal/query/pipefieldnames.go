@@ -78,7 +78,7 @@ func (g *nameGatherer) merge(from gatherer) error {
 	return nil
 }
 
-// The wire form is that of groups with the name as their text and a count.
+// The wire form is a count, and of each name its text and its rows.
 func (g *nameGatherer) frames(emit func(Frame) error) error {
 	for names := range slices.Chunk(slices.Collect(maps.Keys(g.hits)), 1000) {
 		w := wire{[]byte{frameVersion}}

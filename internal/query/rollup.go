@@ -43,7 +43,7 @@ func (s *statsPipe) above(e *env, g *groupGatherer) (*groupGatherer, error) {
 	to := make([]uint32, g.groups())
 	var key wire
 	for id := range to {
-		n, err := out.id(&key, g.texts(id)[:len(out.by)])
+		n, err := out.id(&key, g.texts(id)[:len(out.by)], g.kindsOf(id)[:len(out.by)])
 		if err != nil {
 			return nil, err
 		}

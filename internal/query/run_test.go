@@ -295,15 +295,61 @@ func TestMergeRefuses(t *testing.T) {
 	rows := mustParse(t, `*`).NewMerge(RunOptions{})
 	stats := mustParse(t, `* | stats count() n`).NewMerge(RunOptions{})
 	for name, err := range map[string]error{
-		"a state for rows":  rows.Add("n", Frame{Kind: State, Bytes: []byte{1, 0}}),
-		"rows for a state":  stats.Add("n", Frame{Kind: Rows, Bytes: []byte{1, 0, 0}}),
-		"another version":   stats.Add("n", Frame{Kind: State, Bytes: []byte{2, 0}}),
+		"a state for rows":  rows.Add("n", Frame{Kind: State, Bytes: []byte{frameVersion, 0}}),
+		"rows for a state":  stats.Add("n", Frame{Kind: Rows, Bytes: []byte{frameVersion, 0, 0}}),
+		"another version":   stats.Add("n", Frame{Kind: State, Bytes: []byte{frameVersion + 1, 0}}),
 		"nothing":           stats.Add("n", Frame{Kind: State, Bytes: nil}),
-		"more than is said": stats.Add("n", Frame{Kind: State, Bytes: []byte{1, 0, 0}}),
-		"less than is said": stats.Add("n", Frame{Kind: State, Bytes: []byte{1, 5, 1}}),
+		"more than is said": stats.Add("n", Frame{Kind: State, Bytes: []byte{frameVersion, 0, 0}}),
+		"less than is said": stats.Add("n", Frame{Kind: State, Bytes: []byte{frameVersion, 5, 1}}),
 	} {
 		if !errors.Is(err, errFrame) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestGroupsKeepKinds: what is a number in all events is one in the answer, whether all
+// is in one place or frames come from two nodes.
+func TestGroupsKeepKinds(t *testing.T) {
+	t.Parallel()
+	events := []llama.Event{
+		event(1, "c", "x", "status=200", "size=7", "name=ann", "mixed=5"), event(2, "c", "x", "status=404", "size=12", "name=ann"), event(3, "c", "x"),
+		event(4, "c", "x", "status=200", "size=8", "name=7x"),
+	}
+	events[3].Set("mixed", "5", llama.String)
+	events[3].Set("up", "true", llama.Bool)
+	tests := []struct{ text, want string }{
+		{"* | stats by (status) count() n", `{"status":"","n":1} {"status":200,"n":2} {"status":404,"n":1}`},
+		{"* | stats by (size:10, name) count() n", `{"size":"","name":"","n":1} {"size":0,"name":"7x","n":1} {"size":0,"name":"ann","n":1} {"size":10,"name":"ann","n":1}`},
+		{"mixed:* | stats by (mixed, _seq) count() n", `{"mixed":5,"_seq":1,"n":1} {"mixed":"5","_seq":4,"n":1}`},
+		{"mixed:* | uniq by (mixed)", `{"mixed":"5"}`},
+		{"up:* | top by (up)", `{"up":true,"hits":1}`},
+		{"status:* | stats by rollup (status) max(size) x", `{"status":200,"x":8,"rollup":0} {"status":404,"x":12,"rollup":0} {"x":12,"rollup":1}`},
+	}
+	for _, tt := range tests {
+		q := mustParse(t, tt.text)
+		var whole, merged []string
+		show := func(rows *[]string) func(Row) error {
+			return func(r Row) error { *rows = append(*rows, string(llama.AppendFlat(nil, r))); return nil }
+		}
+		if err := q.Execute(t.Context(), Events(events), RunOptions{}, show(&whole)); err != nil {
+			t.Fatal(err)
+		}
+		m := q.NewMerge(RunOptions{})
+		for i, part := range [][]llama.Event{events[:2], events[2:]} {
+			node := string(rune('a' + i))
+			if err := q.Partial(t.Context(), Events(part), RunOptions{}, func(f Frame) error { return m.Add(node, f) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := m.Rows(t.Context(), show(&merged)); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(whole, " "); got != tt.want {
+			t.Errorf("%s\ngot  %s\nwant %s", tt.text, got, tt.want)
+		}
+		if got := strings.Join(merged, " "); got != tt.want {
+			t.Errorf("%s, merged\ngot  %s\nwant %s", tt.text, got, tt.want)
 		}
 	}
 }
