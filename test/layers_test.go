@@ -53,6 +53,7 @@ var only = map[string]string{
 	"github.com/nats-io/nats-server/v2": "internal/carrier",
 	"github.com/nats-io/nats.go":        "internal/carrier",
 	"github.com/golang-jwt/jwt/v5":      "internal/auth",
+	"github.com/go-jose/go-jose/v4":     "internal/auth",
 	"github.com/danielgtaylor/huma/v2":  "internal/api",
 }
 

@@ -42,6 +42,7 @@ import (
 //	listing DIR                   prints the names, sizes and hashes of all files below DIR
 //	compress FILE...              writes FILE.gz and FILE.zst
 //	field ENV FILE KEY            sets $ENV to a text in a JSON file
+//	fileenv ENV FILE              sets $ENV to the text of a file, without its last line's end
 //	repeat N FILE                 prints the file's text N times
 //	taken                         takes a port and keeps it; sets $TAKEN
 //	day ENV FILE KEY              sets $ENV to the day of a time in a JSON file
@@ -55,6 +56,7 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"listing":    command(1, scriptListing),
 	"compress":   command(1, scriptCompress),
 	"field":      command(3, scriptField),
+	"fileenv":    command(2, scriptFileEnv),
 	"repeat":     command(2, scriptRepeat),
 	"taken":      command(0, scriptTaken),
 	"day":        command(3, scriptDay),
@@ -84,6 +86,10 @@ func until(ts *testscript.TestScript, what string, done func() bool) {
 		case <-tick.C:
 		}
 	}
+}
+
+func scriptFileEnv(ts *testscript.TestScript, args []string) {
+	ts.Setenv(args[0], strings.TrimRight(ts.ReadFile(args[1]), "\n"))
 }
 
 func scriptAddresses(ts *testscript.TestScript, args []string) {

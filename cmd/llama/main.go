@@ -114,7 +114,7 @@ Start with:  llama up`,
 	root.AddCommand(
 		newUp(), newImport(), newParse(), newParser(), newQuery(), newTail(), newLogin(), newConfig(),
 		newKey(), newArchive(), newNode(), newVersion(),
-		newTarget(), newUser(),
+		newTarget(), newUser(), newToken(), newIngestToken(),
 	)
 	return root
 }

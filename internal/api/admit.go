@@ -62,7 +62,11 @@ func (s *Server) admit(ctx huma.Context, next func(huma.Context)) {
 }
 
 // identify finds out who asks: a program by its header, a page by its cookie.
+// Browsers are never asked for Basic, so none sends it by itself.
 func (s *Server) identify(ctx context.Context, w http.ResponseWriter, r *http.Request) (*auth.Identity, error) {
+	if name, password, ok := r.BasicAuth(); ok {
+		return s.Users.CheckBasic(ctx, name, password)
+	}
 	token, byHeader := bearer(r)
 	if !byHeader {
 		c, err := r.Cookie(cookieName)
@@ -85,6 +89,14 @@ func (s *Server) identify(ctx context.Context, w http.ResponseWriter, r *http.Re
 		http.SetCookie(w, &c)
 	}
 	return who, nil
+}
+
+// program reports whether a request brings what only programs send, so that no
+// other site's page can have made a browser send it.
+func program(r *http.Request) bool {
+	_, _, basic := r.BasicAuth()
+	_, byHeader := bearer(r)
+	return basic || byHeader
 }
 
 func bearer(r *http.Request) (token string, ok bool) {

@@ -44,7 +44,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			writeProblem(w, p)
 			return
 		}
-		if _, program := bearer(r); !program {
+		if !program(r) {
 			if err := crossOrigin.Check(r); err != nil {
 				writeProblem(w, s.problem(r.Context(), llama.Errorf(llama.Forbidden, "the request comes from another site")))
 				return

@@ -36,6 +36,7 @@ func (s *Server) routes() {
 
 	s.userRoutes()
 	s.groupRoutes()
+	s.tokenRoutes()
 
 	handle(s, auth.Anyone, hidden(get("/openapi.json", "openapi", "This document", "meta")), s.document)
 }
@@ -54,7 +55,7 @@ func handle[I, O any](s *Server, p auth.Permission, o huma.Operation, h func(con
 	o.Extensions = map[string]any{"x-permission": p}
 	o.Middlewares = huma.Middlewares{s.admit}
 	if p != auth.Anyone {
-		o.Security = []map[string][]string{{"cookie": {}}, {"bearer": {}}}
+		o.Security = []map[string][]string{{"cookie": {}}, {"bearer": {}}, {"basic": {}}}
 	}
 	if o.Responses == nil {
 		o.Responses = map[string]*huma.Response{}

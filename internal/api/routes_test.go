@@ -38,6 +38,9 @@ var allowed = map[string][]string{
 	"groups":          {"viewer", "analyst", "operator", "admin"},
 	"put-group":       {"admin"},
 	"remove-group":    {"admin"},
+	"tokens":          {"admin"},
+	"add-token":       {"admin"},
+	"remove-token":    {"admin"},
 }
 
 func TestEveryRouteAsksForItsPermission(t *testing.T) {

@@ -156,7 +156,8 @@ func config() huma.Config {
 	}
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"cookie": {Type: "apiKey", In: "cookie", Name: cookieName, Description: "For the page. Requests that change something must come from the page itself (Origin, Sec-Fetch-Site)."},
-		"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "For programs. An answer may carry a newer token in the header " + tokenHeader + "."},
+		"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "For programs: the token of a sign-in, of a machine, or of another issuer that central is configured to trust. An answer may carry a newer token in the header " + tokenHeader + "."},
+		"basic":  {Type: "http", Scheme: "basic", Description: "For machines: the name of a machine's token, and the token as the password."},
 	}
 	return c
 }

@@ -16,6 +16,7 @@ type Directory interface {
 	Groups(ctx context.Context) ([]store.Group, error)
 	PutGroup(ctx context.Context, g store.Group) error
 	RemoveGroup(ctx context.Context, name string) error
+	Tokens(ctx context.Context) ([]store.MachineToken, error)
 }
 
 // Grant says what somebody may do, and where.

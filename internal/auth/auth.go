@@ -79,6 +79,7 @@ type Sessions interface {
 type Store interface {
 	Accounts
 	Sessions
+	Tokens
 }
 
 // Options configure Auth.
@@ -92,6 +93,7 @@ type Options struct {
 	MaxAge      time.Duration // no session gets older: 7 days
 	// The fewest characters of a password: 12.
 	MinPassword int
+	Issuers     []Issuer // whose tokens are taken beside our own
 }
 
 func (o *Options) defaults() {
@@ -118,6 +120,7 @@ type Auth struct {
 	key      []byte
 	throttle *throttle
 	hasher   *hasher
+	issuers  map[string]*issuing // by what their tokens say in iss
 }
 
 // Open reads the signing key from the data folder, or makes it. In a database
@@ -130,6 +133,9 @@ func Open(ctx context.Context, o Options) (*Auth, error) {
 		return nil, fmt.Errorf("open session key: %w", err)
 	}
 	a := &Auth{options: o, key: key, throttle: newThrottle(), hasher: newHasher(defaultCost)}
+	if a.issuers, err = openIssuers(o.Issuers, o.Log); err != nil {
+		return nil, err
+	}
 	if err := a.firstStart(ctx); err != nil {
 		return nil, err
 	}

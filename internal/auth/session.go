@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/llama-logs/llama"
@@ -66,11 +67,20 @@ func (a *Auth) prove(ctx context.Context, user, password, address string) (Accou
 	return account, nil
 }
 
-// Check returns who carries token. When the session has been used up by half, it
-// is renewed and Check returns a new token as well, which the carrier should
-// keep instead. A token that is not ours, is over, or whose session was ended
+// Check returns who carries token, which may be a session's, a machine's, or one
+// of another issuer that we know. When a session has been used up by half, it is
+// renewed and Check returns a new token as well, which the carrier should keep
+// instead. A token that is not ours, is over, or whose session was ended
 // is Unauthorized.
 func (a *Auth) Check(ctx context.Context, token string) (who *Identity, renewed string, err error) {
+	if strings.HasPrefix(token, tokenPrefix) {
+		who, err = a.checkMachine(ctx, token)
+		return who, "", err
+	}
+	if i := a.issuedBy(token); i != nil {
+		who, err = a.checkOutside(ctx, i, token)
+		return who, "", err
+	}
 	claims, err := a.parse(token)
 	if err != nil {
 		return nil, "", err
@@ -108,6 +118,19 @@ func (a *Auth) renew(ctx context.Context, s *Session, c *claims, now time.Time) 
 // for connections that outlast the check at their beginning; they do not renew
 // the session.
 func (a *Auth) StillSignedIn(ctx context.Context, who *Identity) error {
+	if !who.Expires.IsZero() && !time.Now().Before(who.Expires) && who.Session == "" {
+		return badToken()
+	}
+	if who.Token != "" {
+		_, err := a.options.Store.Token(ctx, who.Token)
+		if llama.CodeOf(err) == llama.NotFound {
+			return badToken()
+		}
+		return err
+	}
+	if who.Session == "" {
+		return nil // of another issuer: until it is over
+	}
 	s, err := a.options.Store.Session(ctx, who.Session)
 	if err != nil {
 		return orSignedOut(err)
@@ -120,6 +143,9 @@ func (a *Auth) StillSignedIn(ctx context.Context, who *Identity) error {
 
 // SignOut ends who's session.
 func (a *Auth) SignOut(ctx context.Context, who *Identity) error {
+	if who.Session == "" {
+		return errNoSession()
+	}
 	if err := a.options.Store.EndSession(ctx, who.Session); err != nil {
 		return fmt.Errorf("end session of %s: %w", who.User, err)
 	}
@@ -129,6 +155,9 @@ func (a *Auth) SignOut(ctx context.Context, who *Identity) error {
 // ChangePassword gives who a new password and ends their other sessions. A wrong
 // old one counts as a failed sign-in.
 func (a *Auth) ChangePassword(ctx context.Context, who *Identity, old, new, address string) error {
+	if who.Session == "" {
+		return errNoSession()
+	}
 	account, err := a.prove(ctx, who.User, old, address)
 	if llama.CodeOf(err) == llama.Unauthorized {
 		return llama.Errorf(llama.Invalid, "the old password is wrong")
@@ -169,6 +198,11 @@ func (a *Auth) end(s Session, k Kind, now time.Time) time.Time {
 
 func identity(a Account, s Session) *Identity {
 	return &Identity{User: a.Name, Session: s.ID, Grants: a.Grants, MustChangePassword: a.MustChangePassword, Expires: s.Expires}
+}
+
+// errNoSession refuses what is about sign-ins to those who have none.
+func errNoSession() error {
+	return llama.Errorf(llama.Conflict, "there is no session: a token was sent that is not of a sign-in here")
 }
 
 func errSignedOut() error {

@@ -66,7 +66,7 @@ func Open(ctx context.Context, o Options) (c *Central, err error) {
 	if err := c.openTasks(ctx, db); err != nil {
 		return c, err
 	}
-	users, err := auth.Open(ctx, auth.Options{Dir: o.Data, Store: db, Log: o.Log})
+	users, err := auth.Open(ctx, auth.Options{Dir: o.Data, Store: db, Log: o.Log, Issuers: c.issuers()})
 	if err != nil {
 		return c, fmt.Errorf("open users: %w", err)
 	}
@@ -80,6 +80,14 @@ func Open(ctx context.Context, o Options) (c *Central, err error) {
 		return c, fmt.Errorf("open API: %w", err)
 	}
 	return c, c.listen()
+}
+
+func (c *Central) issuers() []auth.Issuer {
+	var all []auth.Issuer
+	for _, i := range c.o.Issuers {
+		all = append(all, i.Issuer)
+	}
+	return all
 }
 
 func (c *Central) openStore(ctx context.Context) (*store.Store, error) {

@@ -6,6 +6,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/llama-logs/llama/internal/auth"
 	"github.com/llama-logs/llama/internal/config"
 	"github.com/llama-logs/llama/internal/seal"
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,6 +18,7 @@ type Options struct {
 	Names   []string      `yaml:"names" doc:"Host names the page is reached by, besides localhost and addresses."`
 	TLS     *TLS          `yaml:"tls" doc:"A certificate of yours. Without it, addresses other than loopback get one from an authority made for this server (DATA/ca.pem)."`
 	Results ResultOptions `yaml:"results" doc:"How long and how much of queries is kept."`
+	Issuers []Issuer      `yaml:"issuers" doc:"Others whose tokens (JWT) are taken: identity providers of the company."`
 
 	Env `yaml:"-"`
 }
@@ -25,6 +27,19 @@ type Options struct {
 func (o *Options) Validate() error {
 	if _, _, err := net.SplitHostPort(o.Listen); err != nil {
 		return config.Wrong("listen", "%q is not an address and a port; e.g. 127.0.0.1:8080", o.Listen)
+	}
+	return nil
+}
+
+// Issuer is one whose tokens are taken.
+type Issuer struct {
+	auth.Issuer `yaml:",inline"`
+}
+
+// Validate says which option is wrong.
+func (i *Issuer) Validate() error {
+	if key, problem := i.Check(); key != "" {
+		return config.Wrong(key, "%s", problem)
 	}
 	return nil
 }

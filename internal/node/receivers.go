@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"path/filepath"
 
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/config"
@@ -156,6 +157,7 @@ func (n *Node) openReceiver(r Receiver, metrics *receive.Metrics) (err error) {
 		if o.Tokens == "" {
 			o.Tokens = n.o.Tokens
 		}
+		o.Added = filepath.Join(n.o.Data, AddedTokens)
 		if o.Secure, err = n.doorTLS(o); err != nil {
 			return err
 		}
@@ -176,6 +178,10 @@ func (n *Node) openReceiver(r Receiver, metrics *receive.Metrics) (err error) {
 	n.add(opened, r.Name)
 	return nil
 }
+
+// AddedTokens is the file in the data directory with the tokens for single
+// collections that commands add; a door reads it again when it has changed.
+const AddedTokens = "ingest-tokens"
 
 // doorTLS returns the certificate for a door that names none; nil for one that
 // does, or that is on loopback. Tokens must not travel in the clear.

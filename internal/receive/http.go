@@ -20,11 +20,14 @@ type HTTPOptions struct {
 	Env
 	Listen    string      `yaml:"listen" doc:"Address and port; an address left out means all."`
 	TLS       *TLSOptions `yaml:"tls" doc:"Serve HTTPS, and nothing else."`
-	Tokens    string      `yaml:"tokens" doc:"File with write-only tokens, one a line, readable by its owner only. Default: ingest-token in the data directory."`
+	Tokens    string      `yaml:"tokens" doc:"File with write-only tokens, one a line, readable by its owner only. Behind a token may stand collections=a,b: it is for those only. Default: ingest-token in the data directory."`
 	MaxLine   config.Size `yaml:"max_line" doc:"Longer lines are cut here and marked in log.flags; a JSON line that was cut is kept as a plain message. Default: 1MiB."`
 	MaxBody   config.Size `yaml:"max_body" doc:"How large one body may be once unpacked. Default: 1GiB."`
 	MaxBodies int         `yaml:"max_bodies" doc:"Bodies read at once; more are asked to come later. Default: 64."`
 
+	// Added is a second file of tokens, which need not be there and is read again
+	// when it has changed; "" for none.
+	Added string `yaml:"-"`
 	// Secure is the certificate of the process, for a door that has none of its
 	// own. Nil: such a door is plain HTTP.
 	Secure *tls.Config `yaml:"-"`
@@ -71,7 +74,7 @@ func (o *HTTPOptions) Validate() error {
 type HTTP struct {
 	o        HTTPOptions
 	tls      *tls.Config
-	tokens   tokens
+	tokens   *tokens
 	listener net.Listener
 	log      *slog.Logger
 	metrics  counters
@@ -90,7 +93,8 @@ func OpenHTTP(o HTTPOptions) (*HTTP, error) {
 		h.o.MaxBodies = defaultMaxBodies
 	}
 	var err error
-	if h.tokens, err = readTokens(o.Tokens); err != nil {
+	_, h.log, h.metrics = o.named("http")
+	if h.tokens, err = openTokens(o.Tokens, o.Added, h.log); err != nil {
 		return nil, err
 	}
 	if o.TLS != nil {
@@ -101,7 +105,6 @@ func OpenHTTP(o HTTPOptions) (*HTTP, error) {
 	} else {
 		h.tls = o.Secure
 	}
-	_, h.log, h.metrics = o.named("http")
 	if h.listener, err = net.Listen("tcp", o.Listen); err != nil {
 		return nil, fmt.Errorf("open http: %w", err)
 	}

@@ -163,6 +163,11 @@ func (b *bulk) begin(line string) error {
 	case item.index == "":
 		b.refuse("index is missing")
 		b.waiting = true
+	default:
+		if err := b.token.check(b.collection(item.index)); err != nil {
+			b.refuse(err.Error())
+			b.waiting = true
+		}
 	}
 	return nil
 }

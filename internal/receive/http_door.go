@@ -48,7 +48,8 @@ func (d *door) only(method string, next http.HandlerFunc) http.HandlerFunc {
 
 func (d *door) authorized(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if err := d.allow(w, r); err != nil {
+		r, err := d.allow(w, r)
+		if err != nil {
 			d.fail(w, err, problem{})
 			return
 		}
@@ -56,14 +57,19 @@ func (d *door) authorized(next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-func (d *door) allow(w http.ResponseWriter, r *http.Request) error {
-	if d.tokens.allow(r) {
-		return nil
+type contextKey int
+
+const tokenKey contextKey = iota
+
+// allow returns r with the token that it carries.
+func (d *door) allow(w http.ResponseWriter, r *http.Request) (*http.Request, error) {
+	if t := d.tokens.find(r); t != nil {
+		return r.WithContext(context.WithValue(r.Context(), tokenKey, t)), nil
 	}
 	d.metrics.turnedAway.Inc()
 	w.Header().Add("WWW-Authenticate", `Bearer realm="llama"`)
 	w.Header().Add("WWW-Authenticate", `Basic realm="llama"`)
-	return llama.Errorf(llama.Unauthorized, "a write token is needed; send it as Authorization: Bearer TOKEN")
+	return r, llama.Errorf(llama.Unauthorized, "a write token is needed; send it as Authorization: Bearer TOKEN")
 }
 
 // A bodyHandler reads the lines of one request.

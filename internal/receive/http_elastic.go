@@ -47,7 +47,8 @@ var elasticAnswers = []struct{ prefix, body string }{
 func (d *door) elastic() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Elastic-Product", "Elasticsearch") // clients refuse to write without
-		if err := d.allow(w, r); err != nil {
+		r, err := d.allow(w, r)
+		if err != nil {
 			d.failElastic(w, err)
 			return
 		}

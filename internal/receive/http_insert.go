@@ -18,6 +18,7 @@ type intake struct {
 	d        *door
 	sink     llama.Sink
 	ctx      context.Context
+	token    *token // what the sender may add to
 	source   string // Event.Source
 	pos      llama.Position
 	sequence uint64 // the position's number of the body's first line
@@ -44,6 +45,7 @@ func (d *door) newIntake(r *http.Request, kind, parser string) (*intake, error) 
 		return nil, err
 	}
 	in := &intake{d: d, sink: sink, ctx: r.Context(), source: kind + " " + peerOf(r)}
+	in.token, _ = in.ctx.Value(tokenKey).(*token)
 	if in.pos, in.sequence, err = positionOf(r.Header); err != nil {
 		return nil, err
 	}
@@ -142,6 +144,10 @@ func (d *door) insert(w http.ResponseWriter, r *http.Request, lines *lineReader,
 		return
 	}
 	defer in.room.release()
+	if err := in.token.check(collection); err != nil {
+		d.fail(w, err, problem{})
+		return
+	}
 	for err == nil {
 		var text string
 		var spans []span

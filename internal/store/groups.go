@@ -72,8 +72,10 @@ func (s *Store) RemoveGroup(ctx context.Context, name string) error {
 		if err := foundOne(done, "there is no group %q", name); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `DELETE FROM user_grants WHERE group_name = $1`, name); err != nil {
-			return fmt.Errorf("remove grants on group %s: %w", name, err)
+		for _, t := range []grantTable{userGrants, tokenGrants} {
+			if _, err := tx.ExecContext(ctx, `DELETE FROM `+t.name+` WHERE group_name = $1`, name); err != nil {
+				return fmt.Errorf("remove grants on group %s: %w", name, err)
+			}
 		}
 		return nil
 	})

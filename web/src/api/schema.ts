@@ -236,6 +236,41 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/tokens": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Tokens of machines */
+        readonly get: operations["tokens"];
+        readonly put?: never;
+        /** Make a token for a machine */
+        readonly post: operations["add-token"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/tokens/{name}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post?: never;
+        /** End a token */
+        readonly delete: operations["remove-token"];
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/users": {
         readonly parameters: {
             readonly query?: never;
@@ -416,6 +451,76 @@ export interface components {
              * @description Events that matched and were left out because they came faster than they could be sent.
              */
             readonly count: number;
+        };
+        readonly MachineToken: {
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            readonly created: string;
+            /**
+             * Format: date-time
+             * @description When it is over.
+             */
+            readonly expires: string;
+            /** @description What it may do. */
+            readonly grants: readonly components["schemas"]["Grant"][];
+            /**
+             * Format: date-time
+             * @description When it was last used, to the minute; absent when never.
+             */
+            readonly last_used?: string;
+            /**
+             * @description The token's name.
+             * @example reports
+             */
+            readonly name: string;
+            /**
+             * @description Who made it.
+             * @example admin
+             */
+            readonly owner: string;
+            /** @description The permissions it is narrowed down to; absent when its roles alone say what it may. */
+            readonly scopes?: readonly string[];
+        };
+        readonly MadeToken: {
+            /**
+             * Format: date-time
+             * @description When it is over.
+             */
+            readonly expires: string;
+            /**
+             * @description Its name, which is also the user's name for HTTP Basic.
+             * @example reports
+             */
+            readonly name: string;
+            /**
+             * Format: password
+             * @description The token, for Authorization: Bearer, or as the password of HTTP Basic. It is not shown again.
+             */
+            readonly token: string;
+        };
+        readonly NewMachineToken: {
+            /**
+             * @description When it is over: RFC 3339, a date, or from now, as +90d. Two years at most; 90 days when absent.
+             * @example +90d
+             */
+            readonly expires?: string;
+            /** @description What it may do. */
+            readonly grants: readonly components["schemas"]["Grant"][];
+            /**
+             * @description 1 to 64 letters, digits and . _ - @; unique.
+             * @example reports
+             */
+            readonly name: string;
+            /**
+             * @description Permissions to narrow it down to: of what its roles allow, it may do only these.
+             * @example [
+             *       "submit-queries",
+             *       "read-queries"
+             *     ]
+             */
+            readonly scopes?: readonly string[];
         };
         readonly NewPassword: {
             /**
@@ -880,6 +985,12 @@ export interface components {
              * @example local
              */
             readonly target: string;
+        };
+        readonly TokenList: {
+            /** @description Pass as after to read on; absent at the end. */
+            readonly next?: string;
+            /** @description The tokens, by name. */
+            readonly tokens: readonly components["schemas"]["MachineToken"][];
         };
         readonly User: {
             /**
@@ -1540,6 +1651,105 @@ export interface operations {
                 content: {
                     readonly "application/json": components["schemas"]["TargetList"];
                 };
+            };
+            /** @description A problem */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly tokens: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description The most wanted. */
+                readonly limit?: number;
+                /** @description next of the page before. */
+                readonly after?: string;
+                /** @description Only those whose name holds this text; upper and lower case are the same. */
+                readonly match?: string;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["TokenList"];
+                };
+            };
+            /** @description A problem */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly "add-token": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["NewMachineToken"];
+            };
+        };
+        readonly responses: {
+            /** @description Created */
+            readonly 201: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["MadeToken"];
+                };
+            };
+            /** @description A problem */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly "remove-token": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The token's name. */
+                readonly name: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description No Content */
+            readonly 204: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem */
             readonly default: {
