@@ -136,6 +136,9 @@ func (a *Archive) measure(c *CollectionSize, columns map[string]*ColumnSize, g *
 			add(name, bytes)
 		})
 	}
+	if filters := g.FilterBytes(); filters > 0 {
+		add("(filters)", filters)
+	}
 	add("(directory)", rest)
 	return nil
 }

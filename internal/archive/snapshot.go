@@ -117,7 +117,7 @@ func (s *Snapshot) segmentRefs(refs []column.Ref, p *catalogPart, g *stored, fro
 				return nil, err
 			}
 			return g.KeptBlock(d, i, s.a.decoded.of(g, i), func(err error) error { return s.a.met(p.explain(err)) })
-		}})
+		}, Filter: func() column.Filter { return s.a.filter(p, g, i) }})
 	}
 	return refs
 }

@@ -170,6 +170,10 @@ func (v *verifier) segment(ctx context.Context, p *catalogPart, g *stored) error
 		v.mu.Unlock()
 		return ctx.Err()
 	}
+	filters, err := s.Filters(d)
+	if err != nil {
+		v.blame(g.path, 0, err)
+	}
 	hasher := root.NewHasher(p.collection)
 	rows := uint64(0)
 	for i, stat := range d.Blocks() {
@@ -177,7 +181,7 @@ func (v *verifier) segment(ctx context.Context, p *catalogPart, g *stored) error
 			return ctx.Err()
 		}
 		v.roots(p, g, d.Roots(i))
-		findings, err := v.block(p, g, s, d, i, hasher)
+		findings, err := v.block(p, g, s, d, i, hasher, filters)
 		if p.explain(nil) != nil {
 			return ctx.Err()
 		}
@@ -252,8 +256,8 @@ func (v *verifier) looked(stat column.Stat) {
 	}
 }
 
-// block computes the roots of a block again.
-func (v *verifier) block(p *catalogPart, g *stored, s *segment.Segment, d *segment.Directory, i int, hasher *root.Hasher) (findings []Finding, err error) {
+// block computes the roots of a block again, and looks whether its filter knows its words.
+func (v *verifier) block(p *catalogPart, g *stored, s *segment.Segment, d *segment.Directory, i int, hasher *root.Hasher, filters *segment.Filters) (findings []Finding, err error) {
 	if err := s.Check(d, i); err != nil {
 		return nil, err
 	}
@@ -269,6 +273,7 @@ func (v *verifier) block(p *catalogPart, g *stored, s *segment.Segment, d *segme
 	roots, stat := d.Roots(i), d.Blocks()[i]
 	from, to := llama.Time(1<<63-1), llama.Time(-1<<63)
 	k := 0
+	knows := newKnower(filters, i)
 	hasher.Again(roots[0])
 	err = b.Each(func(row *column.Row) error {
 		if hasher.Rows() == roots[k].Rows && k+1 < len(roots) {
@@ -279,6 +284,9 @@ func (v *verifier) block(p *catalogPart, g *stored, s *segment.Segment, d *segme
 			hasher.Again(roots[k])
 		}
 		hasher.Add(row)
+		if !knows.row(row) {
+			wrong(root.Root{First: row.Seq, Last: row.Seq}, "the block's filter does not know a word of this event, so it is not found by it")
+		}
 		from, to = min(from, row.Time), max(to, row.Time)
 		if day := wal.DayOf(row.Ingested); day != p.day {
 			wrong(root.Root{First: row.Seq, Last: row.Seq}, "this event arrived on another day")

@@ -50,6 +50,7 @@ const (
 // An Encoder encodes blocks one after the other.
 type Encoder struct {
 	values *column.Encoder
+	words  keySet
 	data   []byte
 	pieces []byte
 	ints   []int64
@@ -77,6 +78,7 @@ func (b *Builder) Ingested() []llama.Time { return b.ingested }
 func (e *Encoder) Encode(b *Builder, put func(Chunk) error) error {
 	templates, rest := b.settle()
 	p := newPlan(templates, b.walk.hasher)
+	e.words.reset()
 	if err := put(Chunk{Kind: Times, Data: e.times(b, templates)}); err != nil {
 		return err
 	}
@@ -87,10 +89,19 @@ func (e *Encoder) Encode(b *Builder, put func(Chunk) error) error {
 		return err
 	}
 	e.data = p.append(e.data[:0])
+	for _, text := range p.texts {
+		e.words.text(text)
+	}
+	for _, t := range templates {
+		e.words.template(t)
+	}
 	if err := put(Chunk{Kind: Templates, Data: e.data, Values: len(templates)}); err != nil {
 		return err
 	}
-	values := e.slots(p.variables, nil, false)
+	values, err := e.slots(p.variables, nil, false)
+	if err != nil {
+		return err
+	}
 	if err := put(Chunk{Kind: Variables, Data: e.data, Values: values}); err != nil {
 		return err
 	}
@@ -373,13 +384,17 @@ func (e *Encoder) field(p *plan, rest *column.Block, name string) (values int, e
 		if generic, values, err = rest.AppendColumn(nil, name); err != nil {
 			return 0, err
 		}
+		if err := e.words.loose(rest.Rows(), generic); err != nil {
+			return 0, err
+		}
 	}
 	slots := p.fields[name]
 	if len(generic) == 0 && len(slots) == 0 {
 		e.data = e.data[:0]
 		return 1, nil
 	}
-	return values + e.slots(slots, generic, true), nil
+	slotValues, err := e.slots(slots, generic, true)
+	return values + slotValues, err
 }
 
 // A group is slots that are written as one column, and share its dictionary.
@@ -391,19 +406,23 @@ type group struct {
 
 // slots fills data with a chunk: the column of the loose events, and then the
 // slots. Those of a field are joined when they look alike.
-func (e *Encoder) slots(slots []*slot, generic []byte, join bool) (values int) {
+func (e *Encoder) slots(slots []*slot, generic []byte, join bool) (values int, err error) {
 	e.data, e.pieces = e.data[:0], e.pieces[:0]
 	if len(slots) == 0 && len(generic) == 0 {
-		return 0
+		return 0, nil
 	}
 	e.group(slots, join)
 	for i := range e.groups {
 		g := &e.groups[i]
-		start := len(e.pieces)
+		start, rows := len(e.pieces), 0
 		e.pieces = e.values.Append(e.pieces, g.values...)
 		g.length = len(e.pieces) - start
 		for _, piece := range g.values {
-			values += len(piece)
+			rows += len(piece)
+		}
+		values += rows
+		if err := e.words.values(rows, e.pieces[start:]); err != nil {
+			return 0, err
 		}
 	}
 	e.data = binary.AppendUvarint(e.data, uint64(len(generic)))
@@ -418,7 +437,7 @@ func (e *Encoder) slots(slots []*slot, generic []byte, join bool) (values int) {
 	}
 	e.data = append(e.data, generic...)
 	e.data = append(e.data, e.pieces...)
-	return min(values, column.MaxRows)
+	return min(values, column.MaxRows), nil
 }
 
 // group puts each slot into a group, or all that look alike into one.

@@ -111,6 +111,9 @@ type Ref struct {
 	// Sealed is what the block belongs to; nil for one in memory. Refs of one call
 	// that belong together have the same.
 	Sealed *Sealed
+	// Filter returns what tells which words the block does not have, without reading
+	// the block; nil where nothing is known of it. Nil in blocks without one.
+	Filter func() Filter
 }
 
 // A Sealed is blocks that never change and stay together: a segment. What somebody
@@ -125,4 +128,10 @@ type Sealed struct {
 	Find func(name string) [][]byte
 	// Keep keeps parts, as long as there is room. None forgets what was kept.
 	Keep func(name string, parts [][]byte)
+}
+
+// A Filter tells which words a block does not have, by their keys; see AppendKeys.
+type Filter interface {
+	// May reports whether the word may be there. If not, it is not.
+	May(key uint64) bool
 }

@@ -130,7 +130,8 @@ func (m *maker) both(t *rapid.T, rows int) (plain, templates *Memory) {
 		plain.add(a)
 		chunks := map[string][]byte{}
 		var names []string
-		err := block.NewEncoder().Encode(b, func(c block.Chunk) error {
+		encoder := block.NewEncoder()
+		err := encoder.Encode(b, func(c block.Chunk) error {
 			chunks[fmt.Sprint(c.Kind, c.Name)] = bytes.Clone(c.Data)
 			if c.Kind == block.Field {
 				names = append(names, c.Name)
@@ -148,9 +149,18 @@ func (m *maker) both(t *rapid.T, rows int) (plain, templates *Memory) {
 		}
 		templates.refs = append(templates.refs, column.Ref{
 			Stat: a.Stat(rows), Read: func(context.Context) (*column.Block, error) { return read, nil },
+			Filter: func() column.Filter { return keysOnly(encoder.Keys()) },
 		})
 	}
 	return plain, templates
+}
+
+// keysOnly is a filter that is never wrong: keys, sorted.
+type keysOnly []uint64
+
+func (k keysOnly) May(key uint64) bool {
+	_, found := slices.BinarySearch(k, key)
+	return found
 }
 
 // drawText returns a filter of messages, many of them for what goes over borders.
@@ -207,13 +217,17 @@ func TestTemplatesAnswerAsColumns(t *testing.T) {
 		m := &maker{rng: rand.New(rand.NewPCG(seed, 2)), templates: rapid.SliceOfN(rapid.SampledFrom(makerTemplates), 1, 5).Draw(t, "templates")}
 		plain, templates := m.both(t, rapid.IntRange(1, 150).Draw(t, "rows"))
 		filter := m.drawText(t)
-		switch rapid.IntRange(0, 4).Draw(t, "join") {
+		switch rapid.IntRange(0, 6).Draw(t, "join") {
 		case 0:
 			filter += " " + m.drawText(t)
 		case 1:
 			filter = "!(" + filter + ") or " + m.drawText(t)
 		case 2:
 			filter += " status:=22"
+		case 3:
+			filter += " or trace:in(7f3c9a52-4be1-4d0c-9e77-d15ea5e0cafe, " + quote(m.value("trace")) + ")"
+		case 4:
+			filter = "(user.name:contains_any(root, x-ray) or user.name:=\"\") " + filter
 		}
 		pipes := rapid.SampledFrom([]string{
 			"", " | stats count() n", " | stats by (user.name) count() n", " | stats by (_time:10m, host.name) count() n, quantile(0.9, took) q",

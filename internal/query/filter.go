@@ -29,6 +29,8 @@ type fieldFilter struct {
 	match func(value string) bool
 	cost  int      // what one call of match costs, roughly: cheap filters run first
 	names []string // the values it names, of an exact filter; see Query.Collections
+	oneOf []string // phrases of which each value that match lets in has one; nil: not known
+	allOf []string // and those that it has all; nil: not known
 	// needle is in each value that match lets in; nil when nothing is known of them.
 	needle *needle
 }

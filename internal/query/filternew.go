@@ -141,12 +141,13 @@ func newIn(field string, values []string) filter {
 func newContains(field, name string, phrases []string) filter {
 	f := &fieldFilter{field: canonical(field), text: name + "(" + quoteAll(phrases, quote, ",") + ")", cost: costText}
 	if name == "contains_any" {
+		f.oneOf = phrases
 		f.match = func(s string) bool {
 			return slices.ContainsFunc(phrases, func(p string) bool { return matchPhrase(s, p) })
 		}
 		return f
 	}
-	f.needle = phrasesNeedle(phrases)
+	f.needle, f.allOf = phrasesNeedle(phrases), phrases
 	f.match = func(s string) bool {
 		for _, p := range phrases {
 			if p != "" && !matchPhrase(s, p) {
@@ -161,7 +162,7 @@ func newContains(field, name string, phrases []string) filter {
 func newSequence(field string, phrases []string) filter {
 	return &fieldFilter{
 		field: canonical(field), text: "seq(" + quoteAll(phrases, quote, ",") + ")", cost: costText,
-		match: func(s string) bool { return matchSequence(s, phrases) }, needle: phrasesNeedle(phrases),
+		match: func(s string) bool { return matchSequence(s, phrases) }, needle: phrasesNeedle(phrases), allOf: phrases,
 	}
 }
 

@@ -171,6 +171,14 @@ func (r *run) add(k *keeper, ref *column.Ref, worker int, own gatherer, c *chunk
 	return k.done(u, own)
 }
 
+// without counts a block that has nothing to the state of its segment. k may be nil.
+func (k *keeper) without(ref *column.Ref, own gatherer) error {
+	if k == nil || k.of[ref.Sealed] == nil {
+		return nil
+	}
+	return k.done(k.of[ref.Sealed], own)
+}
+
 func (r *run) addTo(k *keeper, u *segmentState, worker int, own gatherer, c *chunk) error {
 	if k.wide.Load() {
 		u.open.Store(true)

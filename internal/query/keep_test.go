@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -58,11 +59,34 @@ func (s *shelf) onShelf(m *Memory, blocks int) *Memory {
 			}
 			if i+blocks < len(m.refs) {
 				ref.Sealed = sealed
+				ref.Filter = func() column.Filter { return filterOf(read) }
 			}
 			out.refs = append(out.refs, ref)
 		}
 	}
 	return out
+}
+
+// filterOf makes the filter of a block, as one of a segment has it; nil if it cannot be
+// read.
+func filterOf(read func(context.Context) (*column.Block, error)) column.Filter {
+	b, err := read(context.Background())
+	if err != nil {
+		return nil
+	}
+	events, err := b.Events(nil, 0, b.Rows())
+	if err != nil {
+		return nil
+	}
+	var keys []uint64
+	for _, e := range events {
+		keys = column.AppendKeys(column.AppendKeys(keys, e.Message), e.Source)
+		for _, f := range e.Fields {
+			keys = column.AppendKeys(keys, f.Value)
+		}
+	}
+	slices.Sort(keys)
+	return keysOnly(keys)
 }
 
 // smallBlocks makes blocks of few events each, oldest first.

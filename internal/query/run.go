@@ -189,6 +189,7 @@ type run struct {
 	refs []column.Ref
 	env  *env
 	stop atomic.Bool
+	need *need // what a block must have; nil: nothing is known
 
 	skipped skipped
 
@@ -206,6 +207,7 @@ func newRun(p *plan, src Source, o RunOptions, held int) *run {
 	r := &run{plan: p, o: o, refs: p.refs(src), env: newEnv(o.MaxMemory), skipped: skipped{on: p.skipDamaged}}
 	r.env.budget.used.Store(int64(held))
 	r.env.seconds = seconds(p.filter)
+	r.need = needOf(p.filter)
 	for _, ref := range r.refs {
 		r.total += int64(ref.Rows)
 	}
@@ -232,6 +234,9 @@ func (r *run) progress(ref *column.Ref, read *column.Block) {
 func (r *run) chunk(ctx context.Context, ref *column.Ref, work *scratch) (*chunk, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, context.Cause(ctx)
+	}
+	if !r.need.mayBeIn(ref) {
+		return nil, nil
 	}
 	block, err := ref.Read(ctx)
 	if err == nil && r.skipped.on {
@@ -292,6 +297,9 @@ func (r *run) gather(ctx context.Context) (gatherer, error) {
 					return err
 				}
 				if c == nil {
+					if err := keep.without(ref, states[i]); err != nil {
+						return err
+					}
 					r.progress(ref, nil)
 					continue
 				}

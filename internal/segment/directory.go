@@ -20,6 +20,7 @@ type Directory struct {
 	collection string
 	names      []string
 	blocks     []blockPlace
+	pieces     uint64 // the number behind that of the last chunk
 }
 
 // A blockPlace is what the directory has on one block.
@@ -177,6 +178,7 @@ func decodeDirectory(data []byte, end int64) (*Directory, error) {
 	if r.failed || len(r.data) > 0 || offset != end {
 		return nil, errors.New("wrong length")
 	}
+	d.pieces = piece
 	return d, nil
 }
 

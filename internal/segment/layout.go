@@ -99,6 +99,7 @@ type trailer struct {
 	directory       int64 // offset
 	directoryLength uint32
 	summaryLength   uint32
+	filtersLength   uint32 // they end where the directory begins; 0: there are none
 }
 
 func (t trailer) append(dst, salt []byte) []byte {
@@ -107,7 +108,7 @@ func (t trailer) append(dst, salt []byte) []byte {
 	dst = binary.BigEndian.AppendUint32(dst, t.directoryLength)
 	dst = binary.BigEndian.AppendUint32(dst, t.summaryLength)
 	dst = binary.BigEndian.AppendUint32(dst, trailerSum(dst[start:], salt))
-	dst = append(dst, 0, 0, 0, 0)
+	dst = binary.BigEndian.AppendUint32(dst, t.filtersLength)
 	return append(dst, endMagic...)
 }
 
@@ -123,15 +124,13 @@ func decodeTrailer(data, salt []byte, size int64) (trailer, error) {
 	if binary.BigEndian.Uint32(data[16:]) != trailerSum(data[:16], salt) {
 		return trailer{}, errors.New("the end has a wrong checksum")
 	}
-	if binary.BigEndian.Uint32(data[20:]) != 0 {
-		return trailer{}, errors.New("the end has something where there should be nothing")
-	}
 	t := trailer{
 		directory:       int64(binary.BigEndian.Uint64(data)),
 		directoryLength: binary.BigEndian.Uint32(data[8:]),
 		summaryLength:   binary.BigEndian.Uint32(data[12:]),
+		filtersLength:   binary.BigEndian.Uint32(data[20:]),
 	}
-	if t.directory < headerSize || t.directoryLength > maxDirectory || t.summaryLength != summarySize+seal.Overhead ||
+	if t.filtersLength > maxFilters || t.directory < headerSize+int64(t.filtersLength) || t.directoryLength > maxDirectory || t.summaryLength != summarySize+seal.Overhead ||
 		t.directory+int64(t.directoryLength)+int64(t.summaryLength)+trailerSize != size {
 		return trailer{}, errors.New("the end does not fit the file's size")
 	}

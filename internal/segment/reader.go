@@ -113,7 +113,7 @@ func (s *Segment) Directory() (*Directory, error) {
 	if err != nil {
 		return nil, s.corrupt(s.end.directory, err)
 	}
-	d, err := decodeDirectory(plain, s.end.directory)
+	d, err := decodeDirectory(plain, s.end.directory-int64(s.end.filtersLength))
 	if err != nil {
 		return nil, s.corrupt(s.end.directory, err)
 	}

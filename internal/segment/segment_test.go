@@ -234,6 +234,13 @@ func readBack(data []byte, key seal.Key, c *Codec) ([]llama.Event, error) {
 	if err != nil {
 		return nil, err
 	}
+	d, err := s.Directory()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.Filters(d); err != nil {
+		return nil, err
+	}
 	return events(s)
 }
 
@@ -327,7 +334,7 @@ func FuzzDecodeDirectory(f *testing.F) {
 }
 
 func FuzzDecodeTrailerAndSummary(f *testing.F) {
-	f.Add(trailer{24, 10, 88}.append(nil, nil), int64(24+10+88+32))
+	f.Add(trailer{24, 10, 88, 0}.append(nil, nil), int64(24+10+88+32))
 	f.Add((&Summary{Rows: 1, FirstSeq: 1, LastSeq: 1, Blocks: 1}).append(nil), int64(0))
 	f.Fuzz(func(t *testing.T, data []byte, size int64) {
 		decodeTrailer(data, nil, size)

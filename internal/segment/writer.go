@@ -39,6 +39,11 @@ type Writer struct {
 	names     map[string]uint32
 	summary   Summary
 	roots     []root.Root
+	filters   [][]byte // of each block
+	make      filterMaker
+
+	copied        *Segment // the one that a block was copied of last
+	copiedFilters *Filters
 
 	offset int64 // of what is in out
 	out    []byte
@@ -106,7 +111,7 @@ func (w *Writer) Append(b *block.Builder, roots ...root.Root) error {
 	if err != nil {
 		return err
 	}
-	return w.end(place, b.Ingested())
+	return w.end(place, b.Ingested(), w.make.encode(encoder.Keys(), place.stat.Rows))
 }
 
 // Copy writes a block of another segment as it is, without decoding its columns.
@@ -125,13 +130,17 @@ func (w *Writer) Copy(s *Segment, d *Directory, number int) error {
 	if err != nil {
 		return err
 	}
+	filters, err := w.filtersOf(s, d)
+	if err != nil {
+		return err
+	}
 	for i, c := range from.columns {
 		if c.kind == block.Field {
 			c.name = w.name(d.names[c.name])
 		}
 		w.sealChunk(place, c, packed[i])
 	}
-	return w.end(place, ingested)
+	return w.end(place, ingested, filters.raw[number])
 }
 
 // begin starts a block.
@@ -179,7 +188,8 @@ func (w *Writer) sealChunk(place *blockPlace, c columnPlace, packed []byte) {
 }
 
 // end writes the block to the file.
-func (w *Writer) end(place *blockPlace, ingested []llama.Time) error {
+func (w *Writer) end(place *blockPlace, ingested []llama.Time, filter []byte) error {
+	w.filters = append(w.filters, filter)
 	w.summary.add(place.stat, ingested)
 	w.directory.blocks = append(w.directory.blocks, *place)
 	return w.flush()
@@ -234,16 +244,21 @@ func (w *Writer) finish() error {
 		return fmt.Errorf("close %s: no blocks", w.tmp)
 	}
 	w.sortNames()
-	t := trailer{directory: w.offset}
+	var t trailer
+	var err error
+	if t.filtersLength, err = w.sealFilters(); err != nil {
+		return err
+	}
+	t.directory = w.offset + int64(len(w.out))
 	w.packed = w.codec.pack(w.packed[:0], w.directory.append(w.plain[:0]))
-	w.out = w.sealer.Seal(w.out, w.packed, ad(nil, 'd', w.offset, w.salt[:]), pieceDirectory)
-	t.directoryLength = uint32(len(w.out))
-	if len(w.out) > maxDirectory {
+	w.out = w.sealer.Seal(w.out, w.packed, ad(nil, 'd', t.directory, w.salt[:]), pieceDirectory)
+	at := w.offset + int64(len(w.out))
+	t.directoryLength = uint32(at - t.directory)
+	if t.directoryLength > maxDirectory {
 		return fmt.Errorf("close %s: directory %w", w.tmp, errSize)
 	}
-	at := w.offset + int64(len(w.out))
 	w.out = w.sealer.Seal(w.out, w.summary.append(w.plain[:0]), ad(nil, 's', at, w.salt[:]), pieceSummary)
-	t.summaryLength = uint32(len(w.out)) - t.directoryLength
+	t.summaryLength = uint32(w.offset + int64(len(w.out)) - at)
 	w.out = t.append(w.out, w.salt[:])
 	return w.flush()
 }

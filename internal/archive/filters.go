@@ -1,0 +1,68 @@
+package archive
+
+import (
+	"github.com/llama-logs/llama/internal/column"
+	"github.com/llama-logs/llama/internal/segment"
+)
+
+// noBlock stands for a segment as a whole among what was decoded of it.
+const noBlock = -1
+
+// filter returns the filter of a block, or nil when it has none. Where filters cannot be
+// read blocks are looked through, so that no answer is wrong for it; it is counted as
+// damage, and verifying says where it is.
+func (a *Archive) filter(p *catalogPart, g *stored, number int) column.Filter {
+	v, err := a.decoded.of(g, noBlock)("filters", func() (any, int, error) {
+		d, err := a.directories.of(g)
+		if err != nil {
+			return nil, 0, err
+		}
+		f, err := g.Filters(d)
+		if err != nil {
+			return nil, 0, err
+		}
+		return f, f.Bytes(), nil
+	})
+	if err != nil {
+		a.met(p.explain(err))
+		return nil
+	}
+	if f := v.(*segment.Filters).Of(number); f != nil {
+		return f
+	}
+	return nil
+}
+
+// A knower looks whether a filter knows the words of events.
+type knower struct {
+	filter *segment.Filter // nil: knows all
+	keys   []uint64
+	failed bool // once is enough
+}
+
+// newKnower returns that of a block's filter. Without filters it knows all.
+func newKnower(filters *segment.Filters, number int) *knower {
+	if filters == nil {
+		return &knower{}
+	}
+	return &knower{filter: filters.Of(number)}
+}
+
+// row reports whether the filter knows the words of an event; of the first that it does
+// not, for all.
+func (k *knower) row(row *column.Row) bool {
+	if k.filter == nil || k.failed {
+		return true
+	}
+	k.keys = column.AppendKeys(column.AppendKeys(k.keys[:0], row.Message), row.Shape.Source)
+	for _, value := range row.Values {
+		k.keys = column.AppendKeys(k.keys, value)
+	}
+	for _, key := range k.keys {
+		if !k.filter.May(key) {
+			k.failed = true
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,122 @@
+package column
+
+import (
+	"github.com/cespare/xxhash/v2"
+)
+
+// A word, for the filters of blocks, is as many ASCII letters and digits as stand side
+// by side; all other bytes end it. So whatever a query takes for a word or a phrase
+// begins and ends where words do here, and has these inside.
+//
+// Not every word has a key. Without are those that most blocks have anyway, so that a
+// filter would only be large: numbers of up to five digits, and the groups of four and
+// of twelve of a UUID, of which the first group says enough. A word without a key may
+// be anywhere. Whether a word has one depends on the word alone.
+const (
+	minNumber  = 6 // digits
+	minWord    = 2
+	uuidGroup  = 4
+	uuidLast   = 12
+	leastKeyed = 100_000 // the smallest number that has a key
+)
+
+// What a byte is in words.
+const (
+	isBreak  = 0
+	isNumber = 1 << iota
+	isHexLetter
+	isLetter
+)
+
+var wordBytes = func() (kinds [256]byte) {
+	for c := range 256 {
+		switch {
+		case '0' <= c && c <= '9':
+			kinds[c] = isNumber
+		case 'a' <= c && c <= 'f':
+			kinds[c] = isHexLetter
+		case 'g' <= c && c <= 'z' || 'A' <= c && c <= 'Z':
+			kinds[c] = isLetter
+		}
+	}
+	return kinds
+}()
+
+// hasKey reports whether a word of so many bytes, of such kinds, has a key.
+func hasKey(kinds byte, length int) bool {
+	switch kinds {
+	case isNumber:
+		return length >= minNumber
+	case isNumber | isHexLetter:
+		return length >= minWord && length != uuidGroup && length != uuidLast
+	}
+	return length >= minWord
+}
+
+// AppendKeys appends the keys of the words in text that have one.
+func AppendKeys(dst []uint64, text string) []uint64 {
+	for i := 0; i < len(text); i++ {
+		kinds := wordBytes[text[i]]
+		if kinds == isBreak {
+			continue
+		}
+		start := i
+		for i++; i < len(text); i++ {
+			kind := wordBytes[text[i]]
+			if kind == isBreak {
+				break
+			}
+			kinds |= kind
+		}
+		if hasKey(kinds, i-start) {
+			dst = append(dst, xxhash.Sum64String(text[start:i]))
+		}
+	}
+	return dst
+}
+
+// PhraseKeys returns the keys of the words that each text has which holds phrase. Left
+// and right say that no word may go on beyond it there.
+func PhraseKeys(phrase string, left, right bool) []uint64 {
+	for !left && phrase != "" && wordBytes[phrase[0]] != isBreak {
+		phrase = phrase[1:]
+	}
+	for n := len(phrase); !right && n > 0 && wordBytes[phrase[n-1]] != isBreak; n-- {
+		phrase = phrase[:n-1]
+	}
+	return AppendKeys(nil, phrase)
+}
+
+// AppendKeys appends the keys of the words in all values, those of a value that is
+// there more than once perhaps once.
+func (v *Values) AppendKeys(dst []uint64, buffer *[]byte) []uint64 {
+	switch v.typing.form {
+	case ipv4:
+		return dst
+	case text:
+		for code := range v.n {
+			dst = AppendKeys(dst, v.text(code))
+		}
+		return dst
+	case padded:
+		if v.typing.digits < minNumber {
+			return dst
+		}
+	}
+	for code := range v.n {
+		if v.typing.form == integer {
+			if n := v.ints.At(code); n > -leastKeyed && n < leastKeyed {
+				continue
+			}
+		}
+		dst = AppendKeys(dst, v.Text(code, buffer))
+	}
+	return dst
+}
+
+// EndsInWord reports whether text ends within a word, and BeginsInWord whether it
+// begins within one. Of the empty text both is said, as it keeps nothing apart.
+func EndsInWord(text string) bool { return text == "" || wordBytes[text[len(text)-1]] != isBreak }
+
+// BeginsInWord reports whether text begins within a word; see EndsInWord.
+func BeginsInWord(text string) bool { return text == "" || wordBytes[text[0]] != isBreak }

@@ -1,0 +1,91 @@
+package query
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/llama-logs/llama/internal/column"
+)
+
+// TestNeedsAreWords: a block without a word that a filter needs is not read, and one
+// that may have all of them is.
+func TestNeedsAreWords(t *testing.T) {
+	t.Parallel()
+	has := map[uint64]bool{}
+	for _, key := range column.AppendKeys(nil, "Failed password for invalid user 7f3c9a52-4be1-4d0c-9e77-d15ea5e0cafe id 1234567 from 192.0.2.7") {
+		has[key] = true
+	}
+	for _, tt := range []struct {
+		query string
+		may   bool
+	}{
+		{"*", true},
+		{"Failed", true},
+		{"failed", false},
+		{`"Failed password"`, true},
+		{`"Failed passwords"`, false},
+		{`"Fail"*`, true},
+		{`"Failed pass"*`, true},
+		{`"Failes pass"*`, false},
+		{"i(failed)", true},
+		{"Failed or accepted", true},
+		{"accepted or refused", false},
+		{"Failed accepted", false},
+		{"!accepted", true},
+		{"!Failed", true},
+		{"trace.id:7f3c9a52-4be1-4d0c-9e77-d15ea5e0cafe", true},
+		{"trace.id:7f3c9a53-4be1-4d0c-9e77-d15ea5e0cafe", false},
+		{"trace.id:=7f3c9a53-4be1-4d0c-9e77-d15ea5e0cafe", false},
+		{"1234567", true},
+		{"1234568", false},
+		{"12345", true},     // a short number has no key
+		{"192.0.2.9", true}, // nor have those of an address
+		{"_msg:~\"passwort\"", true},
+		{"_msg:~\" passwort \"", false},
+		{"_msg:~\" password \"", true},
+		{"user.name:in(root, invalid)", true},
+		{"user.name:in(root, toor)", false},
+		{"user.name:in(root, \"\")", true},
+		{"user.name:=\"\"", true},
+		{"contains_all(Failed, password)", true},
+		{"contains_all(Failed, passwords)", false},
+		{"contains_any(Passed, password)", true},
+		{"contains_any(Passed, passwords)", false},
+		{"seq(Failed, user)", true},
+		{"seq(Failed, root)", false},
+		{"_time:5m accepted", false},
+		{"_collection:accepted", true}, // the name is kept elsewhere
+		{"_id:accepted-1", true},
+		{"*:accepted", true}, // nor does it say anything of all fields
+	} {
+		q, err := Parse(tt.query, testNow)
+		if err != nil {
+			t.Fatalf("%s: %v", tt.query, err)
+		}
+		n := needOf(q.plan(&RunOptions{}).filter)
+		ref := &column.Ref{Filter: func() column.Filter { return setOf(has) }}
+		if got := n.mayBeIn(ref); got != tt.may {
+			t.Errorf("%s: may be there: got %v, want %v", tt.query, got, tt.may)
+		}
+	}
+}
+
+type setOf map[uint64]bool
+
+func (s setOf) May(key uint64) bool { return s[key] }
+
+func BenchmarkNeedOfManyBlocks(b *testing.B) {
+	values := make([]string, 10_000)
+	for i := range values {
+		values[i] = fmt.Sprintf("user%d", i)
+	}
+	q, err := Parse("user.name:in("+strings.Join(values, ",")+")", testNow)
+	if err != nil {
+		b.Fatal(err)
+	}
+	n := needOf(q.plan(&RunOptions{}).filter)
+	for b.Loop() {
+		n.met(setOf(nil))
+	}
+}
