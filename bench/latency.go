@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"time"
@@ -70,15 +71,23 @@ func (o *options) measureLatency(ctx context.Context, r *report, s *llamaServer,
 	if rate < keptUp*o.rate {
 		r.note("%s: only %.0f events/s were taken, so these are the times of a queue", name, rate)
 	}
-	slices.Sort(came.late)
-	ms := func(share float64) float64 { return float64(quantile(came.late, share)) / float64(time.Millisecond) }
-	for _, q := range []struct {
-		what  string
-		share float64
-	}{{"median", 0.5}, {"p99", 0.99}, {"p99.9", 0.999}, {"longest", 1}} {
-		r.set("llama", name+", "+q.what, "ms", ms(q.share))
-	}
+	r.setLate(name, came.late)
 	r.set("llama", name+", taken", "events/s", rate).More = true
 	r.set("llama", name+", CPU", "s/1M", used/events*1e6)
 	return nil
+}
+
+// setLate puts how late answers came into the table: quantiles, and how many came in time.
+func (r *report) setLate(name string, late []time.Duration) {
+	slices.Sort(late)
+	for _, q := range []struct {
+		what  string
+		share float64
+	}{{"median", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p99.9", 0.999}, {"longest", 1}} {
+		r.set("llama", name+", "+q.what, "ms", float64(quantile(late, q.share))/float64(time.Millisecond))
+	}
+	for _, limit := range []time.Duration{10 * time.Millisecond, 20 * time.Millisecond, 50 * time.Millisecond} {
+		n, _ := slices.BinarySearch(late, limit)
+		r.set("llama", fmt.Sprintf("%s, within %s", name, limit), "%", 100*float64(n)/float64(len(late))).More = true
+	}
 }

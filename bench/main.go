@@ -6,6 +6,7 @@
 //	go run ./bench ingest  -peer victoria-logs   # events/s, CPU, memory, disk
 //	go run ./bench query   -peer victoria-logs   # fifteen questions, cold and warm
 //	go run ./bench latency                       # until an event is acknowledged
+//	go run ./bench put                           # the same, within one process
 //	go run ./bench wide                          # JSON of ever-changing keys
 //	go run ./bench restart -peer victoria-logs   # after kill -9 at full rate
 //
@@ -37,6 +38,7 @@ type command struct {
 var commands = []command{
 	{"ingest", "events/s, CPU, memory and disk of a corpus sent over syslog TCP", ingest},
 	{"latency", "how long the ingest door takes to acknowledge", latency},
+	{"put", "how long Put of an archive takes, without receivers and parsers", put},
 	{"wide", "JSON events with ever-changing keys", wide},
 	{"restart", "kill -9 at full rate: what is left, and when it can be searched", restart},
 	{"query", "fifteen questions, cold and warm", questions},

@@ -94,35 +94,52 @@ type sent struct {
 // second, or at once for 0. How late the answer to a body is counts from when it
 // should have been sent, so that a server that makes all wait does not look fast.
 func (d *door) send(ctx context.Context, all []body, rate float64, s *sent) error {
-	due := make([]time.Duration, len(all)+1)
-	for i, b := range all {
+	sizes := make([]int, len(all))
+	for i := range all {
+		sizes[i] = all[i].events
+	}
+	var err error
+	s.late, err = pace(ctx, sizes, d.senders, rate, func(ctx context.Context, i int) error {
+		if err := d.post(ctx, all[i].text); err != nil {
+			return err
+		}
+		s.acknowledged.Add(uint64(all[i].events))
+		return nil
+	})
+	return err
+}
+
+// pace calls do for each of batches of so many events, some at once, when its time has
+// come, and returns how long after that each returned.
+func pace(ctx context.Context, events []int, senders int, rate float64, do func(ctx context.Context, i int) error) ([]time.Duration, error) {
+	due := make([]time.Duration, len(events)+1)
+	for i, n := range events {
 		if rate > 0 {
-			due[i+1] = due[i] + time.Duration(float64(b.events)/rate*float64(time.Second))
+			due[i+1] = due[i] + time.Duration(float64(n)/rate*float64(time.Second))
 		}
 	}
-	s.late = make([]time.Duration, len(all))
+	late := make([]time.Duration, len(events))
 	began := time.Now()
 	var next atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
-	for range d.senders {
+	for range senders {
 		group.Go(func() error {
-			for i := next.Add(1) - 1; i < int64(len(all)); i = next.Add(1) - 1 {
+			for i := next.Add(1) - 1; i < int64(len(events)); i = next.Add(1) - 1 {
 				at := began.Add(due[i])
 				if rate == 0 {
 					at = time.Now()
 				} else if err := pause(ctx, time.Until(at)); err != nil {
 					return err
 				}
-				if err := d.post(ctx, all[i].text); err != nil {
+				if err := do(ctx, int(i)); err != nil {
 					return err
 				}
-				s.late[i] = time.Since(at)
-				s.acknowledged.Add(uint64(all[i].events))
+				late[i] = time.Since(at)
 			}
 			return nil
 		})
 	}
-	return group.Wait()
+	return late, group.Wait()
 }
 
 func (d *door) post(ctx context.Context, text []byte) error {

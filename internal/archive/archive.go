@@ -85,6 +85,7 @@ func (a *Archive) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return a.runSealing(ctx) })
 	g.Go(func() error { return a.runUpkeep(ctx) })
+	g.Go(func() error { return a.runPreparing(ctx) })
 	return g.Wait()
 }
 

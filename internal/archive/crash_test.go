@@ -247,7 +247,7 @@ func (w *world) mayExpire(message string) bool {
 func (w *world) step() {
 	w.t.Helper()
 	ctx := context.Background()
-	switch w.rng.IntN(20) {
+	switch w.rng.IntN(21) {
 	case 0, 1:
 		w.excuse("seal", w.a.sealDue(ctx))
 	case 2:
@@ -281,6 +281,8 @@ func (w *world) step() {
 		}
 	case 9, 10, 11, 12:
 		w.put(w.plain())
+	case 13:
+		w.excuse("prepare a log file", w.a.log.Prepare())
 	default:
 		w.put(w.positioned())
 	}

@@ -57,6 +57,11 @@ func (s *slow) Append(name string) (fsys.File, error) {
 	return s.open(name, f, err)
 }
 
+func (s *slow) Overwrite(name string) (fsys.File, error) {
+	f, err := s.FS.Overwrite(name)
+	return s.open(name, f, err)
+}
+
 func (s *slow) Rename(from, to string) error {
 	time.Sleep(s.each)
 	return s.FS.Rename(from, to)

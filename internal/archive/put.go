@@ -246,3 +246,22 @@ func (a *Archive) refuse(err error) error {
 	}
 	return &llama.Error{Code: llama.Unavailable, Message: message + "; try again later", Err: err}
 }
+
+// runPreparing makes files of the log before they are needed, until ctx ends. Where it
+// fails, Put makes them, so there is no more to say than that.
+func (a *Archive) runPreparing(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-a.log.Wanted():
+		}
+		free, total, err := a.disk.Free()
+		if err == nil && free-int64(a.o.LogFileSize) > a.o.floor(total) {
+			err = a.log.Prepare()
+		}
+		if err != nil {
+			a.o.Logger.Debug("no file of the log was prepared", "error", err)
+		}
+	}
+}

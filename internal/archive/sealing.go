@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"runtime"
 	"slices"
 	"time"
 
@@ -278,6 +279,11 @@ func (a *Archive) closeSegment(p *part, key seal.Key, w *segment.Writer, generat
 	return s, nil
 }
 
+// yieldEvery is after how many events, some tenths of a millisecond, sealing lets others
+// go first. A Put that comes back from the disk would wait for ten milliseconds
+// otherwise until it has a processor again.
+const yieldEvery = 64
+
 // fill writes blocks until the segment has enough, and returns how many.
 func (a *Archive) fill(w *segment.Writer, blocks []*headBlock) (int, error) {
 	var hasher *root.Hasher
@@ -289,7 +295,14 @@ func (a *Archive) fill(w *segment.Writer, blocks []*headBlock) (int, error) {
 		if hasher == nil {
 			hasher = root.NewHasher(b.stat.Collection)
 		}
-		if err := readPieces(&a.shapes, b.pieces, func(r *column.Row) { to.Add(r); hasher.Add(r) }); err != nil {
+		rows := 0
+		if err := readPieces(&a.shapes, b.pieces, func(r *column.Row) {
+			to.Add(r)
+			hasher.Add(r)
+			if rows++; rows%yieldEvery == 0 {
+				runtime.Gosched()
+			}
+		}); err != nil {
 			return i, err
 		}
 		if err := w.Append(to, hasher.Root()); err != nil {

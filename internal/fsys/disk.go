@@ -66,6 +66,9 @@ func (d *Disk) Append(name string) (File, error) {
 	return d.open("append", name, os.O_RDWR|os.O_APPEND)
 }
 
+// Overwrite opens an existing file to write over it.
+func (d *Disk) Overwrite(name string) (File, error) { return d.open("overwrite", name, os.O_RDWR) }
+
 func (d *Disk) open(op, name string, flag int) (File, error) {
 	if err := check(op, name); err != nil {
 		return nil, err

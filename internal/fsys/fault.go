@@ -27,12 +27,13 @@ const (
 	OpRead
 	OpSync
 	OpTruncate
+	OpOverwrite
 
 	// Changes are all operations that change what is on the disk or make a
 	// change durable.
 	Changes = OpCreate | OpRename | OpRemove | OpMkdir | OpSyncDir | OpLock | OpWrite | OpSync | OpTruncate
 	// All is every kind.
-	All = OpTruncate<<1 - 1
+	All = OpOverwrite<<1 - 1
 )
 
 // A Plan says which operations of a Fault fail, and how.
@@ -148,6 +149,11 @@ func (f *Fault) Open(name string) (File, error) {
 // Append opens an existing file to write behind its end.
 func (f *Fault) Append(name string) (File, error) {
 	return f.open(OpAppend, "append", name, func() (File, error) { return f.under.Append(name) })
+}
+
+// Overwrite opens an existing file to write over it.
+func (f *Fault) Overwrite(name string) (File, error) {
+	return f.open(OpOverwrite, "overwrite", name, func() (File, error) { return f.under.Overwrite(name) })
 }
 
 // Rename gives a file another name.

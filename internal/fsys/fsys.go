@@ -29,6 +29,8 @@ type FS interface {
 	Open(name string) (File, error)
 	// Append opens an existing file to write behind its end.
 	Append(name string) (File, error)
+	// Overwrite opens an existing file to write over it, from its beginning.
+	Overwrite(name string) (File, error)
 	// Rename gives a file another name; a file that has it is replaced.
 	Rename(from, to string) error
 	// Remove removes a file or an empty folder.
@@ -46,9 +48,9 @@ type FS interface {
 	Free() (free, total int64, err error)
 }
 
-// File is an open file. Write appends; one that fails may have written a part,
-// as its count says. ReadAt may be called by many at once, and on files that
-// were created or opened to append too.
+// File is an open file. Write appends, or goes on behind the Write before on files
+// opened to be overwritten; one that fails may have written a part, as its count
+// says. ReadAt may be called by many at once, and on files that can be written too.
 //
 // When Sync has failed, what was written since the last good Sync may be lost
 // even if a later Sync succeeds: the operating system may have dropped it. Write
@@ -58,7 +60,7 @@ type File interface {
 	io.ReaderAt
 	io.Closer
 	Sync() error
-	// Truncate cuts the file to size bytes; the next Write follows there.
+	// Truncate cuts the file to size bytes; the next Write that appends follows there.
 	Truncate(size int64) error
 	Size() (int64, error)
 }

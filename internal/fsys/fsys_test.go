@@ -104,6 +104,25 @@ func TestFileIsWrittenReadAndCut(t *testing.T) {
 	})
 }
 
+func TestFileIsOverwritten(t *testing.T) {
+	conform(t, func(t *testing.T, f FS) {
+		_, err := f.Overwrite("x")
+		want(t, err, fs.ErrNotExist)
+		must(t, put(t, f, "x", "hello").Close())
+		file, err := f.Overwrite("x")
+		must(t, err)
+		for _, step := range [][2]string{{"HE", "HEllo"}, {"LLO", "HELLO"}, {"!!", "HELLO!!"}} {
+			_, err = file.Write([]byte(step[0]))
+			must(t, err)
+			if got := text(f, "x"); got != step[1] {
+				t.Errorf("got %q, want %q", got, step[1])
+			}
+		}
+		must(t, file.Sync())
+		must(t, file.Close())
+	})
+}
+
 func TestNamesChange(t *testing.T) {
 	conform(t, func(t *testing.T, f FS) {
 		must(t, f.MkdirAll("a/b"))

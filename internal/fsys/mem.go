@@ -142,25 +142,35 @@ func (m *Mem) create(name string) (*node, error) {
 }
 
 // Open opens a file for reading.
-func (m *Mem) Open(name string) (File, error) { return m.open("open", name, false) }
+func (m *Mem) Open(name string) (File, error) {
+	return m.open("open", name, func(*memFile) {})
+}
 
 // Append opens an existing file to write behind its end.
-func (m *Mem) Append(name string) (File, error) { return m.open("append", name, true) }
+func (m *Mem) Append(name string) (File, error) {
+	return m.open("append", name, func(f *memFile) { f.writes = true })
+}
 
-func (m *Mem) open(op, name string, writes bool) (File, error) {
+// Overwrite opens an existing file to write over it.
+func (m *Mem) Overwrite(name string) (File, error) {
+	return m.open("overwrite", name, func(f *memFile) { f.writes, f.over = true, true })
+}
+
+func (m *Mem) open(op, name string, set func(*memFile)) (File, error) {
 	err := m.enter(op, name)
 	defer m.mu.Unlock()
 	if err != nil {
 		return nil, err
 	}
-	n := m.find(name)
+	f := &memFile{m: m, n: m.find(name), name: name}
+	set(f)
 	switch {
-	case n == nil:
+	case f.n == nil:
 		return nil, fail(op, name, syscall.ENOENT)
-	case n.isDir() && writes:
+	case f.n.isDir() && f.writes:
 		return nil, fail(op, name, syscall.EISDIR)
 	}
-	return &memFile{m: m, n: n, name: name, writes: writes}, nil
+	return f, nil
 }
 
 // Rename gives a file or folder another name.

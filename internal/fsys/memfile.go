@@ -77,6 +77,8 @@ type memFile struct {
 	n      *node
 	name   string
 	writes bool
+	over   bool  // writes go to at
+	at     int64 // behind the Write before
 	closed bool
 }
 
@@ -94,7 +96,7 @@ func (f *memFile) enter(op string, writes bool) error {
 	return nil
 }
 
-// Write writes behind the end, as far as the disk has room.
+// Write writes behind the end or over what is there, as far as the disk has room.
 func (f *memFile) Write(p []byte) (int, error) {
 	err := f.enter("write", true)
 	defer f.m.mu.Unlock()
@@ -102,14 +104,21 @@ func (f *memFile) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	n := len(p)
-	if room := max(0, f.m.limit-f.m.used); int64(n) > room {
+	c := &f.n.file
+	end := int64(len(c.live))
+	at := end
+	if f.over {
+		at = f.at
+	}
+	if room := max(0, f.m.limit-f.m.used) + max(0, end-at); int64(n) > room {
 		n, err = int(room), fail("write", f.name, syscall.ENOSPC)
 	}
 	if n > 0 {
-		c := &f.n.file
-		c.writes = append(c.writes, write{at: int64(len(c.live)), data: slices.Clone(p[:n])})
-		c.live = append(c.live, p[:n]...)
-		f.grow(int64(n))
+		w := write{at: at, data: slices.Clone(p[:n])}
+		c.writes = append(c.writes, w)
+		c.live = w.apply(c.live)
+		f.at = at + int64(n)
+		f.grow(int64(len(c.live)) - end)
 	}
 	return n, err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"runtime"
 	"slices"
 
 	"github.com/llama-logs/llama"
@@ -97,6 +98,7 @@ func (w *Writer) Append(b *block.Builder, roots ...root.Root) error {
 	encoder := w.codec.encoder()
 	defer w.codec.release(encoder)
 	err = encoder.Encode(b, func(c block.Chunk) error {
+		runtime.Gosched() // a chunk takes milliseconds, and others have answers to give
 		column := columnPlace{kind: c.Kind, values: uint32(c.Values)}
 		if c.Kind == block.Field {
 			column.name = w.name(c.Name)

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/llama-logs/llama/internal/fsys"
 	"github.com/llama-logs/llama/internal/seal"
@@ -25,10 +26,12 @@ type Log struct {
 	mu      sync.Mutex
 	files   []file // those that are needed, oldest first; without the current
 	current *current
+	spare   *spare   // the next file, or nil; see Prepare
 	next    uint64   // number of the next file
 	owed    []*Frame // that a process before wrote and may not have synced
 	buf     []byte
 	bytes   atomic.Int64
+	wanted  chan struct{} // has something when there should be a spare
 }
 
 // A file is one that is no longer written to.
@@ -45,6 +48,11 @@ type current struct {
 	salt   [16]byte
 	sealer *seal.Sealer
 	frames uint64
+
+	prepared bool      // it was a spare
+	asked    bool      // for the next spare
+	mark     int64     // how long it was
+	marked   time.Time // then
 }
 
 // Write writes frames and syncs them. After an error a new file is begun by the
@@ -55,7 +63,7 @@ func (l *Log) Write(frames []*Frame) error {
 	if err := l.settle(); err != nil {
 		return err
 	}
-	if l.current != nil && l.current.durable >= l.fileSize {
+	if l.current != nil && l.full(frames) {
 		l.retire()
 	}
 	if l.current == nil {
@@ -78,7 +86,7 @@ func (l *Log) Write(frames []*Frame) error {
 		err = c.Sync()
 	}
 	if err != nil {
-		l.abandon()
+		l.retire()
 		return fmt.Errorf("write %s: %w", fileName(c.number), err)
 	}
 	c.durable += int64(len(l.buf))
@@ -87,15 +95,33 @@ func (l *Log) Write(frames []*Frame) error {
 	if cap(l.buf) > maxKept {
 		l.buf = nil
 	}
+	l.want()
 	return nil
+}
+
+// full reports whether frames should go into the next file: the current one has reached
+// its size, would grow beyond what was prepared, or was not prepared and the next is.
+func (l *Log) full(frames []*Frame) bool {
+	c := l.current
+	switch {
+	case c.frames == 0:
+		return false
+	case !c.prepared:
+		return c.durable >= l.fileSize || l.spare != nil && l.spare.file != nil
+	}
+	end := c.durable
+	for _, f := range frames {
+		end += int64(f.Size())
+	}
+	return end > l.fileSize
 }
 
 // maxKept is the largest buffer that is kept for the next group.
 const maxKept = 4 << 20
 
-// newHeader makes the header of the next file.
-func (l *Log) newHeader() *header {
-	h := &header{number: l.next, salt: seal.NewSalt(), key: seal.NewKey()}
+// newHeader makes the header of a next file.
+func (l *Log) newHeader(number uint64) *header {
+	h := &header{number: number, salt: seal.NewSalt(), key: seal.NewKey()}
 	if n := len(l.files); n > 0 {
 		h.before, h.durable = l.files[n-1].number, uint64(l.files[n-1].durable)
 	}
@@ -116,7 +142,7 @@ func (l *Log) settle() error {
 	if len(l.owed) == 0 {
 		return nil
 	}
-	h := l.newHeader()
+	h := l.newHeader(l.next)
 	data := h.append(nil, l.keys.Newest())
 	sealer := h.key.File(framesOfFile)
 	f := file{number: h.number}
@@ -140,51 +166,61 @@ func (l *Log) settle() error {
 	return nil
 }
 
-// begin makes a new file. The caller holds mu.
-func (l *Log) begin() (err error) {
-	h := l.newHeader()
-	name := fileName(h.number)
-	// A file of this number is left from an attempt that failed.
-	if err := l.disk.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+// begin begins a new file. The caller holds mu.
+func (l *Log) begin() error {
+	s := l.takeSpare()
+	prepared := s != nil
+	if s == nil {
+		s = &spare{number: l.next}
+		// A file of this number is left from an attempt that failed.
+		if err := l.remove(s.number); err != nil {
+			return err
+		}
+		var err error
+		if s.file, err = l.disk.Create(fileName(s.number)); err != nil {
+			return err
+		}
 	}
-	f, err := l.disk.Create(name)
-	if err != nil {
-		return err
-	}
+	h := l.newHeader(s.number)
 	data := h.append(nil, l.keys.Newest())
-	if _, err = f.Write(data); err == nil {
-		err = f.Sync()
-	}
+	_, err := s.file.Write(data)
 	if err == nil {
+		err = s.file.Sync()
+	}
+	if err == nil && !prepared {
 		err = l.disk.SyncDir(Folder)
 	}
 	if err != nil {
-		f.Close() // best effort: the next attempt, or the next start, removes it
-		l.disk.Remove(name)
+		s.file.Close() // best effort: the next attempt, or the next start, removes it
+		l.disk.Remove(fileName(s.number))
 		return err
 	}
-	l.next++
+	l.next = max(l.next, s.number+1)
 	l.current = &current{
-		file: file{number: h.number, durable: int64(len(data))}, File: f, salt: h.salt, sealer: h.key.File(framesOfFile),
+		file: file{number: s.number, durable: int64(len(data))}, File: s.file, salt: h.salt, sealer: h.key.File(framesOfFile),
+		prepared: prepared, marked: time.Now(),
 	}
 	l.bytes.Add(int64(len(data)))
 	return nil
 }
 
-// retire ends the current file. The caller holds mu.
+// remove removes a file, if it is there.
+func (l *Log) remove(number uint64) error {
+	if err := l.disk.Remove(fileName(number)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// retire ends the current file. What was prepared and not used of it is given back,
+// and what is left of a write that failed. The caller holds mu.
 func (l *Log) retire() {
+	if size, err := l.current.Size(); err != nil || size > l.current.durable {
+		l.current.Truncate(l.current.durable) // best effort: what is behind does not count, as the next file's header says
+	}
 	l.current.Close() // it is synced, so nothing can be lost by an error
 	l.files = append(l.files, l.current.file)
 	l.current = nil
-}
-
-// abandon ends the current file after an error. What is behind its durable part
-// does not count, as the next file's header says; if there comes to be none, the
-// cut here helps.
-func (l *Log) abandon() {
-	l.current.Truncate(l.current.durable) // best effort, see above
-	l.retire()
 }
 
 // Renew ends the current file, and has those from the returned number on be sealed
@@ -199,7 +235,7 @@ func (l *Log) Renew(key seal.Key) (from uint64, err error) {
 		l.retire()
 	}
 	l.keys = seal.Keys{key}
-	return l.next, nil
+	return l.upcoming(), nil
 }
 
 // Oldest returns the number of the oldest file that is still needed when all
@@ -221,7 +257,7 @@ func (l *Log) Oldest(seq uint64) uint64 {
 	if l.current != nil {
 		return l.current.number
 	}
-	return l.next
+	return l.upcoming()
 }
 
 // Remove removes the files before that numbered oldest. A Checkpoint that says so
@@ -231,7 +267,7 @@ func (l *Log) Remove(oldest uint64) error {
 	defer l.mu.Unlock()
 	for len(l.files) > 0 && l.files[0].number < oldest {
 		f := l.files[0]
-		if err := l.disk.Remove(fileName(f.number)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := l.remove(f.number); err != nil {
 			return err
 		}
 		l.bytes.Add(-f.durable)
@@ -262,14 +298,16 @@ func (l *Log) Behind(limit int64) (seq uint64) {
 	return seq
 }
 
-// Close closes the current file.
+// Close closes the current file. No Prepare is under way.
 func (l *Log) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.current == nil {
-		return nil
+	if l.current != nil {
+		l.retire()
 	}
-	err := l.current.Close()
-	l.current = nil
-	return err
+	if s := l.takeSpare(); s != nil {
+		s.file.Close() // nothing is in it
+		return l.remove(s.number)
+	}
+	return nil
 }

@@ -1,6 +1,7 @@
 package wal
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -21,7 +22,7 @@ import (
 // fileSize. New files are sealed under key, those that are there under it or any of
 // older.
 func Open(disk fsys.FS, key seal.Key, oldest uint64, fileSize int64, replay func(*Frame) error, older ...seal.Key) (*Log, error) {
-	l := &Log{disk: disk, keys: append(slices.Clone(older), key), fileSize: fileSize, next: max(1, oldest)}
+	l := &Log{disk: disk, keys: append(slices.Clone(older), key), fileSize: fileSize, next: max(1, oldest), wanted: make(chan struct{}, 1)}
 	if err := disk.SyncDir(Folder); err != nil { // what a killed process did not live to sync is built on now
 		return nil, err
 	}
@@ -130,8 +131,9 @@ func (l *Log) numbers() ([]uint64, error) {
 	return numbers, nil
 }
 
-// header reads the header of a file. It returns nil when the file is new and has no
-// whole header: then nothing was ever written to it, and it is removed.
+// header reads the header of a file. It returns nil when the file is the newest and has
+// nothing but zeros behind a header that is not whole: then nothing was ever written to
+// it, and it is removed.
 func (l *Log) header(number uint64, newest bool) (*header, error) {
 	name := fileName(number)
 	f, err := l.disk.Open(name)
@@ -151,7 +153,9 @@ func (l *Log) header(number uint64, newest bool) (*header, error) {
 	if sizeErr != nil {
 		return nil, sizeErr
 	}
-	if !newest || size > headerSize {
+	if empty, readErr := unused(f, size); readErr != nil {
+		return nil, readErr
+	} else if !newest || !empty {
 		return nil, &segment.CorruptError{File: name, Err: err}
 	}
 	return nil, l.disk.Remove(name)
@@ -324,10 +328,12 @@ func (p *player) syncedBeyond(offset, size int64) (bool, error) {
 			return false, err
 		}
 		for i := 0; i+frameHeader <= n; i++ {
-			if buf[i] != frameMagic[0] {
-				continue
+			next := bytes.Index(buf[i:n], []byte(frameMagic))
+			if next < 0 {
+				break
 			}
-			if h, err := decodeHead(buf[i:], p.header.salt[:]); err == nil && h.durable > uint64(offset) {
+			i += next
+			if h, err := decodeHead(buf[i:n], p.header.salt[:]); err == nil && h.durable > uint64(offset) {
 				return true, nil
 			}
 		}

@@ -1,0 +1,142 @@
+package wal
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/llama-logs/llama/internal/fsys"
+)
+
+// To sync a file that has grown, a file system writes its journal, and with it what
+// others have done meanwhile: some syncs take a tenth of a second. To sync what was
+// written over bytes that were on the disk takes a few milliseconds. So while much
+// comes in, the next file is made beforehand, full of zeros.
+
+const (
+	// spareStep is how much of a spare is written and synced at once: so little that a
+	// group of frames need not wait long for the disk.
+	spareStep = 1 << 20
+	// A spare is worth its room, and writing it, where a share of a file comes within
+	// fastTime.
+	fastShare = 32
+	fastTime  = 10 * time.Second
+)
+
+var zeros [spareStep]byte
+
+// A spare is the next file. Its number is its own, used or not.
+type spare struct {
+	number uint64
+	file   fsys.File // zeros, durable with its name; nil while it is made
+}
+
+// want asks for a spare, once for each file, when much comes in: at once when the current
+// file was not prepared, else when half of it is used. The caller holds mu.
+func (l *Log) want() {
+	c := l.current
+	if c.asked || c.durable-c.mark < l.fileSize/fastShare {
+		return
+	}
+	now := time.Now()
+	fast := now.Sub(c.marked) <= fastTime
+	c.mark, c.marked = c.durable, now
+	if !fast || c.prepared && c.durable < l.fileSize/2 {
+		return
+	}
+	c.asked = true
+	select {
+	case l.wanted <- struct{}{}:
+	default:
+	}
+}
+
+// Wanted has something to receive when Prepare should be called.
+func (l *Log) Wanted() <-chan struct{} { return l.wanted }
+
+// Prepare makes the next file, as one that will not grow. Without it, or after an
+// error, that is made when it is needed. One Prepare at a time.
+func (l *Log) Prepare() error {
+	l.mu.Lock()
+	if l.current == nil || l.spare != nil {
+		l.mu.Unlock()
+		return nil
+	}
+	s := &spare{number: l.next}
+	l.spare = s
+	l.next++
+	l.mu.Unlock()
+	file, err := l.zeros(fileName(s.number))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err == nil && l.spare == s {
+		s.file = file
+		return nil
+	}
+	if l.spare == s {
+		l.spare = nil
+	}
+	if err != nil {
+		l.disk.Remove(fileName(s.number)) // best effort: the next start removes it
+		return fmt.Errorf("prepare a file of the log: %w", err)
+	}
+	file.Close() // it came too late, and nothing is in it
+	return l.remove(s.number)
+}
+
+// zeros makes a file of zeros, durably, and opens it to be written over.
+func (l *Log) zeros(name string) (fsys.File, error) {
+	f, err := l.disk.Create(name)
+	if err != nil {
+		return nil, err
+	}
+	for left := l.fileSize; left > 0 && err == nil; left -= spareStep {
+		if _, err = f.Write(zeros[:min(left, spareStep)]); err == nil {
+			err = f.Sync()
+		}
+	}
+	f.Close() // it is synced, or of no use
+	if err == nil {
+		err = l.disk.SyncDir(Folder)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return l.disk.Overwrite(name)
+}
+
+// takeSpare returns the spare, or nil when there is none that is done. The caller holds
+// mu.
+func (l *Log) takeSpare() *spare {
+	s := l.spare
+	l.spare = nil
+	if s == nil || s.file == nil {
+		return nil
+	}
+	return s
+}
+
+// upcoming returns the lowest number that a next file may have. The caller holds mu.
+func (l *Log) upcoming() uint64 {
+	if l.spare != nil {
+		return l.spare.number
+	}
+	return l.next
+}
+
+// unused reports whether nothing but, perhaps, a part of a header was written to a file
+// of a size.
+func unused(f io.ReaderAt, size int64) (bool, error) {
+	buf := make([]byte, spareStep)
+	for at := int64(headerSize); at < size; at += spareStep {
+		n, err := f.ReadAt(buf[:min(spareStep, size-at)], at)
+		if err != nil && err != io.EOF {
+			return false, err
+		}
+		if !bytes.Equal(buf[:n], zeros[:n]) {
+			return false, nil
+		}
+	}
+	return true, nil
+}

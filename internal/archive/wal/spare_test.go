@@ -1,0 +1,164 @@
+package wal
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/llama-logs/llama/internal/fsys"
+	"github.com/llama-logs/llama/internal/segment"
+)
+
+// TestPreparedFilesKeepAcknowledged writes to a log with and without prepared files,
+// lets operations fail, and cuts the power: what was acknowledged is there, and nothing
+// else, but perhaps the group that failed last.
+func TestPreparedFilesKeepAcknowledged(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(300) {
+		rng := rand.New(rand.NewPCG(seed, 7))
+		w := newWritten(t)
+		for range 3 {
+			fault := fsys.NewFault(w.disk)
+			l := w.write(t, fault)
+			fault.Set(fsys.Plan{Only: fsys.Changes, At: rng.IntN(40), Then: -1, Partial: rng.Float64(), Done: rng.IntN(2) == 0})
+			for range rng.IntN(12) {
+				if rng.IntN(3) == 0 {
+					if err := l.Prepare(); err != nil && !fault.Failed() {
+						t.Fatal(err)
+					}
+				}
+				if err := l.Write([]*Frame{w.frame()}); err != nil {
+					w.next--
+					w.bodies = w.bodies[:len(w.bodies)-1]
+					break
+				}
+			}
+			if rng.IntN(2) == 0 {
+				l.Close()
+			}
+			w.disk = w.disk.Crash(rng.Uint64())
+			got, err := w.replayed(w.disk, 0)
+			if n := min(len(got), len(w.bodies)); err != nil || n < len(w.bodies) || len(got) > n+1 || !slices.Equal(got[:n], w.bodies) {
+				t.Fatalf("seed %d: %d bodies, want %d, error %v", seed, len(got), len(w.bodies), err)
+			}
+			w.bodies, w.next = got, uint64(len(got))+1
+		}
+	}
+}
+
+// TestLogIsAskedForASpare fills files: where much comes in there is one prepared, which
+// takes the place of the one that was not, and does not grow.
+func TestLogIsAskedForASpare(t *testing.T) {
+	t.Parallel()
+	w := newWritten(t)
+	l := w.write(t, w.disk)
+	asked := 0
+	for range 20 {
+		if err := l.Write([]*Frame{w.frame()}); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-l.Wanted():
+			if asked++; l.Prepare() != nil || l.spare == nil {
+				t.Fatal("there is no spare")
+			}
+		default:
+		}
+		if c := l.current; c.prepared {
+			if size, err := c.Size(); size != l.fileSize || err != nil {
+				t.Fatalf("a prepared file has %d bytes, %v", size, err)
+			}
+		}
+	}
+	if asked < 3 || !l.current.prepared {
+		t.Errorf("asked %d times; the last file was prepared: %v", asked, l.current.prepared)
+	}
+	number := l.spare
+	if oldest := l.Oldest(w.next); number != nil && oldest > number.number {
+		t.Errorf("files before %d are not needed, but %d comes", oldest, number.number)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range l.files {
+		info, err := w.disk.Stat(fileName(f.number))
+		if err != nil || info.Size() != f.durable {
+			t.Errorf("file %d has %d bytes, of which %d count, %v", f.number, info.Size(), f.durable, err)
+		}
+	}
+	if got, err := w.replayed(w.disk, 0); err != nil || !slices.Equal(got, w.bodies) {
+		t.Errorf("%d bodies, want %d, error %v", len(got), len(w.bodies), err)
+	}
+}
+
+// A busyDisk has another call come between while a file is made.
+type busyDisk struct {
+	fsys.FS
+	name    string
+	between func()
+}
+
+func (d *busyDisk) Create(name string) (fsys.File, error) {
+	if name == d.name {
+		d.name = ""
+		d.between()
+	}
+	return d.FS.Create(name)
+}
+
+// TestSpareThatComesTooLateIsDropped lets the next file be needed, and begun, while it
+// is still prepared.
+func TestSpareThatComesTooLateIsDropped(t *testing.T) {
+	t.Parallel()
+	w := newWritten(t)
+	disk := &busyDisk{FS: w.disk, name: fileName(2)}
+	l := w.write(t, disk, 1)
+	disk.between = func() {
+		for range 10 {
+			if err := l.Write([]*Frame{w.frame()}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := l.Prepare(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.disk.Stat(fileName(2)); err == nil || l.spare != nil {
+		t.Errorf("the file that came too late is there: %v", err)
+	}
+	for range 4 {
+		if err := l.Write([]*Frame{w.frame()}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := w.replayed(w.disk.Crash(0), 0); err != nil || !slices.Equal(got, w.bodies) {
+		t.Errorf("%d bodies, want %d, error %v", len(got), len(w.bodies), err)
+	}
+}
+
+// TestHeaderOfANewestFile has a newest file begin with parts of a header: with zeros
+// behind nothing was written to it, and with anything else it is damaged.
+func TestHeaderOfANewestFile(t *testing.T) {
+	t.Parallel()
+	w := newWritten(t)
+	w.write(t, w.disk, 2)
+	w.write(t, w.disk, 1)
+	data, err := fsys.ReadFile(w.disk, fileName(2), 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for cut := range headerSize {
+		for _, tail := range []byte{0, 1} {
+			file := make([]byte, len(data))
+			copy(file, data[:cut])
+			file[len(file)-1] = tail
+			got, err := w.replayed(w.with(t, file), 0)
+			_, corrupt := errors.AsType[*segment.CorruptError](err)
+			if tail == 0 && (err != nil || !slices.Equal(got, w.bodies[:2])) || tail == 1 && !corrupt {
+				t.Fatalf("%s: %d bodies, error %v", fmt.Sprintf("%d bytes of the header, then %d", cut, tail), len(got), err)
+			}
+		}
+	}
+}
