@@ -1,5 +1,5 @@
 import type { Caller } from './call'
-import type { FirstPassword, Grant, Group, User } from './types'
+import type { FirstPassword, Grant, Group, MachineToken, MadeToken, User } from './types'
 
 /** What administrators ask of central. */
 export interface AdminApi {
@@ -11,6 +11,10 @@ export interface AdminApi {
   groups(signal?: AbortSignal): Promise<readonly Group[]>
   putGroup(name: string, targets: readonly string[]): Promise<void>
   removeGroup(name: string): Promise<void>
+  tokens(signal?: AbortSignal): Promise<readonly MachineToken[]>
+  /** Makes a token; expires is a time, or one from now as "+90d". */
+  addToken(name: string, grants: readonly Grant[], expires: string): Promise<MadeToken>
+  removeToken(name: string): Promise<void>
 }
 
 export function createAdmin({ call, json, list }: Caller): AdminApi {
@@ -23,5 +27,8 @@ export function createAdmin({ call, json, list }: Caller): AdminApi {
     groups: (signal) => list('/target-groups', 'groups', signal),
     putGroup: async (name, targets) => void (await call('PUT', `/target-groups/${encodeURIComponent(name)}`, { targets })),
     removeGroup: async (name) => void (await call('DELETE', `/target-groups/${encodeURIComponent(name)}`)),
+    tokens: (signal) => list('/tokens', 'tokens', signal),
+    addToken: (name, grants, expires) => json('POST', '/tokens', { name, grants, expires }),
+    removeToken: async (name) => void (await call('DELETE', `/tokens/${encodeURIComponent(name)}`)),
   }
 }

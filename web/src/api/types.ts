@@ -18,6 +18,8 @@ export type Progress = Schemas['Progress']
 export type User = Schemas['User']
 export type Grant = Schemas['Grant']
 export type Group = Schemas['Group']
+export type MachineToken = Schemas['MachineToken']
+export type MadeToken = Schemas['MadeToken']
 export type FirstPassword = Schemas['FirstPassword']
 
 /** What is asked. Times are RFC 3339 or relative to now ("now-15m"). */

@@ -15,6 +15,7 @@ export function createPageRouter(): Router {
         redirect: '/admin/users',
         children: [
           { path: 'users', component: () => import('@/features/admin/UsersPanel.vue') },
+          { path: 'tokens', component: () => import('@/features/admin/TokensPanel.vue') },
           { path: 'groups', component: () => import('@/features/admin/GroupsPanel.vue') },
         ],
       },

@@ -48,6 +48,9 @@ export function fakeApi(some: Partial<Api> = {}): Api {
     groups: () => Promise.resolve([]),
     putGroup: () => Promise.resolve(),
     removeGroup: () => Promise.resolve(),
+    tokens: () => Promise.resolve([]),
+    addToken: (name, _grants, expires) => Promise.resolve({ name, token: 'a token', expires }),
+    removeToken: () => Promise.resolve(),
     formatQuery: (query) => Promise.resolve(query),
     ...some,
   }
