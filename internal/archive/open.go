@@ -20,7 +20,7 @@ import (
 
 const (
 	formatName  = "FORMAT"
-	formatLine  = "llama archive 2\n"
+	formatLine  = "llama archive 3\n"
 	lockName    = "lock"
 	keyringName = "keyring"
 )

@@ -17,43 +17,71 @@ var ErrProof = errors.New("the proof does not hold")
 // A Proof shows that an event is one of those that a root vouches for. It has the
 // event, but nothing of its neighbours. It is plain data, good to be sent as JSON.
 type Proof struct {
-	Shape []byte           `json:"shape"` // collection, source, names and kinds; see docs/format.md
-	Salt  []byte           `json:"salt"`  // of the leaf
-	Event []byte           `json:"event"` // in canonical form
-	Index int              `json:"index"` // among the root's events, from 0
-	Rows  int              `json:"rows"`  // of the root
-	Path  tlog.RecordProof `json:"path"`
+	Shape  []byte           `json:"shape"`  // collection, source, names and kinds; see docs/format.md
+	Salt   []byte           `json:"salt"`   // of the event
+	Event  []byte           `json:"event"`  // in canonical form
+	Index  int              `json:"index"`  // among the root's events, from 0
+	Rows   int              `json:"rows"`   // of the root
+	Beside []tlog.Hash      `json:"beside"` // of the other events of its leaf
+	Path   tlog.RecordProof `json:"path"`   // of the leaf
 }
 
 // Prove makes the proof of the event with number seq. Each calls do with the events
 // of the root and no others, in order.
 func Prove(collection string, r Root, seq uint64, each func(do func(*column.Row) error) error) (*Proof, error) {
 	known := shapes{collection: collection}
-	salts := leafCipher(r.Salt)
-	p := &Proof{Index: -1, Rows: r.Rows}
-	var hashes Stored
-	var leaf []byte
+	salts := saltCipher(r.Salt)
+	p := &Proof{Index: -1}
+	var leaves Stored
+	var l leaf
+	end := func() error {
+		if p.Index >= 0 && p.Beside == nil {
+			p.Beside = l.others(p.Index % run)
+		}
+		hash := l.hash()
+		l.n = 0
+		return leaves.Add(hash)
+	}
+	var event []byte
 	err := each(func(row *column.Row) error {
 		var salt [SaltSize]byte
-		binary.BigEndian.PutUint64(salt[8:], uint64(hashes.size))
+		binary.BigEndian.PutUint64(salt[8:], uint64(p.Rows))
 		salts.Encrypt(salt[:], salt[:])
 		s := known.of(row.Shape)
-		leaf = appendLeaf(leaf[:0], salt[:], row, s)
+		event = appendEvent(event[:0], salt[:], row, s)
 		if row.Seq == seq {
-			p.Index, p.Salt = int(hashes.size), salt[:]
-			p.Event = append([]byte(nil), leaf[1+SaltSize:]...)
+			p.Index, p.Salt = p.Rows, salt[:]
+			p.Event = append([]byte(nil), event[1+SaltSize:]...)
 			p.Shape = appendShape(nil, collection, row.Shape, s.order)
 		}
-		return hashes.Add(leafHash(leaf))
+		p.Rows++
+		if l.add(event) {
+			return end()
+		}
+		return nil
 	})
+	if err == nil && l.n > 0 {
+		err = end()
+	}
 	if err != nil {
 		return nil, err
 	}
-	if p.Index < 0 || hashes.size != int64(r.Rows) {
-		return nil, fmt.Errorf("%w: event %d is not among the %d of the root", ErrProof, seq, hashes.size)
+	if p.Index < 0 || p.Rows != r.Rows {
+		return nil, fmt.Errorf("%w: event %d is not among the %d of the root", ErrProof, seq, p.Rows)
 	}
-	p.Path, err = tlog.ProveRecord(hashes.size, int64(p.Index), &hashes)
+	p.Path, err = tlog.ProveRecord(leaves.size, int64(p.Index/run), &leaves)
 	return p, err
+}
+
+// others returns the hashes of all events but one, never nil.
+func (l *leaf) others(but int) []tlog.Hash {
+	others := []tlog.Hash{}
+	for i := range l.n {
+		if i != but {
+			others = append(others, tlog.Hash(l.bytes[1+i*tlog.HashSize:][:tlog.HashSize]))
+		}
+	}
+	return others
 }
 
 // Check returns the event, if the proof shows that it is one of those of the root
@@ -62,11 +90,32 @@ func (p *Proof) Check(hash tlog.Hash) (e llama.Event, err error) {
 	if len(p.Salt) != SaltSize || p.Index < 0 || p.Rows > column.MaxRows || p.Index >= p.Rows {
 		return e, fmt.Errorf("%w: a salt of %d bytes, event %d of %d", ErrProof, len(p.Salt), p.Index, p.Rows)
 	}
-	leaf := append(append([]byte{0}, p.Salt...), p.Event...)
-	if err := tlog.CheckRecord(p.Path, int64(p.Rows), hash, int64(p.Index), leafHash(leaf)); err != nil {
+	number := p.Index / run
+	if want := min(run, p.Rows-number*run) - 1; len(p.Beside) != want {
+		return e, fmt.Errorf("%w: %d hashes of events beside it, not %d", ErrProof, len(p.Beside), want)
+	}
+	leaves := int64(p.Rows+run-1) / run
+	if err := tlog.CheckRecord(p.Path, leaves, hash, int64(number), p.leaf()); err != nil {
 		return e, fmt.Errorf("%w: %v", ErrProof, err)
 	}
 	return decode(p.Shape, p.Event)
+}
+
+// leaf returns the hash of the event's leaf, of which no more than run events are.
+func (p *Proof) leaf() tlog.Hash {
+	var l leaf
+	event := append(append([]byte{eventMark}, p.Salt...), p.Event...)
+	for i := range len(p.Beside) + 1 {
+		switch at := p.Index % run; {
+		case i == at:
+			l.add(event)
+		case i < at:
+			l.put(p.Beside[i])
+		default:
+			l.put(p.Beside[i-1])
+		}
+	}
+	return l.hash()
 }
 
 // Stored keeps the hashes of a tree that proofs are made of. Its zero value is the

@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	// SaltSize is the size of a root's salt and of a leaf's, in bytes.
+	// SaltSize is the size of a root's salt and of an event's, in bytes.
 	SaltSize = 16
-	// saltsAtOnce is how many salts of leaves are drawn at once.
+	// saltsAtOnce is how many salts of events are drawn at once.
 	saltsAtOnce = 64
 	// maxBuffer bounds the memory that is kept for the next event, in bytes.
 	maxBuffer = 4 << 20
@@ -33,7 +33,8 @@ type Root struct {
 type Hasher struct {
 	known  shapes
 	root   Root
-	tree   Tree
+	tree   Tree // of full leaves
+	leaf   leaf
 	salts  cipher.Stream
 	drawn  [saltsAtOnce * SaltSize]byte
 	unused int // bytes of drawn
@@ -54,15 +55,15 @@ func newSalt() (salt [SaltSize]byte) {
 
 // begin starts a root with a salt.
 func (h *Hasher) begin(salt [SaltSize]byte) {
-	h.root, h.tree, h.unused = Root{Salt: salt}, Tree{}, 0
-	h.salts = cipher.NewCTR(leafCipher(salt), make([]byte, aes.BlockSize))
+	h.root, h.tree, h.leaf.n, h.unused = Root{Salt: salt}, Tree{}, 0, 0
+	h.salts = cipher.NewCTR(saltCipher(salt), make([]byte, aes.BlockSize))
 	if cap(h.buffer) > maxBuffer {
 		h.buffer = nil
 	}
 }
 
-// leafCipher returns the cipher whose output, counting from 0, is the salts of leaves.
-func leafCipher(salt [SaltSize]byte) cipher.Block {
+// saltCipher returns the cipher whose output, counting from 0, is the salts of events.
+func saltCipher(salt [SaltSize]byte) cipher.Block {
 	block, err := aes.NewCipher(salt[:])
 	if err != nil {
 		panic("root: " + err.Error()) // the size is right
@@ -72,10 +73,11 @@ func leafCipher(salt [SaltSize]byte) cipher.Block {
 
 // Add adds an event. Its number is greater than that of the one before.
 func (h *Hasher) Add(row *column.Row) {
-	if h.tree.Size() == 0 {
+	if h.root.Rows == 0 {
 		h.root.First = row.Seq
 	}
 	h.root.Last = row.Seq
+	h.root.Rows++
 	if h.unused == 0 {
 		clear(h.drawn[:])
 		h.salts.XORKeyStream(h.drawn[:], h.drawn[:])
@@ -83,28 +85,39 @@ func (h *Hasher) Add(row *column.Row) {
 	}
 	salt := h.drawn[len(h.drawn)-h.unused:][:SaltSize]
 	h.unused -= SaltSize
-	h.buffer = appendLeaf(h.buffer[:0], salt, row, h.known.of(row.Shape))
-	h.tree.Add(leafHash(h.buffer))
+	h.buffer = appendEvent(h.buffer[:0], salt, row, h.known.of(row.Shape))
+	if h.leaf.add(h.buffer) {
+		h.endLeaf()
+	}
+}
+
+func (h *Hasher) endLeaf() {
+	h.tree.Add(h.leaf.hash())
+	h.leaf.n = 0
 }
 
 // Rows returns how many events were added since the last root.
-func (h *Hasher) Rows() int { return int(h.tree.Size()) }
+func (h *Hasher) Rows() int { return h.root.Rows }
 
 // Root returns the root of the events added, and begins another.
 func (h *Hasher) Root() Root {
-	r := h.root
-	r.Rows, r.Hash = h.Rows(), h.tree.Root()
+	r := h.end()
 	h.begin(newSalt())
 	return r
 }
 
-// Matches reports whether r is the root of the events added, which were added after
-// Again(r), and nothing else.
-func (h *Hasher) Matches(r Root) bool {
-	got := h.root
-	got.Rows, got.Hash = h.Rows(), h.tree.Root()
-	return got == r
+// end returns the root of the events added, after which none can be.
+func (h *Hasher) end() Root {
+	if h.leaf.n > 0 {
+		h.endLeaf()
+	}
+	h.root.Hash = h.tree.Root()
+	return h.root
 }
+
+// Matches reports whether r is the root of the events added, which were added after
+// Again(r), and nothing else. It ends them.
+func (h *Hasher) Matches(r Root) bool { return h.end() == r }
 
 // Again begins to compute a root that is known.
 func (h *Hasher) Again(r Root) { h.begin(r.Salt) }

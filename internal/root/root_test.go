@@ -62,7 +62,7 @@ func again(r Root, all []column.Row) bool {
 
 // plainly computes a root as docs/format.md and RFC 6962 describe it.
 func plainly(salt [SaltSize]byte, all []column.Row) (hash [32]byte) {
-	var leaves [][]byte
+	var events [][]byte
 	for i := range all {
 		var counter [16]byte
 		binary.BigEndian.PutUint64(counter[8:], uint64(i))
@@ -85,7 +85,16 @@ func plainly(salt [SaltSize]byte, all []column.Row) (hash [32]byte) {
 			tail += str(values[name])
 		}
 		digest := sha256.Sum256([]byte(shape))
-		leaves = append(leaves, []byte(string(counter[:])+number(r.Seq)+number(uint64(r.Time))+number(uint64(r.Ingested))+string(digest[:])+tail))
+		events = append(events, []byte("\x02"+string(counter[:])+number(r.Seq)+number(uint64(r.Time))+number(uint64(r.Ingested))+string(digest[:])+tail))
+	}
+	var leaves [][]byte
+	for leaf := range slices.Chunk(events, 16) {
+		var hashes []byte
+		for _, event := range leaf {
+			hash := sha256.Sum256(event)
+			hashes = append(hashes, hash[:]...)
+		}
+		leaves = append(leaves, hashes)
 	}
 	var tree func([][]byte) [32]byte
 	tree = func(d [][]byte) [32]byte {
@@ -104,7 +113,7 @@ func plainly(salt [SaltSize]byte, all []column.Row) (hash [32]byte) {
 
 func TestRootIsThatOfTheFormat(t *testing.T) {
 	t.Parallel()
-	for _, n := range []int{1, 2, 3, 5, 8, 64, 65, 127, 200} {
+	for _, n := range []int{1, 2, 3, 5, 15, 16, 17, 32, 64, 65, 127, 200, 513} {
 		all := rows(n)
 		r := rootOf(all)
 		if want := plainly(r.Salt, all); r.Hash != want || r.Rows != n || r.First != 7 || r.Last != all[n-1].Seq {
@@ -121,13 +130,13 @@ func TestVector(t *testing.T) {
 	t.Parallel()
 	h := NewHasher("c")
 	h.begin([SaltSize]byte([]byte("0123456789abcdef")))
-	for i := range 3 {
+	for i := range 17 {
 		h.Add(&column.Row{Time: 1, Ingested: 2, Seq: uint64(i + 1), Message: "m", Values: []string{"x", "1"}, Shape: &column.Shape{
 			Source: "s", Names: []string{"b", "a"}, Kinds: []llama.Kind{llama.String, llama.Number},
 		}})
 	}
 	r := h.Root()
-	if got, want := hex.EncodeToString(r.Hash[:]), "0290e06174532f22c6b1af5580fe971db6f7c95de60cd3b4cac7922c89bd5e76"; got != want {
+	if got, want := hex.EncodeToString(r.Hash[:]), "c0bb27caf5849a4632f34f3153a95b1c0f0da99fd3a24f9ae9efb69aeddb8487"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
@@ -224,7 +233,7 @@ func prove(t *testing.T, r Root, all []column.Row, seq uint64) *Proof {
 
 func TestProofShowsOneEventOnly(t *testing.T) {
 	t.Parallel()
-	for _, n := range []int{1, 2, 7, 100} {
+	for _, n := range []int{1, 2, 7, 16, 17, 100} {
 		all := rows(n)
 		r := rootOf(all)
 		for i := range all {
@@ -261,6 +270,28 @@ func TestProofShowsOneEventOnly(t *testing.T) {
 					t.Fatalf("event %d of %d, byte %d of the shape changed: %v", i, n, at, err)
 				}
 			}
+			for at := range p.Beside {
+				changed := *p
+				changed.Beside = slices.Clone(p.Beside)
+				changed.Beside[at][at] ^= 1
+				if _, err := changed.Check(r.Hash); !errors.Is(err, ErrProof) {
+					t.Fatalf("event %d of %d, hash %d beside it changed: %v", i, n, at, err)
+				}
+				changed.Beside = slices.Delete(slices.Clone(p.Beside), at, at+1)
+				if _, err := changed.Check(r.Hash); !errors.Is(err, ErrProof) {
+					t.Fatalf("event %d of %d, hash %d beside it left out: %v", i, n, at, err)
+				}
+			}
+			moved := *p
+			for moved.Index = range n {
+				if _, err := moved.Check(r.Hash); moved.Index != i && !errors.Is(err, ErrProof) {
+					t.Fatalf("event %d of %d as number %d: %v", i, n, moved.Index, err)
+				}
+			}
+			moved.Index, moved.Beside = i, append(slices.Clone(p.Beside), tlog.Hash{})
+			if _, err := moved.Check(r.Hash); !errors.Is(err, ErrProof) {
+				t.Fatalf("event %d of %d with a hash too many beside it: %v", i, n, err)
+			}
 			if _, err := p.Check(tlog.Hash{1}); !errors.Is(err, ErrProof) {
 				t.Fatalf("another root: %v", err)
 			}
@@ -277,7 +308,7 @@ func FuzzCheck(f *testing.F) {
 	r := rootOf(all)
 	for i := range all {
 		h := NewHasher("c")
-		f.Add(appendShape(nil, "c", all[i].Shape, order(all[i].Shape)), appendLeaf(nil, nil, &all[i], h.known.of(all[i].Shape))[1:], []byte("0123456789abcdef"), i, 5)
+		f.Add(appendShape(nil, "c", all[i].Shape, order(all[i].Shape)), appendEvent(nil, nil, &all[i], h.known.of(all[i].Shape))[1:], []byte("0123456789abcdef"), i, 5)
 	}
 	f.Fuzz(func(t *testing.T, shape, event, salt []byte, index, rows int) {
 		p := &Proof{Shape: shape, Event: event, Salt: salt, Index: index, Rows: rows}
