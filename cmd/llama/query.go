@@ -22,6 +22,7 @@ type queryOptions struct {
 	limit             int64
 	format            string
 	local, formatOnly bool
+	explain           bool
 	dataDir           string
 	file, parser      string
 }
@@ -42,6 +43,7 @@ Times are RFC 3339, dates, or relative to now: -15m, now-7d.`,
 		Example: `  llama query --target local --from -1h 'error | stats by (host.name) count() n'
   llama query --local '_collection:sshd event.outcome:failure | top 10 by (source.ip)'
   llama query --file app.log --format csv 'level:error | fields _time, _msg'
+  llama query --explain -- 'error | stats by (host.name) count() n'
   llama query --format-query 'error|limit 10'`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -62,6 +64,8 @@ Times are RFC 3339, dates, or relative to now: -15m, now-7d.`,
 	flags.StringVar(&o.file, "file", "", "ask a `FILE` of JSON or plain lines, \"-\" for standard input, without any server")
 	flags.StringVar(&o.parser, "parser", "", "with --file: `NAME` of the parser of its lines (default: one is found)")
 	flags.BoolVar(&o.formatOnly, "format-query", false, "print the query in its normal form, or where it is wrong, and ask nothing")
+	flags.BoolVar(&o.explain, "explain", false, "print what the query would read, of each collection on each node, and do not run it")
+	cmd.MarkFlagsMutuallyExclusive("explain", "file", "format-query")
 	cmd.MarkFlagsMutuallyExclusive("local", "file", "format-query", "target")
 	return cmd
 }
@@ -75,6 +79,14 @@ func runQuery(cmd *cobra.Command, text string, o queryOptions) error {
 	if o.formatOnly {
 		_, err := fmt.Fprintln(cmd.OutOrStdout(), q)
 		return err
+	}
+	if o.explain {
+		node, merger := q.Halves()
+		words(os.Stderr, "on nodes: %s", node)
+		if merger != "" {
+			words(os.Stderr, "merged:   %s", merger)
+		}
+		text = q.Explained().String()
 	}
 	out, err := newRowWriter(o.format, os.Stdout)
 	if err != nil {

@@ -13,6 +13,9 @@ func (q *Query) Matcher() (func(e *llama.Event) bool, error) {
 	if len(q.pipes) > 0 {
 		return nil, llama.Errorf(llama.Invalid, "only filters can be followed live; leave out what stands behind the first |")
 	}
+	if q.options.explain {
+		return nil, llama.Errorf(llama.Invalid, "what is followed live has no price; leave out explain=true")
+	}
 	if len(q.queries()) > 0 {
 		return nil, errUnanswered
 	}

@@ -24,6 +24,9 @@ type Merge struct {
 // NewMerge begins the merger's half of a query. Of the options it heeds
 // MaxMemory and MaxRows.
 func (q *Query) NewMerge(o RunOptions) *Merge {
+	if q.options.explain {
+		q = &Query{filter: allFilter{}} // prices are rows, whatever is priced
+	}
 	m := &Merge{plan: q.plan(&RunOptions{}), o: o, env: newEnv(o.MaxMemory)}
 	if m.plan.gather != nil {
 		m.state = m.plan.gather.gather(m.env, m.plan.rest)

@@ -11,9 +11,10 @@ type options struct {
 	allTime bool // the time range that is asked for beside the query does not count
 	// skipDamaged leaves out blocks that are damaged, and says so at the end.
 	skipDamaged bool
+	explain     bool // only what it would read is asked; see explain.go
 }
 
-var optionNames = []string{"concurrency", "ignore_global_time_filter", "skip_damaged"}
+var optionNames = []string{"concurrency", "explain", "ignore_global_time_filter", "skip_damaged"}
 
 // readOptions reads options(name=value, …).
 func (p *parser) readOptions() options {
@@ -26,6 +27,8 @@ func (p *parser) readOptions() options {
 		switch name {
 		case "concurrency":
 			o.workers = p.count("how many processors to use")
+		case "explain":
+			o.explain = p.yes()
 		case "ignore_global_time_filter":
 			o.allTime = p.yes()
 		case "skip_damaged":
@@ -51,6 +54,9 @@ func (o options) write(b *strings.Builder) {
 	var list []string
 	if o.workers > 0 {
 		list = append(list, "concurrency="+strconv.Itoa(o.workers))
+	}
+	if o.explain {
+		list = append(list, "explain=true")
 	}
 	if o.allTime {
 		list = append(list, "ignore_global_time_filter=true")

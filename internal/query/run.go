@@ -26,6 +26,7 @@ type Source interface {
 type RunOptions struct {
 	From, To  llama.Time // only events in between, both included; 0 is no bound
 	NodeID    string     // the first part of `_id`
+	Target    string     // what the node belongs to; a price shows it
 	Workers   int        // at once; 0 is GOMAXPROCS
 	MaxMemory int64      // bytes that states and kept rows may take, roughly; 0 is no limit
 	MaxRows   int        // rows of an answer; 0 is no limit
@@ -46,6 +47,17 @@ type Progress struct {
 // context's error.
 func (q *Query) Partial(ctx context.Context, src Source, o RunOptions, emit func(Frame) error) error {
 	p := q.plan(&o)
+	if q.options.explain {
+		var w rowWriter
+		err := p.priced(ctx, src, o, func(row Row) error {
+			w.add(&kept{seq: uint64(maxPrices - w.count), row: row})
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		return emit(w.frame(Rows))
+	}
 	held, err := p.fillNode(ctx, src, o)
 	if err != nil {
 		return err
@@ -90,6 +102,9 @@ func (q *Query) Partial(ctx context.Context, src Source, o RunOptions, emit func
 // order, one at a time. Their strings may share memory with blocks.
 func (q *Query) Execute(ctx context.Context, src Source, o RunOptions, emit func(Row) error) error {
 	p := q.plan(&o)
+	if q.options.explain {
+		return p.priced(ctx, src, o, emit)
+	}
 	held, err := p.fillNode(ctx, src, o)
 	if err != nil {
 		return err
@@ -130,7 +145,7 @@ func (q *Query) Execute(ctx context.Context, src Source, o RunOptions, emit func
 // returns.
 func (q *Query) Lines(ctx context.Context, src Source, o RunOptions, emit func(lines []byte, rows int) error) error {
 	p := q.plan(&o)
-	if p.gather == nil && len(p.rest) == 0 {
+	if p.gather == nil && len(p.rest) == 0 && !q.options.explain {
 		held, err := p.fillNode(ctx, src, o)
 		if err != nil {
 			return err

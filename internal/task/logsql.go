@@ -40,7 +40,7 @@ func (t Task) Partial(ctx context.Context, src query.Source, collections []strin
 	if t.Limit > 0 {
 		q = q.WithLimit(t.Limit)
 	}
-	o.From, o.To = t.From, t.To
+	o.From, o.To, o.Target = t.From, t.To, t.Target
 	return q.Partial(ctx, src, o, func(f query.Frame) error { return emit(Frame{Kind: uint8(f.Kind), Body: f.Bytes, Rows: f.Rows}) })
 }
 
