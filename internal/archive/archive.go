@@ -53,6 +53,7 @@ type Archive struct {
 	trimmed  uint64                    // the oldest log file, as the checkpoint has it
 	logKeys  seal.Keys                 // see logkey.go; the newest last
 	logKeyN  uint64                    // number of the newest
+	keysFit  bool                      // the keyring has no keys of parts that are gone
 	renewed  uint64                    // log files from this number on need the newest only; 0: not known
 
 	// merging is held while segments are merged, and while a day is destroyed. It is

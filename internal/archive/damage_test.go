@@ -72,7 +72,7 @@ func TestNothingOfAnEventIsReadable(t *testing.T) {
 		t.Fatal(err)
 	}
 	look("merged and closed")
-	if want := []string{"FORMAT", "history", "keyring", "lock", "log", "segments"}; !slices.Equal(slices.Sorted(maps.Keys(looked)), want) {
+	if want := []string{"FORMAT", "history", "keyring", "keyring.pages", "lock", "log", "segments"}; !slices.Equal(slices.Sorted(maps.Keys(looked)), want) {
 		t.Errorf("looked at %v, want %v", looked, want)
 	}
 }
@@ -247,14 +247,17 @@ func TestEveryDamagedByteIsNamed(t *testing.T) {
 			}
 		})
 	}
-	if got := slices.Sorted(maps.Keys(kinds)); !slices.Equal(got, []string{".", "history", "log", "log.log", "segments/c/2026-11-20.000001"}) {
+	if got := slices.Sorted(maps.Keys(kinds)); !slices.Equal(got, []string{".", "history", "keyring.pages", "log", "log.log", "segments/c/2026-11-20.000001"}) {
 		t.Errorf("kinds of files: %v", got)
 	}
 }
 
+// isKeyring reports whether a file is the keyring or one of its pages.
+func isKeyring(name string) bool { return strings.HasPrefix(name, keyringName) }
+
 // saysWhere reports whether an error says which file is damaged, and where.
 func saysWhere(err error, name string) bool {
-	if name == formatName || name == keyringName {
+	if name == formatName || isKeyring(name) {
 		return strings.Contains(err.Error(), strings.ToLower(name)) // they are known as a whole only
 	}
 	corrupt, ok := errors.AsType[*segment.CorruptError](err)

@@ -201,17 +201,17 @@ func TestCopiesOfADestroyedDayStayClosed(t *testing.T) {
 			sealed(t, a)
 			plantAll(t, a, "in the log")
 			before := tree(t, disk, ".")
-			if got := openWithAll(t, before, before["keyring"], m); got != 4 {
+			if got := openWithAll(t, before, keyringOf(before), m); got != 4 {
 				t.Fatalf("before, the planted text is found %d times with all keys, want 4", got)
 			}
 			if err := destroy(t, a); err != nil {
 				t.Fatal(err)
 			}
 			after := tree(t, disk, ".")
-			if got := openWithAll(t, before, after["keyring"], m); got != 0 {
+			if got := openWithAll(t, before, keyringOf(after), m); got != 0 {
 				t.Errorf("in old copies the planted text is found %d times with the keys that are left", got)
 			}
-			if got := openWithAll(t, after, after["keyring"], m); got != 0 {
+			if got := openWithAll(t, after, keyringOf(after), m); got != 0 {
 				t.Errorf("in what is left the planted text is found %d times", got)
 			}
 			for file, text := range after {
@@ -223,12 +223,18 @@ func TestCopiesOfADestroyedDayStayClosed(t *testing.T) {
 	}
 }
 
+// keyringOf returns the files of the keyring.
+func keyringOf(files map[string]string) map[string]string {
+	files = maps.Clone(files)
+	maps.DeleteFunc(files, func(name, _ string) bool { return !isKeyring(name) })
+	return files
+}
+
 // openWithAll opens all segments and log files among files with each key of a keyring,
 // and counts the events that have the planted text.
-func openWithAll(t *testing.T, files map[string]string, keyring string, m seal.Master) (found int) {
+func openWithAll(t *testing.T, files, ring map[string]string, m seal.Master) (found int) {
 	t.Helper()
-	ring := copyOf(t, map[string]string{"keyring": keyring})
-	keys, err := seal.OpenKeyring(ring, "keyring", m)
+	keys, err := seal.OpenKeyring(copyOf(t, ring), keyringName, m)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,7 +55,7 @@ func (a *Archive) openLogKeys() error {
 // logKeyNumbers returns the numbers of the log keys in the keyring, ascending.
 func (a *Archive) logKeyNumbers() []uint64 {
 	var numbers []uint64
-	for _, id := range a.keyring.IDs() {
+	for id := range a.keyring.All() {
 		if n := logKeyNumber(id); n > 0 {
 			numbers = append(numbers, n)
 		}

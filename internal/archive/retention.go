@@ -173,16 +173,21 @@ func (a *Archive) destroyKeys(ctx context.Context) error {
 			held[key.keyID()] = true
 		} else {
 			delete(a.parts, key)
+			a.keysFit = false
 		}
 	}
 	a.mu.Unlock()
+	if a.keysFit { // there may be a million
+		return nil
+	}
 	var gone []string
-	for _, id := range a.keyring.IDs() {
+	for id := range a.keyring.All() {
 		if strings.HasPrefix(id, keyPrefix) && !held[id] {
 			gone = append(gone, id)
 		}
 	}
 	if len(gone) == 0 {
+		a.keysFit = true
 		return nil
 	}
 	// A power cut may bring back files whose removal was not synced. Without a key
@@ -205,6 +210,7 @@ func (a *Archive) destroyKeys(ctx context.Context) error {
 	if err := a.keyring.Destroy(gone...); err != nil {
 		return fmt.Errorf("destroy the keys of days that expired: %w", err)
 	}
+	a.keysFit = true
 	for _, id := range gone {
 		a.disk.Remove(segmentsFolder + "/" + strings.TrimPrefix(id, keyPrefix)) // best effort: an empty folder is harmless
 	}

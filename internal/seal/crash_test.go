@@ -19,6 +19,14 @@ type promises struct {
 	unsure    map[string]bool // Destroy failed: both is right
 }
 
+// idOf returns the n-th id: some have pages, of which two keys share one.
+func idOf(n int) string {
+	if n%3 == 0 {
+		return fmt.Sprint("day ", n)
+	}
+	return fmt.Sprintf("collection/%d/%d", n, n%2)
+}
+
 // use asks for keys and destroys some, until an operation fails, and returns what
 // was promised.
 func use(disk fsys.FS, m Master) (*promises, error) {
@@ -27,8 +35,8 @@ func use(disk fsys.FS, m Master) (*promises, error) {
 	if err != nil {
 		return p, err
 	}
-	for i := range 4 {
-		id := fmt.Sprintf("day %d", i)
+	for i := range 6 {
+		id := idOf(i)
 		key, err := k.Key(id)
 		if err != nil {
 			return p, err
@@ -37,7 +45,7 @@ func use(disk fsys.FS, m Master) (*promises, error) {
 		if i < 2 {
 			continue
 		}
-		old := fmt.Sprintf("day %d", i-2)
+		old := idOf(i - 2)
 		secret := p.keys[old]
 		if err := k.Destroy(old); err != nil {
 			p.unsure[old] = true
@@ -131,22 +139,22 @@ func TestKeyringGoesOnAfterAFault(t *testing.T) {
 				disk := fsys.NewMem()
 				fault := fsys.NewFault(disk)
 				k := open(t, fault, m)
-				keep := key(t, k, "keep").append(nil)
-				lost := key(t, k, "lose").append(nil)
+				keep := key(t, k, "keep/a/1").append(nil)
+				lost := key(t, k, "lose/a/1").append(nil)
 				fault.Set(fsys.Plan{At: at, Done: done, Partial: 0.5})
-				if _, err := k.Key("new"); err != nil {
-					if _, ok := k.Find("new"); ok {
+				if _, err := k.Key("new/a/1"); err != nil {
+					if _, ok := k.Find("new/a/1"); ok {
 						t.Fatalf("operation %d: Key failed and the key is there", at)
 					}
 				}
-				fresh := key(t, k, "new").append(nil)
-				for k.Destroy("lose") != nil {
-					if _, ok := k.Find("lose"); !ok {
+				fresh := key(t, k, "new/a/1").append(nil)
+				for k.Destroy("lose/a/1") != nil {
+					if _, ok := k.Find("lose/a/1"); !ok {
 						t.Fatalf("operation %d: Destroy failed and the key is gone", at)
 					}
 				}
 				failed = fault.Failed()
-				p := promises{keys: map[string][]byte{"keep": keep, "new": fresh}, destroyed: [][]byte{lost}}
+				p := promises{keys: map[string][]byte{"keep/a/1": keep, "new/a/1": fresh}, destroyed: [][]byte{lost}}
 				p.check(t, fmt.Sprintf("operation %d, done %v, seed %d", at, done, seed), disk.Crash(seed), m)
 			}
 		}
@@ -164,13 +172,13 @@ func TestKeyThatWasToBeDestroyedComesBack(t *testing.T) {
 			disk := fsys.NewMem()
 			fault := fsys.NewFault(disk)
 			k := open(t, fault, m)
-			key(t, k, "day")
+			key(t, k, "c/a/day")
 			fault.Set(fsys.Plan{At: at})
-			if failed = k.Destroy("day") != nil; !failed {
+			if failed = k.Destroy("c/a/day") != nil; !failed {
 				continue
 			}
-			want := key(t, k, "day").append(nil)
-			p := promises{keys: map[string][]byte{"day": want}}
+			want := key(t, k, "c/a/day").append(nil)
+			p := promises{keys: map[string][]byte{"c/a/day": want}}
 			p.check(t, fmt.Sprintf("operation %d, seed %d", at, seed), disk.Crash(seed), m)
 		}
 	}
@@ -206,8 +214,10 @@ func TestKeyringIsLikeAMap(t *testing.T) {
 		k := open(t, disk, m)
 		want := map[string]Key{}
 		for step := range 60 {
-			id := fmt.Sprint(rng.IntN(8))
-			switch rng.IntN(5) {
+			id := idOf(rng.IntN(12))
+			switch rng.IntN(6) {
+			case 5:
+				must(t, k.Rekey(m))
 			case 0:
 				must(t, k.Destroy(id))
 				delete(want, id)

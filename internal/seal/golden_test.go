@@ -48,11 +48,32 @@ type vectors struct {
 		Salt      hexBytes
 		Derived   hexBytes
 	}
-	Keyring struct {
-		File  string
-		Root  hexBytes
-		Slots []Slot
-		Keys  map[string]hexBytes
+	Keyring ringVector
+	Paged   ringVector
+}
+
+// A ringVector says what is in a keyring.
+type ringVector struct {
+	File  string
+	Root  hexBytes
+	Slots []Slot
+	Keys  map[string]hexBytes
+}
+
+func (v *ringVector) check(t *testing.T, disk fsys.FS, m Master) {
+	t.Helper()
+	k, err := OpenKeyring(disk, v.File, m)
+	must(t, err)
+	if !same(k.root, newKey(v.Root)) || !slices.Equal(k.Slots(), v.Slots) {
+		t.Errorf("%s: another root key, or slots %v", m, k.Slots())
+	}
+	if len(k.IDs()) != len(v.Keys) {
+		t.Errorf("%s: keys %q", m, k.IDs())
+	}
+	for id, want := range v.Keys {
+		if got, ok := k.Find(id); !ok || !same(got, newKey(want)) {
+			t.Errorf("%s: key %s is another, or missing", m, id)
+		}
 	}
 }
 
@@ -101,20 +122,9 @@ func TestVectorsOfKeyrings(t *testing.T) {
 	must(t, err)
 	defer disk.Close()
 	for _, m := range []Master{&KeyFile{KindKeyFile, "safe", key}, &KeyFile{KindCredential, "systemd", key}, people} {
-		k, err := OpenKeyring(disk, v.Keyring.File, m)
-		must(t, err)
-		if !same(k.root, newKey(v.Keyring.Root)) || !slices.Equal(k.Slots(), v.Keyring.Slots) {
-			t.Errorf("%s: another root key, or slots %v", m, k.Slots())
-		}
-		if len(k.IDs()) != len(v.Keyring.Keys) {
-			t.Errorf("%s: keys %q", m, k.IDs())
-		}
-		for id, want := range v.Keyring.Keys {
-			if got, ok := k.Find(id); !ok || !same(got, newKey(want)) {
-				t.Errorf("%s: key %s is another, or missing", m, id)
-			}
-		}
+		v.Keyring.check(t, disk, m)
 	}
+	v.Paged.check(t, disk, &KeyFile{KindKeyFile, "safe", key})
 }
 
 // TestFirstVersionOpens opens a keyring of version 1, and has it written as one of

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -92,7 +93,7 @@ func TestDestroyRemovesKeys(t *testing.T) {
 	}
 }
 
-// unsealed returns what a keyring's file holds in plain.
+// unsealed returns what a keyring's file and pages hold in plain.
 func unsealed(t *testing.T, disk fsys.FS, m Master) []byte {
 	t.Helper()
 	r, err := decodeRing(raw(t, disk))
@@ -107,6 +108,18 @@ func unsealed(t *testing.T, disk fsys.FS, m Master) []byte {
 	plain, err := root.UnsealBlob(bodyContext, r.body, r.head)
 	if err != nil {
 		t.Fatal(err)
+	}
+	keys, err := decodeKeys(plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range pageFiles(t, disk) {
+		for id, key := range keys {
+			if strings.HasPrefix(id, pagePrefix) {
+				inside, _ := key.UnsealBlob(pageContext, file.data[len(pageMagic)+1:], append([]byte(file.name), r.id...)) // nothing, if it is another's
+				plain = append(plain, inside...)
+			}
+		}
 	}
 	return plain
 }
@@ -281,13 +294,12 @@ func TestTenThousandKeys(t *testing.T) {
 	k := open(t, disk, m)
 	keys := map[string]Key{}
 	for i := range 10_000 {
-		keys[fmt.Sprintf("collection/sshd-%d/2026-11-20", i)] = NewKey()
+		keys[fmt.Sprintf("collection/sshd-%d/2026-11-%d", i, 20+i%3)] = Key{}
 	}
-	k.mu.Lock()
-	err := k.save(keys)
-	k.mu.Unlock()
-	if err != nil {
-		t.Fatal(err)
+	must(t, k.Make(slices.Collect(maps.Keys(keys))...))
+	for id := range keys {
+		found, _ := k.Find(id)
+		keys[id] = newKey(found.append(nil))
 	}
 	k = open(t, disk, m)
 	if len(k.IDs()) != 10_000 {

@@ -13,15 +13,16 @@ import (
 
 const (
 	magic       = "LLAMAKEY"
-	version     = 2
+	version     = 3
 	idSize      = 16
 	rootContext = "keyring root"
 	bodyContext = "keyring body"
 
 	versionUnnamed = 1 // slots have no names
+	versionWhole   = 2 // there are no pages
 
 	maxKeyID   = 1024
-	maxKeyring = 64 << 20 // bytes; some 500,000 keys
+	maxKeyring = 64 << 20 // bytes; some 500,000 keys, and pages
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -45,7 +46,7 @@ func decodeRing(data []byte) (ring, error) {
 		return r, errors.New("is not a keyring, or is damaged")
 	}
 	v := data[len(magic)]
-	if v != version && v != versionUnnamed {
+	if v < versionUnnamed || v > version {
 		return r, fmt.Errorf("is of version %d, or is damaged; this program knows version %d", v, version)
 	}
 	rest := len(data) - crc32.Size
@@ -130,6 +131,7 @@ func decodeKeys(b []byte) (map[string]Key, error) {
 		return nil, errDamaged
 	}
 	keys := make(map[string]Key, count)
+	secrets := make([]secret, count) // together, so that there is less to collect
 	var last []byte
 	for i := range count {
 		id := in.take(int(binary.BigEndian.Uint16(in.take(2))))
@@ -138,7 +140,8 @@ func decodeKeys(b []byte) (map[string]Key, error) {
 			return nil, errDamaged
 		}
 		last = id
-		keys[string(id)] = newKey(key)
+		copy(secrets[i].bytes[:], key)
+		keys[string(id)] = Key{&secrets[i]}
 	}
 	if !in.ok || len(in.rest) > 0 {
 		return nil, errDamaged

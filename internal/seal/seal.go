@@ -44,7 +44,7 @@
 // Numbers are big endian. A slot says how one master key opens the root key; each
 // has a name of its own, of 1 to 64 bytes a-z, 0-9, _, . and -.
 //
-//	| "LLAMAKEY" | version 2 | id, 16 bytes | slots, 1 byte | slot ... | body | CRC |
+//	| "LLAMAKEY" | version 3 | id, 16 bytes | slots, 1 byte | slot ... | body | CRC |
 //
 //	slot   | length of name, 1 byte | name | length, 2 bytes | kind, 1 byte | ... |
 //	body   | length, 4 bytes | blob of the root key, context "keyring body" |
@@ -68,6 +68,19 @@
 //
 //	| keys, 4 bytes | key ... |
 //	key    | length of id, 2 bytes | id | key, 32 bytes |
+//
+// # Pages
+//
+// Keys whose ids have three parts or more, with slashes between, lie in pages, files of
+// a folder beside the keyring. Which page says the last part; it is as the name of a
+// slot, or there is no page. The file's name is that of the page, "@" and 16 random
+// hexadecimal digits:
+//
+//	| "LLAMAKPG" | version 1 | blob, context "keyring page" |
+//
+// The blob is of a key that is in the keyring itself as "page/" and the file's name;
+// its associated data are that name and the keyring's id. Inside it is as the body of
+// the keyring.
 //
 // The body covers all keys at once: none can be exchanged, put back or taken out
 // alone, and neither ids nor their number of days show. The CRC protects nothing;

@@ -148,7 +148,7 @@ func (k *Keyring) addSlot(name string, m Master) error {
 	if err != nil {
 		return err
 	}
-	return k.saveSlots(append(slices.Clone(k.slots), s), k.root)
+	return k.saveSlots(append(slices.Clone(k.slots), s), k.root, k.has.Load())
 }
 
 // RemoveSlot takes a slot out of the keyring. The Master other proves that another
@@ -171,7 +171,7 @@ func (k *Keyring) removeSlot(name string, other Master) error {
 	rest := slices.Delete(slices.Clone(k.slots), i, i+1)
 	for _, s := range rest {
 		if root, err := k.unwrapSlot(s, other); err == nil && k.isRoot(root) {
-			return k.saveSlots(rest, k.root)
+			return k.saveSlots(rest, k.root, k.has.Load())
 		}
 	}
 	return ErrOwnSlot
@@ -210,8 +210,17 @@ func (k *Keyring) Rekey(masters ...Master) error {
 	if len(closed) > 0 {
 		return fmt.Errorf("keyring %s: %w: %s", k.name, ErrSlotClosed, join(closed))
 	}
-	if err := k.saveSlots(slots, root); err != nil {
+	// A copy of the file opens the pages that it names, so they change too.
+	c := k.has.Load().clone()
+	old, err := k.renew(c, c.allPages())
+	if err == nil {
+		err = k.saveSlots(slots, root, c)
+	}
+	if err != nil {
 		return fmt.Errorf("keyring %s: change the root key: %w", k.name, err)
+	}
+	for _, key := range old {
+		key.destroy()
 	}
 	return nil
 }
@@ -229,10 +238,10 @@ func (k *Keyring) opener(s slot, masters []Master) Master {
 // saveSlots replaces the file with one of other slots or another root key. After an
 // error the file is either of them, and the next change makes it the old one again.
 // The caller holds mu.
-func (k *Keyring) saveSlots(slots []slot, root Key) error {
+func (k *Keyring) saveSlots(slots []slot, root Key, c *contents) error {
 	slotsBefore, rootBefore := k.slots, k.root
 	k.slots, k.root = slots, root
-	if err := k.save(*k.keys.Load()); err != nil {
+	if err := k.save(c); err != nil {
 		k.slots, k.root = slotsBefore, rootBefore
 		return err
 	}
