@@ -32,8 +32,11 @@ import (
 // scriptCommands are what scripts may use beside testscript's own commands:
 //
 //	addresses DATA                waits for a start on DATA; sets $PAGE, $SYSLOG, $INGEST, $TOKEN
+//	page DATA                     waits for a central on DATA; sets $PAGE
+//	fieldof ENV KEY               sets $ENV to a text of the JSON object that was printed last
 //	send ADDR FILE                sends a file over TCP
-//	eventually REGEXP CMD ARG...  runs CMD until it works and prints what matches
+//	eventually REGEXP CMD ARG...  runs CMD until it works and prints what matches; until it fails
+//	                              so, when the word failing stands before CMD
 //	follow REGEXP ADDR FILE CMD.. sends FILE again and again until CMD, which runs on, has
 //	                              printed what matches; then interrupts it, and it must exit with 0
 //	terminal CMD ARG...           runs CMD on a terminal of 100 columns; stdout is what that shows
@@ -48,6 +51,8 @@ import (
 //	day ENV FILE KEY              sets $ENV to the day of a time in a JSON file
 var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"addresses":  command(1, scriptAddresses),
+	"page":       command(1, scriptPage),
+	"fieldof":    command(2, scriptFieldOf),
 	"send":       command(2, func(ts *testscript.TestScript, args []string) { ts.Check(sendFile(args[0], ts.MkAbs(args[1]))) }),
 	"eventually": command(2, scriptEventually),
 	"follow":     command(4, scriptFollow),
@@ -108,10 +113,26 @@ func scriptAddresses(ts *testscript.TestScript, args []string) {
 	})
 	token, err := readSecret(ingestTokenFile(data))
 	ts.Check(err)
-	ts.Setenv("PAGE", at.Page)
+	if at.Page != "" { // else central is elsewhere, and $PAGE is its
+		ts.Setenv("PAGE", at.Page)
+	}
 	ts.Setenv("SYSLOG", at.Syslog)
 	ts.Setenv("INGEST", at.Ingest)
 	ts.Setenv("TOKEN", token)
+}
+
+func scriptPage(ts *testscript.TestScript, args []string) {
+	until(ts, "a central on "+args[0], func() bool {
+		at, err := readListening(ts.MkAbs(args[0]))
+		ts.Setenv("PAGE", at.Page)
+		return err == nil && at.Page != ""
+	})
+}
+
+func scriptFieldOf(ts *testscript.TestScript, args []string) {
+	var fields map[string]any
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &fields))
+	ts.Setenv(args[0], fmt.Sprint(fields[args[1]]))
 }
 
 func sendFile(address, name string) error {
@@ -149,12 +170,16 @@ func inScript(ts *testscript.TestScript, args []string) *exec.Cmd {
 func scriptEventually(ts *testscript.TestScript, args []string) {
 	want, err := regexp.Compile("(?m)" + args[0])
 	ts.Check(err)
+	fails := args[1] == "failing"
+	if fails {
+		args = args[1:]
+	}
 	var last []byte
 	defer func() { ts.Logf("[last output]\n%s", last) }()
 	until(ts, args[0], func() bool {
 		var failure error
 		last, failure = inScript(ts, args[1:]).CombinedOutput()
-		return failure == nil && want.Match(last)
+		return (failure != nil) == fails && want.Match(last)
 	})
 }
 

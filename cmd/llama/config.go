@@ -15,11 +15,12 @@ import (
 // Config is the configuration file: the options of the roles, and what is the
 // process's own.
 type Config struct {
-	Data    string          `yaml:"data" doc:"The data directory."`
-	Master  MasterOptions   `yaml:",inline"`
-	Log     LogOptions      `yaml:"log" doc:"What the program says of itself, on stderr."`
-	Central central.Options `yaml:"central" doc:"The page, the API and the database."`
-	Node    node.Options    `yaml:"node" doc:"What receives, keeps and answers at this site."`
+	Data    string                `yaml:"data" doc:"The data directory."`
+	Master  MasterOptions         `yaml:",inline"`
+	Log     LogOptions            `yaml:"log" doc:"What the program says of itself, on stderr."`
+	Central central.Options       `yaml:"central" doc:"The page, the API and the database."`
+	Broker  central.BrokerOptions `yaml:"broker" doc:"What carries questions to nodes elsewhere, and answers back."`
+	Node    node.Options          `yaml:"node" doc:"What receives, keeps and answers at this site."`
 }
 
 // Validate says which option is wrong.

@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -41,7 +42,7 @@ func run(ctx context.Context, args []string) int {
 	if _, ok := errors.AsType[silentError](err); ok {
 		return 1
 	}
-	if cmd.Name() != "up" && (errors.Is(err, context.Canceled) || ctx.Err() != nil && errors.Is(err, context.Cause(ctx))) {
+	if !runs(cmd) && (errors.Is(err, context.Canceled) || ctx.Err() != nil && errors.Is(err, context.Cause(ctx))) {
 		words(os.Stderr, "llama: interrupted")
 		return 1
 	}
@@ -51,6 +52,11 @@ func run(ctx context.Context, args []string) int {
 		return 2
 	}
 	return 1
+}
+
+// runs reports whether a command is one that runs until it is interrupted.
+func runs(cmd *cobra.Command) bool {
+	return slices.Contains([]string{"llama up", "llama central", "llama node", "llama broker"}, cmd.CommandPath())
 }
 
 // interruptible returns a reader of r that ends when ctx does. A read of a
@@ -112,7 +118,7 @@ Start with:  llama up`,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.AddCommand(
-		newUp(), newImport(), newParse(), newParser(), newQuery(), newTail(), newLogin(), newConfig(),
+		newUp(), newCentral(), newImport(), newParse(), newParser(), newQuery(), newTail(), newLogin(), newConfig(),
 		newKey(), newArchive(), newNode(), newVersion(),
 		newTarget(), newUser(), newToken(), newIngestToken(),
 	)

@@ -48,7 +48,8 @@ func caFile(data string) string { return filepath.Join(data, "ca.pem") }
 // listens on all addresses is localhost here, the name that certificates know.
 type listening struct {
 	PID       int    `json:"pid"`
-	Page      string `json:"page"`       // a URL
+	Page      string `json:"page"`       // a URL; empty without central
+	Broker    string `json:"broker"`     // a URL; empty when the page's port is the only way
 	Syslog    string `json:"syslog"`     // host:port, TCP and UDP
 	SyslogTLS string `json:"syslog_tls"` // host:port
 	Ingest    string `json:"ingest"`     // host:port

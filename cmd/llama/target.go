@@ -11,23 +11,28 @@ import (
 func newTarget() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "target",
-		Short:   "List targets, and group them",
+		Short:   "Add, list and group targets",
 		Long:    `A target is one site: what questions are addressed to, and what users may see.`,
-		Example: "  llama target list\n  llama target group put branches plant-7 plant-8",
+		Example: "  llama target add plant-7\n  llama target list\n  llama target group put branches plant-7 plant-8",
 		Args:    noArgs,
 	}
-	cmd.AddCommand(newTargetList(), newGroup())
+	cmd.AddCommand(newTargetAdd(), newTargetCodes(), newTargetList(), newGroup())
 	return cmd
 }
 
 func newTargetList() *cobra.Command {
+	return newMatchList("list", "List targets, their nodes and who is online", "  llama target list --match plant", "/targets")
+}
+
+// newMatchList is newList for one that can be asked for those with a name.
+func newMatchList(use, short, example, path string) *cobra.Command {
 	var match string
-	cmd := newList("list", "List targets, their nodes and who is online", "  llama target list --match plant", "/targets", func() url.Values {
+	cmd := newList(use, short, example, path, func() url.Values {
 		params := url.Values{}
 		set(params, "match", match)
 		return params
 	})
-	cmd.Flags().StringVar(&match, "match", "", "only those whose name holds `TEXT`")
+	cmd.Flags().StringVar(&match, "match", "", "only those whose name, or target's name, holds `TEXT`")
 	return cmd
 }
 

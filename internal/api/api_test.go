@@ -156,6 +156,28 @@ func (w *world) Collections(_ context.Context, target string) ([]Collection, err
 	return slices.DeleteFunc(all, func(c Collection) bool { return target != "" && c.Target != target }), w.err
 }
 
+func (w *world) AddCode(_ context.Context, c NewCode, by string) (MadeCode, error) {
+	return MadeCode{ID: "1", Code: "llama1_x", Target: c.Target, Uses: c.Uses}, nil
+}
+
+func (w *world) Codes(context.Context) ([]EnrolmentCode, error) {
+	return []EnrolmentCode{{ID: "1", Target: "a", By: "admin"}}, nil
+}
+
+func (w *world) RemoveCode(_ context.Context, id string) error { return w.gone("enrolment code", id) }
+
+func (w *world) Join(context.Context, JoinRequest, string) (JoinAnswer, error) {
+	return JoinAnswer{}, llama.Errorf(llama.Invalid, "planted: this is no request to join")
+}
+
+func (w *world) Revoke(_ context.Context, id string) error { return w.gone("node", id) }
+
+func (w *world) gone(kind, id string) error {
+	return llama.Errorf(llama.NotFound, "planted: there is no %s %q", kind, id)
+}
+
+func (w *world) BrokerConfig(context.Context) (string, error) { return "max_payload: 1", nil }
+
 func (w *world) Statistics(context.Context) (Statistics, error) {
 	return Statistics{Events: 7}, w.err
 }
@@ -231,7 +253,7 @@ func serve(t *testing.T, users *auth.Auth, db *store.Store, dir string, secure b
 	s := &site{t: t, world: w, db: db, log: &bytes.Buffer{}, http: &http.Client{Timeout: 10 * time.Second}}
 	var err error
 	s.server, err = New(Options{
-		Users: users, Queries: w, Results: w, Tail: w, Nodes: w, Directory: db, Hosts: []string{"logs.example.com"},
+		Users: users, Queries: w, Results: w, Tail: w, Nodes: w, Directory: db, Enrolment: w, Hosts: []string{"logs.example.com"},
 		Log: slog.New(slog.NewTextHandler(s.log, nil)), KeepAlive: 20 * time.Millisecond,
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "llama_up 1\n") }),
 		Healthy: func(context.Context) error { return w.sick },

@@ -24,21 +24,13 @@ func (s *Server) submitQuery(ctx context.Context, in *submitRequest) (*queryResp
 	if err != nil {
 		return nil, err
 	}
-	now := time.Now()
-	from, to, err := timeRange(in.Body.From, in.Body.To, now)
+	from, to, err := timeRange(in.Body.From, in.Body.To, time.Now())
 	if err != nil {
 		return nil, err
-	}
-	deadline, err := readTime("deadline", in.Body.Deadline, now)
-	if err != nil {
-		return nil, err
-	}
-	if !deadline.IsZero() && !deadline.After(now) {
-		return nil, llama.Errorf(llama.Invalid, "deadline is %s, which is over; e.g. +1h", deadline.Format(time.RFC3339))
 	}
 	q, err := s.Queries.Submit(ctx, Question{
 		Text: in.Body.Query, Language: in.Body.Language, Name: in.Body.Name, User: identityOf(ctx).User,
-		Targets: targets, From: from, To: to, Limit: in.Body.Limit, Deadline: deadline,
+		Targets: targets, From: from, To: to, Limit: in.Body.Limit,
 	})
 	if err != nil {
 		return nil, err

@@ -37,6 +37,7 @@ func (s *Server) routes() {
 	s.userRoutes()
 	s.groupRoutes()
 	s.tokenRoutes()
+	s.enrolmentRoutes()
 
 	handle(s, auth.Anyone, hidden(get("/openapi.json", "openapi", "This document", "meta")), s.document)
 }

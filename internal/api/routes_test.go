@@ -41,6 +41,13 @@ var allowed = map[string][]string{
 	"tokens":          {"admin"},
 	"add-token":       {"admin"},
 	"remove-token":    {"admin"},
+	"codes":           {"admin"},
+	"add-code":        {"admin"},
+	"remove-code":     {"admin"},
+	"broker-config":   {"admin"},
+	"revoke-node":     {"admin"},
+	"nodes":           {"viewer", "analyst", "operator", "admin"},
+	"join":            {"", "nobody", "viewer", "analyst", "operator", "admin"},
 }
 
 func TestEveryRouteAsksForItsPermission(t *testing.T) {

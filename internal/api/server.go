@@ -39,6 +39,10 @@ type Options struct {
 	Nodes   Nodes
 	// Directory knows the users and groups.
 	Directory Directory
+	// Enrolment lets nodes in.
+	Enrolment Enrolment
+	// Carrier answers nodes below /carrier/; nil for none.
+	Carrier http.Handler
 
 	// Hosts are names this server is reached by, besides localhost and IP
 	// addresses. A request for another host is refused.
@@ -96,7 +100,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.handler = s.metrics.count(s.guard(compressed))
+	s.handler = s.metrics.count(s.guard(s.beside(compressed)))
 	return s, nil
 }
 

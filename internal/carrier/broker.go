@@ -1,72 +1,89 @@
 package carrier
 
 import (
-	"crypto/rand"
-	"crypto/sha256"
-	"crypto/subtle"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-// central is the user that central connects as. No node's id looks so.
-const central = "central"
-
 // A Broker is a NATS server in this process: core only, without a port unless
-// one is asked for. Who connects is who Central or Node were called for, and may
-// do only what its part needs.
+// one is asked for. Members may connect, and do only what their part needs.
 type Broker struct {
-	server *server.Server
+	server  *server.Server
+	members *Members
+	secure  bool
 
 	mu    sync.Mutex
-	users map[string]user
-}
-
-type user struct {
-	password [sha256.Size]byte // hashed, so that comparing takes equally long
-	conns    map[uint64]bool
+	conns map[string]map[uint64]bool // of each member; those that have ended may be among them
 }
 
 // BrokerOptions say how a broker runs. The zero value is good for one process.
 type BrokerOptions struct {
-	Host string // where it listens; empty for nowhere
-	Port int    // -1 for any that is free
+	Host      string      // where it listens; empty for nowhere
+	Port      int         // -1 for any that is free
+	TLS       *tls.Config // what listens shows it; nil for none, which is for tests
+	WebSocket bool        // whether WebSocket may be used
 }
 
-// OpenBroker starts a broker.
-func OpenBroker(o BrokerOptions, log *slog.Logger) (*Broker, error) {
-	b := &Broker{users: map[string]user{}}
-	srv, err := server.NewServer(&server.Options{
-		ServerName:                 "llama",
-		Host:                       o.Host,
-		Port:                       o.Port,
-		DontListen:                 o.Host == "",
-		NoSigs:                     true,
-		NoLog:                      true,
-		NoSystemAccount:            true,
-		MaxPayload:                 MaxMessage,
-		MaxPending:                 2 * maxWaitingBytes,
-		MaxSubs:                    64,
-		MaxControlLine:             1 << 10,
-		AuthTimeout:                5,
-		WriteDeadline:              10 * time.Second,
-		CustomClientAuthentication: b,
-	})
+// OpenBroker starts a broker that central's process decides for.
+func OpenBroker(o BrokerOptions, members *Members, log *slog.Logger) (*Broker, error) {
+	b := &Broker{members: members, secure: o.TLS != nil, conns: map[string]map[uint64]bool{}}
+	options := limits()
+	options.Host, options.Port, options.DontListen = o.Host, o.Port, o.Host == ""
+	options.NoSystemAccount = true
+	options.CustomClientAuthentication = b
+	secure(options, o.TLS)
+	if o.WebSocket {
+		// On this machine only: others come in through the page's port.
+		options.Websocket = server.WebsocketOpts{Host: "127.0.0.1", Port: -1, NoTLS: true, HandshakeTimeout: 10 * time.Second}
+	}
+	var err error
+	if b.server, err = startServer(options, log); err != nil {
+		return nil, err
+	}
+	members.watch(b.kick)
+	return b, nil
+}
+
+// limits are what all our brokers have in common.
+func limits() *server.Options {
+	return &server.Options{
+		ServerName: "llama", NoSigs: true, NoLog: true, AlwaysEnableNonce: true,
+		MaxPayload: MaxMessage, MaxPending: 2 * maxWaitingBytes, MaxSubs: 64, MaxControlLine: 4 << 10,
+		AuthTimeout: 5, WriteDeadline: 10 * time.Second,
+	}
+}
+
+func secure(options *server.Options, config *tls.Config) {
+	if config == nil {
+		return
+	}
+	options.TLS, options.TLSTimeout = true, 10
+	options.TLSConfig = config.Clone()
+	options.TLSConfig.MinVersion = tls.VersionTLS13
+	options.TLSConfig.NextProtos = nil
+}
+
+func startServer(options *server.Options, log *slog.Logger) (*server.Server, error) {
+	srv, err := server.NewServer(options)
 	if err != nil {
 		return nil, fmt.Errorf("open broker: %w", err)
 	}
 	srv.SetLoggerV2(brokerLog{log}, false, false, false)
-	b.server = srv
 	srv.Start()
 	if !srv.ReadyForConnections(10 * time.Second) {
-		b.Close()
+		srv.Shutdown()
 		return nil, errors.New("open broker: it is not ready after 10 s; another program may have its port")
 	}
-	return b, nil
+	return srv, nil
 }
 
 // Close ends all connections and the broker.
@@ -78,81 +95,92 @@ func (b *Broker) Close() error {
 
 // URL returns where the broker listens, or "" when it does not.
 func (b *Broker) URL() string {
-	if b.server.Addr() == nil {
+	switch {
+	case b.server.Addr() == nil:
 		return ""
+	case b.secure:
+		return "tls://" + b.server.Addr().String()
 	}
 	return "nats://" + b.server.Addr().String()
 }
 
-// Central returns how central connects. An earlier Dial of central ends.
-func (b *Broker) Central() Dial { return b.admit(central, "") }
+// Dial returns how a party in this process connects; node is empty for central.
+func (b *Broker) Dial(key Key, node string) Dial { return Dial{Key: key, Node: node, broker: b} }
 
-// Node returns how the node with the given id connects. An earlier Dial of it
-// ends.
-func (b *Broker) Node(id string) (Dial, error) {
-	if !token(id) || id == central {
-		return Dial{}, fmt.Errorf("%q cannot be a node's id: it takes lower-case letters, digits and hyphens", id)
+// WebSocket answers nodes that come as WebSocket; nil when they may not.
+func (b *Broker) WebSocket() http.Handler {
+	at, err := url.Parse(b.server.WebsocketURL())
+	if err != nil || at.Port() == "0" {
+		return nil
 	}
-	return b.admit(id, id), nil
+	at.Scheme = "http"
+	return &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(at)
+			r.Out.URL.Path, r.Out.URL.RawQuery = "/", ""
+		},
+		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug), // the node says what it met
+	}
 }
 
-func (b *Broker) admit(name, node string) Dial {
-	b.Revoke(name)
-	password := rand.Text()
+// kick ends the connections of a member.
+func (b *Broker) kick(name string) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.users[name] = user{password: sha256.Sum256([]byte(password)), conns: map[uint64]bool{}}
-	return Dial{User: name, Password: password, Node: node, broker: b}
-}
-
-// Revoke shuts out a node and ends its connections.
-func (b *Broker) Revoke(id string) {
-	b.mu.Lock()
-	u := b.users[id]
-	delete(b.users, id)
+	conns := b.conns[name]
+	delete(b.conns, name)
 	b.mu.Unlock()
-	for conn := range u.conns {
+	for conn := range conns {
 		b.server.DisconnectClientByID(conn) // fails when it is gone
 	}
 }
 
 // Check is called by the NATS server for each connection.
 func (b *Broker) Check(c server.ClientAuthentication) bool {
-	name := c.GetOpts().Username
-	hash := sha256.Sum256([]byte(c.GetOpts().Password))
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	u, known := b.users[name]
-	if !known || subtle.ConstantTimeCompare(hash[:], u.password[:]) != 1 {
+	defer b.mu.Unlock() // with it, kick sees the connection, or we see that the member is gone
+	name, ok := b.members.who(c.GetOpts().Nkey, c.GetOpts().Sig, c.GetNonce())
+	if !ok {
 		return false
 	}
-	u.conns[c.GetID()] = true
-	c.RegisterUser(&server.User{Username: name, Permissions: permissions(name)})
+	b.note(name, c.GetID())
+	r := rightsOf(name)
+	c.RegisterUser(&server.User{Username: name, Permissions: &server.Permissions{
+		Publish:   &server.SubjectPermission{Allow: r.publish},
+		Subscribe: &server.SubjectPermission{Allow: r.subscribe},
+	}})
 	return true
 }
 
-func permissions(name string) *server.Permissions {
-	publish, subscribe := "up."+name+".*", "down."+name+".*"
-	if name == central {
-		publish, subscribe = "down.*.*", "up.*.*"
+// maxConns is how many connections of a member are remembered before those that
+// have ended are forgotten.
+const maxConns = 64
+
+func (b *Broker) note(name string, id uint64) {
+	if b.conns[name] == nil {
+		b.conns[name] = map[uint64]bool{}
 	}
-	return &server.Permissions{
-		Publish:   &server.SubjectPermission{Allow: []string{publish}},
-		Subscribe: &server.SubjectPermission{Allow: []string{subscribe, inbox(name) + ".>"}},
+	if len(b.conns[name]) >= maxConns {
+		for old := range b.conns[name] {
+			if b.server.GetClient(old) == nil {
+				delete(b.conns[name], old)
+			}
+		}
 	}
+	b.conns[name][id] = true
 }
 
 // brokerLog hands on what of the NATS server's log a person should see.
 type brokerLog struct{ log *slog.Logger }
 
 func (l brokerLog) Errorf(format string, v ...any) {
-	l.log.Error("broker", "error", fmt.Sprintf(format, v...))
+	// Most are of connections that strangers make: counted by who reads debug.
+	l.log.Debug("broker", "error", fmt.Sprintf(format, v...))
 }
 func (l brokerLog) Fatalf(format string, v ...any) {
 	l.log.Error("broker", "error", fmt.Sprintf(format, v...))
 }
 func (l brokerLog) Warnf(format string, v ...any) {
-	l.log.Warn("broker", "problem", fmt.Sprintf(format, v...))
+	l.log.Debug("broker", "problem", fmt.Sprintf(format, v...))
 }
 func (brokerLog) Noticef(string, ...any) {}
 func (brokerLog) Debugf(string, ...any)  {}

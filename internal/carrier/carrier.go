@@ -5,11 +5,15 @@
 // when a connection is there.
 //
 // A Link is one party's end over core NATS. Node n receives what central
-// publishes as down.n.<kind> and publishes up.n.<kind>; the Broker, a NATS
-// server in the same process, lets it do nothing else.
+// publishes as down.n.<kind> and publishes up.n.<kind>; the broker lets it do
+// nothing else. That is a Broker, a NATS server in central's process, or one
+// elsewhere that asks central's Gate who may connect. A Poll is a node's end where
+// nothing but HTTPS requests get through, and a Door is what it calls; Both joins
+// that to central's Link. Any is a node's end that tries one way after the other.
 package carrier
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,10 +62,11 @@ type Handler struct {
 
 // A Dial says where the broker is and as whom to connect.
 type Dial struct {
-	URLs           []string // of brokers that are not in this process
-	User, Password string
-	Node           string // the node's id; empty for central
-	broker         *Broker
+	URLs   []string // of brokers that are not in this process: tls://, or wss:// with a path
+	Key    Key
+	Node   string // the node's id; empty for central
+	Way    Way
+	broker *Broker
 }
 
 // A Link is one party's end. Its methods may be called by many at once.
@@ -82,31 +87,42 @@ const (
 // whenever it is lost, until Close.
 func Open(d Dial, log *slog.Logger) (*Link, error) {
 	l := &Link{node: d.Node, connected: make(chan struct{}, 1), log: log}
-	options := []nats.Option{
-		nats.Name("llama " + d.User),
-		nats.UserInfo(d.User, d.Password),
-		nats.CustomInboxPrefix(inbox(d.User)),
-		nats.RetryOnFailedConnect(true),
-		nats.MaxReconnects(-1),
-		nats.ReconnectWait(500 * time.Millisecond),
-		nats.IgnoreAuthErrorAbort(), // who is let in may change
-		nats.ReconnectBufSize(-1),   // what cannot be sent now is an error now
-		nats.NoEcho(),
+	conn, err := connect(d, cmp.Or(d.Node, central), log,
 		nats.ConnectHandler(func(*nats.Conn) { l.signal() }),
 		nats.ReconnectHandler(func(*nats.Conn) { l.signal() }),
+	)
+	if err != nil {
+		return nil, err
+	}
+	l.conn = conn
+	return l, nil
+}
+
+// connect makes a connection that is made again whenever it is lost.
+func connect(d Dial, who string, log *slog.Logger, more ...nats.Option) (*nats.Conn, error) {
+	options := append(d.Way.options(d.URLs), nkey(d.Key),
+		nats.Name("llama "+who),
+		nats.CustomInboxPrefix(inbox(who)),
+		nats.RetryOnFailedConnect(true),
+		nats.MaxReconnects(-1),
+		nats.ReconnectWait(500*time.Millisecond),
+		nats.PingInterval(20*time.Second), // a line that was cut says nothing
+		nats.IgnoreAuthErrorAbort(),       // who is let in may change
+		nats.ReconnectBufSize(-1),         // what cannot be sent now is an error now
+		nats.NoEcho(),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { log.Debug("carrier disconnected", "error", err) }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			log.Warn("carrier lost or was refused something", "error", err)
 		}),
-	}
+	)
 	if d.broker != nil {
 		options = append(options, nats.InProcessServer(d.broker.server))
 	}
-	var err error
-	if l.conn, err = nats.Connect(strings.Join(d.URLs, ","), options...); err != nil {
+	conn, err := nats.Connect(strings.Join(plainURLs(d.URLs), ","), append(options, more...)...)
+	if err != nil {
 		return nil, fmt.Errorf("connect to broker: %w", err)
 	}
-	return l, nil
+	return conn, nil
 }
 
 // Close ends the connection. What was sent just before may be lost.
@@ -114,6 +130,8 @@ func (l *Link) Close() error {
 	l.conn.Close()
 	return nil
 }
+
+func (l *Link) up() bool { return l.conn.IsConnected() }
 
 func (l *Link) signal() {
 	select {
@@ -130,12 +148,16 @@ func (l *Link) Send(m Message) error {
 		return err
 	}
 	if len(m.Data) > MaxMessage {
-		return llama.Errorf(llama.TooLarge, "a message of %d bytes is larger than the carrier's %d", len(m.Data), MaxMessage)
+		return tooLarge(m)
 	}
 	if err := l.conn.Publish(subject, m.Data); err != nil {
 		return llama.Errorf(llama.Unavailable, "the broker cannot be reached: %w", err)
 	}
 	return nil
+}
+
+func tooLarge(m Message) error {
+	return llama.Errorf(llama.TooLarge, "a message of %d bytes is larger than the carrier's %d", len(m.Data), MaxMessage)
 }
 
 func (l *Link) subject(m Message) (string, error) {

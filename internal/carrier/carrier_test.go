@@ -2,48 +2,69 @@ package carrier_test
 
 import (
 	"context"
-	"fmt"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"log/slog"
 	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nkeys"
 
 	"github.com/llama-logs/llama/internal/carrier"
 	"github.com/llama-logs/llama/internal/carrier/carriertest"
 )
 
-func broker(t *testing.T, o carrier.BrokerOptions) *carrier.Broker {
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// A place is a broker with who may connect.
+type place struct {
+	*carrier.Broker
+	members *carrier.Members
+	central carrier.Key
+}
+
+func newKey() carrier.Key {
+	seed := make([]byte, carrier.SeedSize)
+	rand.Read(seed)
+	return carrier.NewKey(seed)
+}
+
+func broker(t *testing.T, o carrier.BrokerOptions) *place {
 	t.Helper()
-	b, err := carrier.OpenBroker(o, slog.New(slog.DiscardHandler))
+	central := newKey()
+	members := carrier.NewMembers(central.Public())
+	b, err := carrier.OpenBroker(o, members, quiet())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { b.Close() })
-	return b
+	return &place{b, members, central}
 }
+
+func (p *place) Central() carrier.Dial { return p.Dial(p.central, "") }
 
 func link(t *testing.T, d carrier.Dial) *carrier.Link {
 	t.Helper()
-	l, err := carrier.Open(d, slog.New(slog.DiscardHandler))
+	l, err := carrier.Open(d, quiet())
 	if err != nil {
 		t.Fatal(err)
 	}
 	return l
 }
 
-func node(t *testing.T, b *carrier.Broker, id string) carrier.Dial {
+// node admits a node with a new key.
+func node(t *testing.T, p *place, id string) carrier.Dial {
 	t.Helper()
-	d, err := b.Node(id)
-	if err != nil {
+	key := newKey()
+	if err := p.members.Put(id, key.Public()); err != nil {
 		t.Fatal(err)
 	}
-	return d
+	return p.Dial(key, id)
 }
 
 func TestEmbedded(t *testing.T) {
@@ -58,69 +79,61 @@ func TestEmbedded(t *testing.T) {
 	})
 }
 
-// TestExternal runs the suite over a NATS server that is a program of its own.
-func TestExternal(t *testing.T) {
+// TestWebSocket runs the suite as WebSocket behind another server, as the page's
+// port has it.
+func TestWebSocket(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("builds the NATS server")
-	}
-	binary := filepath.Join(t.TempDir(), "nats-server")
-	if out, err := exec.Command("go", "build", "-o", binary, "github.com/nats-io/nats-server/v2").CombinedOutput(); err != nil {
-		t.Skipf("the NATS server cannot be built here: %v: %s", err, out)
-	}
 	carriertest.Run(t, func(t *testing.T) carriertest.Network {
-		url := external(t, binary)
-		dial := func(user, node string) *carrier.Link {
-			return link(t, carrier.Dial{URLs: []string{url}, User: user, Password: "secret", Node: node})
-		}
+		b := broker(t, carrier.BrokerOptions{WebSocket: true})
+		front := httptest.NewTLSServer(b.WebSocket())
+		t.Cleanup(front.Close)
+		way := carrier.Way{TLS: &tls.Config{RootCAs: pool(front)}}
 		return carriertest.Network{
-			Central: dial("central", ""),
-			Node:    func(id string) carriertest.Link { return dial(id, id) },
+			Central: link(t, b.Central()),
+			Node: func(id string) carriertest.Link {
+				d := node(t, b, id)
+				return link(t, carrier.Dial{URLs: []string{"wss" + strings.TrimPrefix(front.URL, "https") + "/carrier/ws"}, Key: d.Key, Node: id, Way: way})
+			},
+			Cut: b.Cut,
 		}
 	})
 }
 
-// external runs a server that lets in central and the nodes a and b, and
-// returns its address.
-func external(t *testing.T, binary string) string {
-	t.Helper()
-	dir := t.TempDir()
-	var config strings.Builder
-	config.WriteString("authorization { users: [\n{user: central, password: secret, permissions: {publish: \"down.>\", subscribe: [\"up.>\"]}}\n")
-	for _, id := range []string{"a", "b"} {
-		fmt.Fprintf(&config, "{user: %s, password: secret, permissions: {publish: \"up.%s.>\", subscribe: [\"down.%s.>\"]}}\n", id, id, id)
-	}
-	config.WriteString("] }\n")
-	file := filepath.Join(dir, "nats.conf")
-	if err := os.WriteFile(file, []byte(config.String()), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(binary, "-c", file, "-a", "127.0.0.1", "-p", "-1", "--ports_file_dir", dir)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
+// TestRequests runs the suite over HTTPS requests, the other nodes over NATS.
+func TestRequests(t *testing.T) {
+	t.Parallel()
+	carriertest.Run(t, func(t *testing.T) carriertest.Network {
+		b := broker(t, carrier.BrokerOptions{})
+		door := carrier.NewDoor(b.members)
+		front := httptest.NewTLSServer(door)
+		t.Cleanup(front.Close)
+		way := carrier.Way{TLS: &tls.Config{RootCAs: pool(front)}}
+		return carriertest.Network{
+			Central: both{carrier.NewBoth(link(t, b.Central()), door)},
+			Node: func(id string) carriertest.Link {
+				d := node(t, b, id)
+				if id != "a" {
+					return link(t, d)
+				}
+				p, err := carrier.OpenPoll(carrier.Dial{URLs: []string{front.URL + "/carrier/poll"}, Key: d.Key, Way: way}, quiet())
+				if err != nil {
+					t.Fatal(err)
+				}
+				return p
+			},
+		}
 	})
-	ports := filepath.Join(dir, fmt.Sprintf("nats-server_%d.ports", cmd.Process.Pid))
-	return urlIn(t, ports)
 }
 
-func urlIn(t *testing.T, file string) string {
-	t.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for range 2000 {
-		data, err := os.ReadFile(file)
-		if _, rest, ok := strings.Cut(string(data), "nats://"); err == nil && ok {
-			address, _, _ := strings.Cut(rest, `"`)
-			return "nats://" + address
-		}
-		<-tick.C
-	}
-	t.Fatal("the NATS server does not come up")
-	return ""
+// both closes nothing: what it joins is closed with its broker.
+type both struct{ *carrier.Both }
+
+func (both) Close() error { return nil }
+
+func pool(s *httptest.Server) *x509.CertPool {
+	trusted := x509.NewCertPool()
+	trusted.AddCert(s.Certificate())
+	return trusted
 }
 
 // TestHostileNode proves that a node with right credentials and its own client
@@ -133,7 +146,7 @@ func TestHostileNode(t *testing.T) {
 	d := node(t, b, "hostile")
 
 	refused := make(chan error, 100)
-	conn, err := nats.Connect(b.URL(), nats.UserInfo(d.User, d.Password), nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+	conn, err := nats.Connect(b.URL(), carrier.Nkey(d.Key), nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 		refused <- err
 	}))
 	if err != nil {
@@ -194,31 +207,37 @@ func TestStrangersAndRevokedAreShutOut(t *testing.T) {
 	b := broker(t, carrier.BrokerOptions{Host: "127.0.0.1", Port: -1})
 	old := node(t, b, "a")
 	closed := make(chan struct{})
-	conn, err := nats.Connect(b.URL(), nats.UserInfo(old.User, old.Password), nats.NoReconnect(), nats.ClosedHandler(func(*nats.Conn) { close(closed) }))
+	conn, err := nats.Connect(b.URL(), carrier.Nkey(old.Key), nats.NoReconnect(), nats.ClosedHandler(func(*nats.Conn) { close(closed) }))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	b.Revoke("a")
+	if err := b.members.Remove("a"); err != nil {
+		t.Fatal(err)
+	}
 	select {
 	case <-closed:
 	case <-time.After(20 * time.Second):
 		t.Error("a revoked node stays connected")
 	}
 	fresh := node(t, b, "a")
+	public, _ := nkeys.Encode(nkeys.PrefixByteUser, fresh.Key.Public())
 	tests := []struct {
-		name, user, password string
-		ok                   bool
+		name string
+		with nats.Option
+		ok   bool
 	}{
-		{"nobody", "", "", false},
-		{"a stranger", "b", "b", false},
-		{"no password", "a", "", false},
-		{"the revoked password", "a", old.Password, false},
-		{"another's name", "central", fresh.Password, false},
-		{"the right one", "a", fresh.Password, true},
+		{"nobody", nats.Name("nobody"), false},
+		{"a password", nats.UserInfo("a", "a"), false},
+		{"central's name", nats.UserInfo("central", ""), false},
+		{"a stranger's key", carrier.Nkey(newKey()), false},
+		{"the revoked key", carrier.Nkey(old.Key), false},
+		{"a key without its private half", nats.Nkey(string(public), func(nonce []byte) ([]byte, error) { return newKey().Sign(nonce), nil }), false},
+		{"a signature of something else", nats.Nkey(string(public), func([]byte) ([]byte, error) { return fresh.Key.Sign([]byte("yesterday's nonce")), nil }), false},
+		{"the right one", carrier.Nkey(fresh.Key), true},
 	}
 	for _, tt := range tests {
-		conn, err := nats.Connect(b.URL(), nats.UserInfo(tt.user, tt.password))
+		conn, err := nats.Connect(b.URL(), tt.with)
 		if (err == nil) != tt.ok {
 			t.Errorf("%s: got %v, want let in: %v", tt.name, err, tt.ok)
 		}
@@ -227,9 +246,12 @@ func TestStrangersAndRevokedAreShutOut(t *testing.T) {
 		}
 	}
 	for _, id := range []string{"", "central", "a.b", "*", "A"} {
-		if _, err := b.Node(id); err == nil {
+		if err := b.members.Put(id, newKey().Public()); err == nil {
 			t.Errorf("%q was taken for a node's id", id)
 		}
+	}
+	if err := b.members.Put("b", fresh.Key.Public()); err == nil {
+		t.Error("two nodes have one key")
 	}
 }
 

@@ -4,9 +4,12 @@ package carrier
 func (b *Broker) Cut() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, u := range b.users {
-		for conn := range u.conns {
+	for _, conns := range b.conns {
+		for conn := range conns {
 			b.server.DisconnectClientByID(conn) // fails when it is gone
 		}
 	}
 }
+
+// Nkey is how a client of NATS's own proves a key.
+var Nkey = nkey

@@ -38,12 +38,16 @@ type Central struct {
 	o        Options
 	opened   []io.Closer // in the order of opening
 	identity *envelope.Identity
-	broker   *carrier.Broker
+	broker   *carrier.Broker // nil when brokers are elsewhere
+	door     *carrier.Door
+	gate     *carrier.Gate // nil when the broker is our own
 	tasks    *task.Central
 	server   *api.Server
 	listener net.Listener
 	secure   bool        // the page is served over TLS
 	tls      *tls.Config // once somebody asked for it
+	ca       *auth.CA    // likewise; nil when a certificate was given
+	trust    authority   // who signs the certificate
 }
 
 // Open opens the database and its keyring, takes up the queries that have not
@@ -73,13 +77,18 @@ func Open(ctx context.Context, o Options) (c *Central, err error) {
 	adapter := adapter{c.tasks}
 	c.server, err = api.New(api.Options{
 		Users: users, Queries: adapter, Results: adapter, Tail: adapter, Nodes: adapter, Directory: db,
+		Enrolment: &enrolment{c: c, db: db, attempts: auth.NewAttempts("join")}, Carrier: c.carriers(),
 		Hosts: c.names(), Page: o.Page, Healthy: db.Ping, Registry: o.Registry, Log: o.Log,
 		Metrics: promhttp.HandlerFor(o.Registry, promhttp.HandlerOpts{}),
 	})
 	if err != nil {
 		return c, fmt.Errorf("open API: %w", err)
 	}
-	return c, c.listen()
+	if err := c.listen(); err != nil {
+		return c, err
+	}
+	c.trust, err = c.findAuthority()
+	return c, err
 }
 
 func (c *Central) issuers() []auth.Issuer {
@@ -121,18 +130,19 @@ func (c *Central) openStore(ctx context.Context) (*store.Store, error) {
 
 func (c *Central) openTasks(ctx context.Context, db *store.Store) error {
 	o := c.o
-	var err error
-	if c.broker, err = carrier.OpenBroker(carrier.BrokerOptions{}, o.Log); err != nil {
+	key, err := carrier.KeyOf(c.identity)
+	if err != nil {
 		return err
 	}
-	c.opened = append(c.opened, c.broker)
-	link, err := carrier.Open(c.broker.Central(), o.Log)
+	members := carrier.NewMembers(key.Public())
+	c.door = carrier.NewDoor(members)
+	link, err := c.openBroker(key, members)
 	if err != nil {
 		return err
 	}
 	c.opened = append(c.opened, link)
 	c.tasks, err = task.Open(ctx, task.Options{
-		Identity: c.identity, Store: db, Link: link, Planner: task.LogsQL{MaxMemory: mergeMemory}, Log: o.Log, Metrics: o.Registry,
+		Identity: c.identity, Store: db, Link: carrier.NewBoth(link, c.door), Members: members, Planner: task.LogsQL{MaxMemory: mergeMemory}, Log: o.Log, Metrics: o.Registry,
 		Deadline: o.Results.Deadline, Lifetime: o.Results.Lifetime, PerUser: o.Results.PerUser,
 		MaxRows: o.Results.MaxRows, MaxBytes: int64(o.Results.MaxSize),
 	})
@@ -144,11 +154,18 @@ const mergeMemory = 512 << 20
 
 // Enrol makes a node of this process known as one of target, and returns how it
 // connects.
-func (c *Central) Enrol(ctx context.Context, target string, node envelope.Public) (carrier.Dial, error) {
-	if err := c.tasks.Enrol(ctx, target, node); err != nil {
+func (c *Central) Enrol(ctx context.Context, target string, node *envelope.Identity) (carrier.Dial, error) {
+	key, err := carrier.KeyOf(node)
+	if err != nil {
+		return carrier.Dial{}, err
+	}
+	if c.broker == nil {
+		return carrier.Dial{}, llama.Errorf(llama.Invalid, "broker.urls is for 'llama central'; a node in the same process needs the broker in there")
+	}
+	if err := c.tasks.Enrol(ctx, target, node.Public(), key.Public()); err != nil {
 		return carrier.Dial{}, fmt.Errorf("enrol node %s: %w", node.ID(), err)
 	}
-	return c.broker.Node(node.ID())
+	return c.broker.Dial(key, node.ID()), nil
 }
 
 // Public returns the keys that nodes know central by.
@@ -159,6 +176,9 @@ func (c *Central) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return c.tasks.Run(ctx) })
 	group.Go(func() error { return c.server.Run(ctx, c.listener) })
+	if c.gate != nil {
+		group.Go(func() error { return c.gate.Run(ctx) })
+	}
 	return group.Wait()
 }
 

@@ -37,7 +37,7 @@ func (c *Central) TLS() (*tls.Config, error) {
 	if len(ca.Missing) > 0 {
 		c.o.Log.Warn("the certificate does not cover all names and addresses of this machine; remove ca.pem and ca.key to have new ones made", "missing", ca.Missing)
 	}
-	c.tls = ca.TLS()
+	c.ca, c.tls = ca, ca.TLS()
 	return c.tls.Clone(), nil
 }
 

@@ -123,7 +123,7 @@ func (h *house) open() (err error) {
 		return err
 	}
 	opened = append(opened, n)
-	dial, err := c.Enrol(h.t.Context(), "local", n.Public())
+	dial, err := c.Enrol(h.t.Context(), "local", n.Identity())
 	if err != nil {
 		return err
 	}

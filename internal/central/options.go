@@ -20,6 +20,8 @@ type Options struct {
 	Results ResultOptions `yaml:"results" doc:"How long and how much of queries is kept."`
 	Issuers []Issuer      `yaml:"issuers" doc:"Others whose tokens (JWT) are taken: identity providers of the company."`
 
+	Broker BrokerOptions `yaml:"-"` // beside central in the file, as 'llama broker' has it, too
+
 	Env `yaml:"-"`
 }
 

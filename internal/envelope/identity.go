@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/ed25519"
+	"crypto/hkdf"
 	"crypto/hpke"
 	"crypto/rand"
 	"crypto/sha256"
@@ -83,6 +84,20 @@ func (i *Identity) ID() string { return i.public.id }
 // Signer signs what is not an envelope with the party's Ed25519 key. What an envelope
 // signs begins with a text of its own, so that must begin with another.
 func (i *Identity) Signer() crypto.Signer { return i.sign }
+
+// Derive returns 32 bytes for one purpose, which the party's private keys determine and
+// which say nothing of these: what another key is made of.
+func (i *Identity) Derive(purpose string) ([]byte, error) {
+	secret, err := i.secret()
+	if err != nil {
+		return nil, err
+	}
+	derived, err := hkdf.Key(sha256.New, secret, nil, "llama derived key 1 "+purpose, 32)
+	if err != nil {
+		return nil, fmt.Errorf("derive key for %s: %w", purpose, err)
+	}
+	return derived, nil
+}
 
 // secretSize is the size of an identity's secret: an Ed25519 seed and an X25519
 // key.

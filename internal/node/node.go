@@ -40,6 +40,7 @@ type Options struct {
 	Pipeline  pipeline.Options `yaml:",inline"`
 	Archive   archive.Options  `yaml:"archive" doc:"How events are kept."`
 	Records   RecordsOptions   `yaml:"records" doc:"How long the node keeps what concerns itself."`
+	Uplink    UplinkOptions    `yaml:"uplink" doc:"For 'llama node': how it reaches its central."`
 
 	Env `yaml:"-"`
 }
@@ -57,7 +58,7 @@ func (o *Options) Validate() error {
 
 // Default returns the options that run without a file.
 func Default() Options {
-	return Options{Syslog: "127.0.0.1:5514", Ingest: "127.0.0.1:8480", Archive: archive.Default(), Records: defaultRecords()}
+	return Options{Syslog: "127.0.0.1:5514", Ingest: "127.0.0.1:8480", Archive: archive.Default(), Records: defaultRecords(), Uplink: UplinkOptions{Carrier: "auto"}}
 }
 
 // Env is what the process around a node gives it.
@@ -67,6 +68,7 @@ type Env struct {
 	Tokens   string      // file with the ingest tokens
 	Socket   string      // where the operator's socket is made; empty for none
 	Version  string
+	Joined   bool // the node has joined a central elsewhere
 	Log      *slog.Logger
 	Registry *prometheus.Registry // the process's; nil for one of the node's own
 	// TLS gives the certificate of ingest doors that have none of their own and
@@ -78,7 +80,9 @@ type Env struct {
 type Node struct {
 	o         Options
 	opened    []io.Closer // in the order of opening
+	id        string      // as central knows it, whatever keys it has
 	identity  *envelope.Identity
+	member    *Membership // nil for a node that is in one process with central
 	archive   *archive.Archive
 	pipeline  *pipeline.Pipeline
 	receivers []running
@@ -120,7 +124,7 @@ func Open(o Options) (n *Node, err error) {
 	if err := n.openRecords(); err != nil {
 		return n, err
 	}
-	n.executor = &executor{archive: n.archive, node: n.identity.ID()}
+	n.executor = &executor{archive: n.archive, node: n.id}
 	if err := n.openReceivers(); err != nil {
 		return n, err
 	}
@@ -138,8 +142,14 @@ func (n *Node) openArchive() error {
 		return fmt.Errorf("open the node's keyring: %w", err)
 	}
 	n.opened = append(n.opened, keys)
-	if n.identity, err = envelope.OpenIdentity(files, "identity", keys); err != nil {
+	if n.identity, err = envelope.OpenIdentity(files, identityFile, keys); err != nil {
 		return err
+	}
+	n.id = n.identity.ID()
+	if n.o.Joined {
+		if err := n.openMembership(files, keys); err != nil {
+			return err
+		}
 	}
 	disk, err := fsys.Dir(filepath.Join(n.o.Data, "node", "archive"))
 	if err != nil {
@@ -155,8 +165,27 @@ func (n *Node) openArchive() error {
 	return nil
 }
 
-// Public returns the keys that central knows the node by.
-func (n *Node) Public() envelope.Public { return n.identity.Public() }
+// identityFile has the node's keys.
+const identityFile = "identity"
+
+// Identity returns the node's keys.
+func (n *Node) Identity() *envelope.Identity { return n.identity }
+
+// Membership returns which central the node has joined; nil for one that is in one
+// process with its central.
+func (n *Node) Membership() *Membership { return n.member }
+
+func (n *Node) openMembership(files fsys.FS, keys *seal.Keyring) error {
+	here, err := machine(n.o.Uplink.MachineID)
+	if err != nil {
+		return err
+	}
+	if n.member, err = unsealMembership(files, keys, here); err != nil {
+		return err
+	}
+	n.id = n.member.Node
+	return nil
+}
 
 // Join says whose tasks a node runs.
 type Join struct {

@@ -25,6 +25,7 @@ type Options struct {
 	Identity *envelope.Identity
 	Store    *store.Store
 	Link     Link
+	Members  Members // may be nil
 	Planner  Planner
 	Log      *slog.Logger
 	Metrics  prometheus.Registerer // may be nil
@@ -76,6 +77,9 @@ func Open(ctx context.Context, o Options) (*Central, error) {
 	for _, n := range nodes {
 		n.Online = false // until it says hello
 		if c.nodes[n.ID], err = c.newNode(n); err != nil {
+			return nil, err
+		}
+		if err := c.admit(n); err != nil {
 			return nil, err
 		}
 	}
@@ -202,7 +206,7 @@ type batch struct {
 // receive opens a message and handles it. Frames are put into the batch, and
 // what was in there is kept first when it belongs elsewhere.
 func (c *Central) receive(ctx context.Context, n *node, m carrier.Message, frames *batch) {
-	h, body, err := n.peer.Load().Open(m.Data)
+	h, body, err := c.open(ctx, n, m.Data)
 	if err != nil {
 		c.metrics.refused.Add(1)
 		c.o.Log.Warn("message refused", "node", m.Node, "kind", string(m.Kind), "error", err)
@@ -235,6 +239,8 @@ func (c *Central) handle(ctx context.Context, n *node, h envelope.Header, body [
 		err = c.lines(n, h, body)
 	case kindAnswer:
 		err = c.answer(h, body)
+	case kindKeys:
+		err = c.takeKeys(ctx, n, body)
 	default:
 		err = fmt.Errorf("kind %d is not known", h.Kind)
 	}
@@ -310,6 +316,9 @@ func (c *Central) watchTime(ctx context.Context) error {
 		c.checkQueries(ctx)
 		if now := time.Now(); now.Sub(swept) > sweepEvery {
 			swept = now
+			if err := c.o.Store.SweepEnrolments(ctx, llama.At(now)); err != nil && ctx.Err() == nil {
+				c.o.Log.Error("old enrolment codes not deleted", "error", err)
+			}
 			if _, err := c.o.Store.Sweep(ctx, llama.At(now)); err != nil && ctx.Err() == nil {
 				c.o.Log.Error("old results not deleted", "error", err)
 			}

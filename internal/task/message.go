@@ -26,6 +26,7 @@ const (
 	kindLines  uint8 = 8  // up: lines
 	kindStatus uint8 = 9  // down: asks for a Status
 	kindAnswer uint8 = 10 // up: answer
+	kindKeys   uint8 = 11 // up: newKeys that the node wants to change to; down, with their id: it may
 )
 
 // route says how the carrier is to carry a kind.
@@ -37,7 +38,7 @@ func route(kind uint8) carrier.Kind {
 		return carrier.Cancel
 	case kindAck:
 		return carrier.Ack
-	case kindHello:
+	case kindHello, kindKeys:
 		return carrier.Hello
 	case kindState:
 		return carrier.State

@@ -30,6 +30,7 @@ const (
 type node struct {
 	id      string
 	peer    atomic.Pointer[envelope.Peer]
+	next    atomic.Pointer[envelope.Peer] // with the keys it is about to change to; nil for none
 	inbox   chan carrier.Message
 	serving bool // used by the dispatcher only
 
@@ -49,36 +50,17 @@ func (c *Central) newNode(n store.Node) (*node, error) {
 	}
 	made := &node{id: n.ID, inbox: make(chan carrier.Message, maxInbox), target: n.Target, version: n.Version}
 	made.peer.Store(c.o.Identity.Peer(public))
+	if len(n.Next.Envelope) > 0 {
+		next, err := envelope.ParsePublic(n.Next.Envelope)
+		if err != nil {
+			return nil, fmt.Errorf("next keys of node %s: %w", n.ID, err)
+		}
+		made.next.Store(c.o.Identity.Peer(next))
+	}
 	if n.LastSeen != 0 {
 		made.seen = n.LastSeen.Std()
 	}
 	return made, nil
-}
-
-// Enrol makes a node one of target's. A node that is enrolled may change its
-// target.
-func (c *Central) Enrol(ctx context.Context, target string, public envelope.Public) error {
-	if target == "" || len(target) > 200 {
-		return llama.Errorf(llama.Invalid, "a target's name has 1 to 200 bytes")
-	}
-	n := store.Node{ID: public.ID(), Target: target, Keys: public.Bytes()}
-	if err := c.o.Store.PutNode(ctx, n); err != nil {
-		return err
-	}
-	made, err := c.newNode(n)
-	if err != nil {
-		return err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if old := c.nodes[n.ID]; old != nil {
-		old.mu.Lock()
-		defer old.mu.Unlock()
-		old.target = target
-		return nil
-	}
-	c.nodes[n.ID] = made
-	return nil
 }
 
 // hello notes that a node is there and makes its tasks what they should be.

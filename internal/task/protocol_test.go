@@ -88,7 +88,7 @@ func TestCentralRestartGoesOn(t *testing.T) {
 func TestConnectionLostMidQuery(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, Options{})
-	broker := must(carrier.OpenBroker(carrier.BrokerOptions{Host: "127.0.0.1", Port: -1}, w.log))(t)
+	broker := must(carrier.OpenBroker(carrier.BrokerOptions{Host: "127.0.0.1", Port: -1}, w.members, w.log))(t)
 	defer broker.Close()
 	w.halt()
 	w.broker.Close()
@@ -97,8 +97,7 @@ func TestConnectionLostMidQuery(t *testing.T) {
 	x := newWaits()
 	s := w.away("a", x)
 	line := newCable(t, broker.URL())
-	dial := must(broker.Node(s.own.ID()))(t)
-	link := must(carrier.Open(carrier.Dial{URLs: []string{line.url}, User: dial.User, Password: dial.Password, Node: dial.Node}, w.log))(t)
+	link := must(carrier.Open(carrier.Dial{URLs: []string{line.url}, Key: keyOf(t, s.own), Node: s.own.ID()}, w.log))(t)
 	defer link.Close()
 	r := NewRunner(RunnerOptions{
 		Identity: s.own, Central: w.own.Public(), Target: "a", Link: link, Executor: x, Log: w.log,
@@ -135,7 +134,7 @@ func TestFirstHelloIsSaidAgainSoon(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, Options{})
 	s := w.away("a", emits(0, 1, 1))
-	link := must(carrier.Open(must(w.broker.Node(s.own.ID()))(t), w.log))(t)
+	link := must(carrier.Open(s.dial(), w.log))(t)
 	defer link.Close()
 	r := NewRunner(RunnerOptions{
 		Identity: s.own, Central: w.own.Public(), Target: "a", Link: &deaf{Link: link}, Executor: s.does, Log: w.log,
@@ -344,7 +343,7 @@ func TestWrongTargetIsRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, Options{})
 	s := w.site("a", emits(0, 10, 10))
-	if err := w.central.Enrol(t.Context(), "b", s.own.Public()); err != nil { // the node knows nothing of it
+	if err := w.central.Enrol(t.Context(), "b", s.own.Public(), keyOf(t, s.own).Public()); err != nil { // the node knows nothing of it
 		t.Fatal(err)
 	}
 	q := w.in(w.submit(Request{Targets: []string{"b"}}), store.Refused)
@@ -361,7 +360,7 @@ func TestEnrolledNodeCannotAnswerForAnother(t *testing.T) {
 	x := newWaits()
 	w.site("a", x)
 	hostile := w.away("b", nil)
-	link := must(carrier.Open(must(w.broker.Node(hostile.own.ID()))(t), w.log))(t)
+	link := must(carrier.Open(hostile.dial(), w.log))(t)
 	defer link.Close()
 	connected := make(chan struct{}, 10)
 	cancelled := make(chan struct{}, 10)

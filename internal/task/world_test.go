@@ -28,6 +28,7 @@ const patience = time.Minute
 type world struct {
 	t       testing.TB
 	broker  *carrier.Broker
+	members *carrier.Members
 	ring    *seal.Keyring
 	file    string
 	own     *envelope.Identity
@@ -46,7 +47,8 @@ func newWorld(t testing.TB, o Options) *world {
 	t.Helper()
 	w := &world{t: t, file: filepath.Join(t.TempDir(), "central.db"), options: o, wrap: func(l Link) Link { return l }, log: slog.New(slog.DiscardHandler), planner: planner{}}
 	w.own = must(envelope.NewIdentity())(t)
-	w.broker = must(carrier.OpenBroker(carrier.BrokerOptions{}, w.log))(t)
+	w.members = carrier.NewMembers(keyOf(t, w.own).Public())
+	w.broker = must(carrier.OpenBroker(carrier.BrokerOptions{}, w.members, w.log))(t)
 	t.Cleanup(func() { w.broker.Close() })
 	master := filepath.Join(t.TempDir(), "master.key")
 	must(seal.CreateKeyFile(master))(t)
@@ -71,9 +73,9 @@ func must[T any](v T, err error) func(testing.TB) T {
 func (w *world) start() {
 	w.t.Helper()
 	w.store = must(store.Open(context.Background(), w.file, w.ring))(w.t)
-	link := must(carrier.Open(w.broker.Central(), w.log))(w.t)
+	link := must(carrier.Open(w.broker.Dial(keyOf(w.t, w.own), ""), w.log))(w.t)
 	o := w.options
-	o.Identity, o.Store, o.Link, o.Planner, o.Log = w.own, w.store, w.wrap(link), w.planner, w.log
+	o.Identity, o.Store, o.Link, o.Members, o.Planner, o.Log = w.own, w.store, w.wrap(link), w.members, w.planner, w.log
 	o.Tick = cmp.Or(o.Tick, 50*time.Millisecond)
 	w.central = must(Open(context.Background(), o))(w.t)
 	stop := running(w.t, w.central.Run)
@@ -109,7 +111,7 @@ type site struct {
 func (w *world) site(target string, does Executor) *site {
 	w.t.Helper()
 	s := &site{w: w, own: must(envelope.NewIdentity())(w.t), target: target, does: does}
-	if err := w.central.Enrol(context.Background(), target, s.own.Public()); err != nil {
+	if err := w.central.Enrol(context.Background(), target, s.own.Public(), keyOf(w.t, s.own).Public()); err != nil {
 		w.t.Fatal(err)
 	}
 	s.start()
@@ -122,16 +124,25 @@ func (w *world) site(target string, does Executor) *site {
 func (w *world) away(target string, does Executor) *site {
 	w.t.Helper()
 	s := &site{w: w, own: must(envelope.NewIdentity())(w.t), target: target, does: does, halt: func() {}}
-	if err := w.central.Enrol(context.Background(), target, s.own.Public()); err != nil {
+	if err := w.central.Enrol(context.Background(), target, s.own.Public(), keyOf(w.t, s.own).Public()); err != nil {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() { s.halt() })
 	return s
 }
 
+// keyOf is what a party connects with.
+func keyOf(t testing.TB, i *envelope.Identity) carrier.Key {
+	t.Helper()
+	return must(carrier.KeyOf(i))(t)
+}
+
+// dial is how a node connects.
+func (s *site) dial() carrier.Dial { return s.w.broker.Dial(keyOf(s.w.t, s.own), s.own.ID()) }
+
 func (s *site) start() {
 	s.w.t.Helper()
-	link := must(carrier.Open(must(s.w.broker.Node(s.own.ID()))(s.w.t), s.w.log))(s.w.t)
+	link := must(carrier.Open(s.dial(), s.w.log))(s.w.t)
 	r := NewRunner(RunnerOptions{
 		Identity: s.own, Central: s.w.own.Public(), Target: s.target, Version: "v1", Link: s.w.wrap(link), Executor: s.does, Log: s.w.log,
 		Heartbeat: 100 * time.Millisecond, Resend: 100 * time.Millisecond, Lease: time.Second, Workers: s.w.workers,

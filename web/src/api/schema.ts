@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    readonly "/broker/config": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** What a broker elsewhere has to be told */
+        readonly get: operations["broker-config"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/collections": {
         readonly parameters: {
             readonly query?: never;
@@ -21,6 +38,41 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/enrolments": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Codes by which nodes may join */
+        readonly get: operations["codes"];
+        readonly put?: never;
+        /** Make a code by which nodes may join a target */
+        readonly post: operations["add-code"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/enrolments/{id}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post?: never;
+        /** Withdraw a code; nodes that joined by it stay */
+        readonly delete: operations["remove-code"];
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/format-query": {
         readonly parameters: {
             readonly query?: never;
@@ -33,6 +85,57 @@ export interface paths {
         /** A query in its normal form */
         readonly post: operations["format-query"];
         readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/join": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /** Join as a node, by a code */
+        readonly post: operations["join"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/nodes": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Nodes of all targets */
+        readonly get: operations["nodes"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/nodes/{id}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post?: never;
+        /** Shut a node out for good */
+        readonly delete: operations["revoke-node"];
         readonly options?: never;
         readonly head?: never;
         readonly patch?: never;
@@ -329,6 +432,16 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        readonly BrokerConfig: {
+            /** @description In the form of a nats-server's configuration. */
+            readonly config: string;
+        };
+        readonly CodeList: {
+            /** @description The codes. Those that are over stay for 30 days. */
+            readonly enrolments: readonly components["schemas"]["EnrolmentCode"][];
+            /** @description Pass as after to read on; absent at the end. */
+            readonly next?: string;
+        };
         readonly Collection: {
             /**
              * Format: int64
@@ -388,6 +501,43 @@ export interface components {
              */
             readonly state?: "queued" | "delivered" | "running" | "done" | "partial" | "failed" | "refused" | "cancelled" | "expired";
         };
+        readonly EnrolmentCode: {
+            /**
+             * @description Who made it.
+             * @example admin
+             */
+            readonly by: string;
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            readonly created: string;
+            /**
+             * Format: date-time
+             * @description Until when it is good.
+             */
+            readonly expires: string;
+            /**
+             * @description Names the code and gives nothing away.
+             * @example 5b0c9d1e2f3a4b5c
+             */
+            readonly id: string;
+            /**
+             * @description The target that nodes join.
+             * @example plant-7
+             */
+            readonly target: string;
+            /**
+             * Format: int64
+             * @description How many have.
+             */
+            readonly used: number;
+            /**
+             * Format: int64
+             * @description How many nodes may join.
+             */
+            readonly uses: number;
+        };
         readonly FirstPassword: {
             /**
              * Format: password
@@ -445,6 +595,16 @@ export interface components {
              */
             readonly events_per_second: number;
         };
+        readonly JoinAnswer: {
+            /** @description The answer, sealed to the node. */
+            readonly envelope: string;
+        };
+        readonly JoinRequest: {
+            /** @description The request, sealed to central. */
+            readonly envelope: string;
+            /** @description The node's public keys. */
+            readonly keys: string;
+        };
         readonly Lost: {
             /**
              * Format: int64
@@ -483,6 +643,24 @@ export interface components {
             /** @description The permissions it is narrowed down to; absent when its roles alone say what it may. */
             readonly scopes?: readonly string[];
         };
+        readonly MadeCode: {
+            /** @description What 'llama node join' is given. It is shown this once. */
+            readonly code: string;
+            /**
+             * Format: date-time
+             * @description Until when it is good.
+             */
+            readonly expires: string;
+            /** @description Names the code and gives nothing away. */
+            readonly id: string;
+            /** @description The target that nodes join. */
+            readonly target: string;
+            /**
+             * Format: int64
+             * @description How many nodes may join.
+             */
+            readonly uses: number;
+        };
         readonly MadeToken: {
             /**
              * Format: date-time
@@ -499,6 +677,25 @@ export interface components {
              * @description The token, for Authorization: Bearer, or as the password of HTTP Basic. It is not shown again.
              */
             readonly token: string;
+        };
+        readonly NewCode: {
+            /**
+             * Format: int64
+             * @description How long it is good, from now on.
+             * @default 86400
+             */
+            readonly seconds: number;
+            /**
+             * @description Name of the target that nodes join by it. It is made if there is none.
+             * @example plant-7
+             */
+            readonly target: string;
+            /**
+             * Format: int64
+             * @description How many nodes may join by it.
+             * @default 1
+             */
+            readonly uses: number;
         };
         readonly NewMachineToken: {
             /**
@@ -564,6 +761,12 @@ export interface components {
              * @example 0.1.0
              */
             readonly version?: string;
+        };
+        readonly NodeList: {
+            /** @description Pass as after to read on; absent at the end. */
+            readonly next?: string;
+            /** @description The nodes of the targets one may see, by id. */
+            readonly nodes: readonly components["schemas"]["TargetNode"][];
         };
         readonly NodeStatistics: {
             /**
@@ -666,11 +869,6 @@ export interface components {
              * @description When it was asked.
              */
             readonly created: string;
-            /**
-             * Format: date-time
-             * @description Until when nodes may answer.
-             */
-            readonly deadline: string;
             /**
              * Format: date-time
              * @description When the last task ended; absent before.
@@ -867,11 +1065,6 @@ export interface components {
         };
         readonly Submission: {
             /**
-             * @description Until when nodes may answer, those too that are offline now: RFC 3339, or from now, as +1h. Without it, the server's own.
-             * @example +1h
-             */
-            readonly deadline?: string;
-            /**
              * @description The earliest _time asked for: RFC 3339, a date, or relative to now: now-15m, -1h, -7d. Without it, from the beginning.
              * @example now-15m
              */
@@ -936,6 +1129,33 @@ export interface components {
             readonly next?: string;
             /** @description The targets one may see, by name. */
             readonly targets: readonly components["schemas"]["Target"][];
+        };
+        readonly TargetNode: {
+            /**
+             * @description The node's id, unique over all targets.
+             * @example 3kfj2m4xq5nh7abc
+             */
+            readonly id: string;
+            /**
+             * Format: date-time
+             * @description When it was last heard of; absent when never.
+             */
+            readonly last_seen?: string;
+            /**
+             * @description Whether it is connected.
+             * @enum {string}
+             */
+            readonly state: "online" | "offline";
+            /**
+             * @description The target it belongs to.
+             * @example plant-7
+             */
+            readonly target: string;
+            /**
+             * @description The version it runs.
+             * @example 0.1.0
+             */
+            readonly version?: string;
         };
         readonly Task: {
             /**
@@ -1037,6 +1257,35 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    readonly "broker-config": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["BrokerConfig"];
+                };
+            };
+            /** @description A problem */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     readonly collections: {
         readonly parameters: {
             readonly query?: {
@@ -1057,6 +1306,105 @@ export interface operations {
                 content: {
                     readonly "application/json": components["schemas"]["CollectionList"];
                 };
+            };
+            /** @description A problem */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly codes: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description The most wanted. */
+                readonly limit?: number;
+                /** @description next of the page before. */
+                readonly after?: string;
+                /** @description Only those whose name holds this text; upper and lower case are the same. */
+                readonly match?: string;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["CodeList"];
+                };
+            };
+            /** @description A problem */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly "add-code": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["NewCode"];
+            };
+        };
+        readonly responses: {
+            /** @description Created */
+            readonly 201: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["MadeCode"];
+                };
+            };
+            /** @description A problem */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly "remove-code": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The id. */
+                readonly id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description No Content */
+            readonly 204: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem */
             readonly default: {
@@ -1090,6 +1438,105 @@ export interface operations {
                 content: {
                     readonly "application/json": components["schemas"]["QueryText"];
                 };
+            };
+            /** @description A problem */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly join: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["JoinRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["JoinAnswer"];
+                };
+            };
+            /** @description A problem */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly nodes: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description The most wanted. */
+                readonly limit?: number;
+                /** @description next of the page before. */
+                readonly after?: string;
+                /** @description Only those whose name holds this text; upper and lower case are the same. */
+                readonly match?: string;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["NodeList"];
+                };
+            };
+            /** @description A problem */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly "revoke-node": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The id. */
+                readonly id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description No Content */
+            readonly 204: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem */
             readonly default: {

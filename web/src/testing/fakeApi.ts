@@ -8,7 +8,7 @@ export const session: Session = { user: 'admin', roles: ['admin'], must_change_p
 export function aQuery(some: Partial<Query> = {}): Query {
   return {
     id: 'q1', query: '*', normal: '*', targets: ['local'], user: 'admin', state: 'running', created: '2026-11-20T12:00:00Z',
-    expires: '2026-11-21T12:00:00Z', deadline: '2026-11-21T12:00:00Z', limit: 1000, rows: 0, columns: [], tasks: [], ...some,
+    expires: '2026-11-21T12:00:00Z', limit: 1000, rows: 0, columns: [], tasks: [], ...some,
   }
 }
 
