@@ -7,8 +7,10 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -22,7 +24,9 @@ import (
 
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/auth"
+	"github.com/llama-logs/llama/internal/fsys"
 	"github.com/llama-logs/llama/internal/query"
+	"github.com/llama-logs/llama/internal/seal"
 	"github.com/llama-logs/llama/internal/store"
 	"golang.org/x/crypto/argon2"
 )
@@ -213,6 +217,29 @@ func accounts() map[string][]store.Grant {
 	}
 }
 
+// keyring opens the keyring of a data folder, or makes it.
+func keyring(t *testing.T, dir string) *seal.Keyring {
+	t.Helper()
+	file := filepath.Join(dir, "master.key")
+	if _, err := seal.CreateKeyFile(file); err != nil && !errors.Is(err, fs.ErrExist) {
+		t.Fatal(err)
+	}
+	master, err := seal.OpenKeyFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := fsys.Dir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := seal.OpenKeyring(files, "keyring", master)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { keys.Close(); files.Close() })
+	return keys
+}
+
 // newSite runs a server on a free port, over TLS when secure.
 func newSite(t *testing.T, secure bool) *site {
 	t.Helper()
@@ -222,7 +249,7 @@ func newSite(t *testing.T, secure bool) *site {
 // newSiteIn is newSite on a data folder, which it may have been on before.
 func newSiteIn(t *testing.T, dir string, secure bool, o auth.Options) *site {
 	t.Helper()
-	db, err := store.Open(t.Context(), filepath.Join(dir, "central.db"), nil)
+	db, err := store.Open(t.Context(), filepath.Join(dir, "central.db"), keyring(t, dir))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -253,7 +280,7 @@ func serve(t *testing.T, users *auth.Auth, db *store.Store, dir string, secure b
 	s := &site{t: t, world: w, db: db, log: &bytes.Buffer{}, http: &http.Client{Timeout: 10 * time.Second}}
 	var err error
 	s.server, err = New(Options{
-		Users: users, Queries: w, Results: w, Tail: w, Nodes: w, Directory: db, Enrolment: w, Hosts: []string{"logs.example.com"},
+		Users: users, Queries: w, Results: w, Tail: w, Nodes: w, Directory: db, Schedules: db, Saved: db, Enrolment: w, Hosts: []string{"logs.example.com"},
 		Log: slog.New(slog.NewTextHandler(s.log, nil)), KeepAlive: 20 * time.Millisecond,
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "llama_up 1\n") }),
 		Healthy: func(context.Context) error { return w.sick },

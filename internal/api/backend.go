@@ -62,9 +62,12 @@ type Question struct {
 
 // QueryFilter says which queries to list.
 type QueryFilter struct {
-	State string // empty is any
-	After string // QueryPage.Next of the page before
-	Limit int
+	State  string // empty is any
+	User   string // the same
+	Target string // the same
+	Match  string // in name or text; the same
+	After  string // QueryPage.Next of the page before
+	Limit  int
 }
 
 // Change is what happened to a query: exactly one of its parts is there.

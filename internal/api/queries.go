@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/llama-logs/llama"
@@ -39,27 +38,47 @@ func (s *Server) submitQuery(ctx context.Context, in *submitRequest) (*queryResp
 }
 
 type listRequest struct {
-	State string `query:"state" enum:"queued,delivered,running,done,partial,failed,refused,cancelled,expired" doc:"Only queries in this state."`
-	Limit int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"The most queries wanted."`
-	After string `query:"after" maxLength:"256" doc:"next of the page before."`
+	State  string `query:"state" enum:"queued,delivered,running,done,partial,failed,refused,cancelled,expired" doc:"Only queries in this state."`
+	User   string `query:"user" maxLength:"200" doc:"Only queries of this user."`
+	Target string `query:"target" maxLength:"200" doc:"Only queries that ask this target."`
+	Match  string `query:"match" maxLength:"200" doc:"Only queries whose name or text holds this; upper and lower case are the same."`
+	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"The most queries wanted."`
+	After  string `query:"after" maxLength:"256" doc:"next of the page before."`
 }
 
 type listResponse struct{ Body QueryPage }
 
-// listQueries answers GET /queries. A page may be shorter than its limit: queries
-// of targets one may not see are left out of it.
+// listQueries answers GET /queries. Those that one may not see are passed over, so
+// a page is short only at the end, or after many of them.
 func (s *Server) listQueries(ctx context.Context, in *listRequest) (*listResponse, error) {
-	page, err := s.Queries.List(ctx, QueryFilter{State: in.State, After: in.After, Limit: in.Limit})
-	if err != nil {
-		return nil, err
+	found := QueryPage{Queries: []Query{}, Next: in.After}
+	for range maxPasses {
+		page, err := s.Queries.List(ctx, QueryFilter{
+			State: in.State, User: in.User, Target: in.Target, Match: in.Match, After: found.Next, Limit: in.Limit,
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, q := range page.Queries {
+			if !mayAll(ctx, auth.ReadQueries, q.Targets) {
+				continue
+			}
+			if found.Queries = append(found.Queries, answer(q).Body); len(found.Queries) == in.Limit {
+				if found.Next = page.Next; q.ID != page.Queries[len(page.Queries)-1].ID {
+					found.Next = q.ID
+				}
+				return &listResponse{Body: found}, nil
+			}
+		}
+		if found.Next = page.Next; page.Next == "" {
+			break
+		}
 	}
-	page.Queries = slices.DeleteFunc(page.Queries, func(q Query) bool { return !mayAll(ctx, auth.ReadQueries, q.Targets) })
-	page.Queries = filled(page.Queries)
-	for i := range page.Queries {
-		page.Queries[i] = answer(page.Queries[i]).Body
-	}
-	return &listResponse{Body: page}, nil
+	return &listResponse{Body: found}, nil
 }
+
+// maxPasses bounds the pages that are looked through for one answer.
+const maxPasses = 20
 
 // query answers GET /query/{uuid}.
 func (s *Server) query(ctx context.Context, in *queryRef) (*queryResponse, error) {

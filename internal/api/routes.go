@@ -38,6 +38,8 @@ func (s *Server) routes() {
 	s.groupRoutes()
 	s.tokenRoutes()
 	s.enrolmentRoutes()
+	s.scheduleRoutes()
+	s.savedRoutes()
 
 	handle(s, auth.Anyone, hidden(get("/openapi.json", "openapi", "This document", "meta")), s.document)
 }

@@ -48,6 +48,19 @@ var allowed = map[string][]string{
 	"revoke-node":     {"admin"},
 	"nodes":           {"viewer", "analyst", "operator", "admin"},
 	"join":            {"", "nobody", "viewer", "analyst", "operator", "admin"},
+
+	"schedules":          {"viewer", "analyst", "operator", "admin"},
+	"schedule":           {"viewer", "analyst", "operator", "admin"},
+	"schedule-runs":      {"viewer", "analyst", "operator", "admin"},
+	"add-schedule":       {"analyst", "operator", "admin"},
+	"change-schedule":    {"analyst", "operator", "admin"},
+	"remove-schedule":    {"analyst", "operator", "admin"},
+	"run-schedule":       {"analyst", "operator", "admin"},
+	"saved-queries":      {"viewer", "analyst", "operator", "admin"},
+	"saved-query":        {"viewer", "analyst", "operator", "admin"},
+	"save-query":         {"analyst", "operator", "admin"},
+	"change-saved-query": {"analyst", "operator", "admin"},
+	"remove-saved-query": {"analyst", "operator", "admin"},
 }
 
 func TestEveryRouteAsksForItsPermission(t *testing.T) {

@@ -43,6 +43,10 @@ type Options struct {
 	Enrolment Enrolment
 	// Carrier answers nodes below /carrier/; nil for none.
 	Carrier http.Handler
+	// Schedules keeps what is planned; Wake, if there is one, has it looked at at once.
+	Schedules Schedules
+	Wake      func()
+	Saved     SavedQueries
 
 	// Hosts are names this server is reached by, besides localhost and IP
 	// addresses. A request for another host is refused.
@@ -83,7 +87,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{Options: o, log: o.Log, metrics: newMetrics(o.Registry)}
 	mux := http.NewServeMux()
-	s.api = humago.NewWithPrefix(mux, prefix, config())
+	s.api = humago.NewWithPrefix(mux, prefix, describe())
 	registry := s.api.OpenAPI().Components.Schemas
 	s.problemSchema = registry.Schema(reflect.TypeFor[Problem](), true, "Problem")
 	s.routes()
@@ -143,8 +147,8 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	return <-ended
 }
 
-// config describes the API to huma.
-func config() huma.Config {
+// describe describes the API to huma.
+func describe() huma.Config {
 	c := huma.DefaultConfig("LLAMA", "1.0.0")
 	c.Info.Description = "Logs Archive Management and Analysis: ask the nodes of your targets, watch the answer come in, read it."
 	c.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
@@ -156,6 +160,7 @@ func config() huma.Config {
 		{Name: "session", Description: "Signing in and out."},
 		{Name: "targets", Description: "Where events are."},
 		{Name: "queries", Description: "Asking, and reading answers."},
+		{Name: "schedules", Description: "What is asked again and again, and what is kept to be asked."},
 		{Name: "users", Description: "Who may do what."},
 	}
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{

@@ -29,6 +29,7 @@ type MachineToken = struct {
 // *llama.Error with code NotFound for what is not there.
 type Tokens interface {
 	Token(ctx context.Context, id string) (MachineToken, error)
+	TokenNamed(ctx context.Context, name string) (MachineToken, error)
 	AddToken(ctx context.Context, t MachineToken) error
 	UseToken(ctx context.Context, id string, at time.Time) error
 	RemoveToken(ctx context.Context, name string) error
@@ -137,4 +138,28 @@ func machine(t MachineToken) *Identity {
 		who.Scopes = append(who.Scopes, Permission(scope))
 	}
 	return who
+}
+
+// Known returns what a user or a machine may do now, by the name that they have as
+// an Identity, for what is done in their name while they are not there. It is
+// Forbidden for those that only another issuer knows, or nobody any more.
+func (a *Auth) Known(ctx context.Context, user string) (*Identity, error) {
+	unknown := llama.Errorf(llama.Forbidden, "%q is not known here any more", user)
+	if name, ok := strings.CutPrefix(user, machinePrefix); ok {
+		t, err := a.options.Store.TokenNamed(ctx, name)
+		if llama.CodeOf(err) == llama.NotFound || err == nil && !time.Now().Before(t.Expires) {
+			return nil, unknown
+		}
+		return machine(t), err
+	}
+	if issuer, _, ok := strings.Cut(user, ":"); ok {
+		return nil, llama.Errorf(llama.Forbidden, "central cannot ask in the name of %q: only %s knows what they may do; a user of central's own or a machine's token can", user, issuer)
+	}
+	account, err := a.options.Store.Account(ctx, user)
+	if llama.CodeOf(err) == llama.NotFound {
+		return nil, unknown
+	} else if err != nil {
+		return nil, err
+	}
+	return identity(account, Session{}), nil
 }

@@ -45,12 +45,13 @@ func (a adapter) Query(ctx context.Context, id string) (api.Query, error) {
 // List implements api.Queries.
 func (a adapter) List(ctx context.Context, f api.QueryFilter) (api.QueryPage, error) {
 	page := api.QueryPage{Queries: []api.Query{}}
-	queries, err := a.tasks.List(ctx, store.Filter{State: store.State(f.State), After: f.After, Limit: f.Limit + 1})
+	queries, err := a.tasks.List(ctx, store.Filter{
+		State: store.State(f.State), User: f.User, Target: f.Target, Match: f.Match, After: f.After, Limit: f.Limit,
+	})
 	if err != nil {
 		return page, err
 	}
-	if len(queries) > f.Limit {
-		queries = queries[:f.Limit]
+	if len(queries) == f.Limit { // there may be more
 		page.Next = queries[f.Limit-1].ID
 	}
 	for i := range queries {

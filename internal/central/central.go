@@ -3,7 +3,7 @@
 //
 //	page, API (api) ── adapter ── task.Central ── carrier link ── broker
 //	      │                           │
-//	  auth.Auth ───────────────── store.Store
+//	  auth.Auth ─ schedule.Runner ─ store.Store
 //	                                  │
 //	                            seal.Keyring
 //
@@ -25,6 +25,7 @@ import (
 	"github.com/llama-logs/llama/internal/carrier"
 	"github.com/llama-logs/llama/internal/envelope"
 	"github.com/llama-logs/llama/internal/fsys"
+	"github.com/llama-logs/llama/internal/schedule"
 	"github.com/llama-logs/llama/internal/seal"
 	"github.com/llama-logs/llama/internal/store"
 	"github.com/llama-logs/llama/internal/task"
@@ -43,6 +44,7 @@ type Central struct {
 	gate     *carrier.Gate // nil when the broker is our own
 	tasks    *task.Central
 	server   *api.Server
+	planned  *schedule.Runner
 	listener net.Listener
 	secure   bool        // the page is served over TLS
 	tls      *tls.Config // once somebody asked for it
@@ -74,9 +76,11 @@ func Open(ctx context.Context, o Options) (c *Central, err error) {
 	if err != nil {
 		return c, fmt.Errorf("open users: %w", err)
 	}
+	c.planned = schedule.NewRunner(schedule.RunnerOptions{Store: db, Queries: asker{c.tasks, users}, Log: o.Log, Metrics: o.Registry})
 	adapter := adapter{c.tasks}
 	c.server, err = api.New(api.Options{
 		Users: users, Queries: adapter, Results: adapter, Tail: adapter, Nodes: adapter, Directory: db,
+		Schedules: db, Saved: db, Wake: c.planned.Wake,
 		Enrolment: &enrolment{c: c, db: db, attempts: auth.NewAttempts("join")}, Carrier: c.carriers(),
 		Hosts: c.names(), Page: o.Page, Healthy: db.Ping, Registry: o.Registry, Log: o.Log,
 		Metrics: promhttp.HandlerFor(o.Registry, promhttp.HandlerOpts{}),
@@ -175,6 +179,7 @@ func (c *Central) Public() envelope.Public { return c.identity.Public() }
 func (c *Central) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return c.tasks.Run(ctx) })
+	group.Go(func() error { return c.planned.Run(ctx) })
 	group.Go(func() error { return c.server.Run(ctx, c.listener) })
 	if c.gate != nil {
 		group.Go(func() error { return c.gate.Run(ctx) })

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/llama-logs/llama"
@@ -31,6 +32,7 @@ type Query struct {
 	Rows     int64      // of the result, once it has ended
 	Columns  []string
 	Error    string // what a person should know of why it is not done
+	Schedule string // the id of the schedule that asked; "" for a person or a program
 	Tasks    []Task
 }
 
@@ -62,7 +64,7 @@ type sealedOutcome struct {
 	Error   string
 }
 
-const queryColumns = `id, user_name, state, targets, from_time, to_time, row_limit, created, started, ended, deadline, expires, result_rows, seal_key, sealed_text, sealed_outcome`
+const queryColumns = `id, user_name, state, targets, from_time, to_time, row_limit, created, started, ended, deadline, expires, result_rows, seal_key, sealed_text, sealed_outcome, schedule_id`
 
 // keyFor names the key for what is deleted at the given time. A day has one key,
 // so that destroying it deletes the day even from old pages of the file.
@@ -86,9 +88,9 @@ func (s *Store) AddQuery(ctx context.Context, q *Query) error {
 	}
 	return s.update(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO queries (`+queryColumns+`, live)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 1)`,
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, 1)`,
 			q.ID, q.User, q.State, targets, q.From, q.To, q.Limit, q.Created, q.Started, q.Ended, q.Deadline, q.Expires, q.Rows,
-			keyFor(q.Expires), text, outcome)
+			keyFor(q.Expires), text, outcome, q.Schedule)
 		if err != nil {
 			return fmt.Errorf("add query %s: %w", q.ID, err)
 		}
@@ -161,10 +163,12 @@ func (s *Store) Query(ctx context.Context, id string) (*Query, error) {
 
 // A Filter says which queries are wanted. Its zero value wants all.
 type Filter struct {
-	User  string
-	State State
-	After string // the id of the last query of the page before
-	Limit int    // 0 for 100
+	User   string
+	State  State
+	Target string // one of those it asks
+	Match  string // in its name or text, in upper or lower case
+	After  string // the id of the last query of the page before
+	Limit  int    // 0 for 100
 }
 
 // Queries returns queries, the newest first.
@@ -172,8 +176,30 @@ func (s *Store) Queries(ctx context.Context, f Filter) ([]Query, error) {
 	if f.Limit <= 0 {
 		f.Limit = 100
 	}
-	return s.selectQueries(ctx, `WHERE ($1 = '' OR user_name = $1) AND ($2 = '' OR state = $2) AND ($3 = '' OR id < $3)
-		AND (live = 1 OR expires > $4) ORDER BY id DESC LIMIT $5`, f.User, f.State, f.After, now(), f.Limit)
+	found := []Query{}
+	for {
+		// Targets are JSON; texts are sealed, so they can be looked through only here.
+		some, err := s.selectQueries(ctx, `WHERE ($1 = '' OR user_name = $1) AND ($2 = '' OR state = $2) AND ($3 = '' OR id < $3)
+			AND ($4 = '' OR EXISTS (SELECT 1 FROM tasks WHERE tasks.query_id = queries.id AND tasks.target = $4))
+			AND (live = 1 OR expires > $5) ORDER BY id DESC LIMIT $6`, f.User, string(f.State), f.After, f.Target, now(), f.Limit)
+		if err != nil {
+			return nil, err
+		}
+		for _, q := range some {
+			if f.matches(&q) {
+				found = append(found, q)
+			}
+		}
+		if len(some) < f.Limit || len(found) >= f.Limit {
+			return found[:min(len(found), f.Limit)], nil
+		}
+		f.After = some[len(some)-1].ID
+	}
+}
+
+func (f *Filter) matches(q *Query) bool {
+	match := strings.ToLower(f.Match)
+	return strings.Contains(strings.ToLower(q.Name), match) || strings.Contains(strings.ToLower(q.Text), match)
 }
 
 // Live returns the queries that have not ended, the oldest first.
@@ -212,7 +238,7 @@ func (s *Store) scanQuery(rows *sql.Rows) (Query, error) {
 	var targets, text, outcome []byte
 	var key string
 	err := rows.Scan(&q.ID, &q.User, &q.State, &targets, &q.From, &q.To, &q.Limit, &q.Created, &q.Started, &q.Ended,
-		&q.Deadline, &q.Expires, &q.Rows, &key, &text, &outcome)
+		&q.Deadline, &q.Expires, &q.Rows, &key, &text, &outcome, &q.Schedule)
 	if err != nil {
 		return q, fmt.Errorf("read queries: %w", err)
 	}

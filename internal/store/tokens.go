@@ -49,13 +49,22 @@ func (s *Store) AddToken(ctx context.Context, t MachineToken) error {
 // Token returns a machine's token by its id. The error is a *llama.Error with
 // code NotFound when there is none.
 func (s *Store) Token(ctx context.Context, id string) (MachineToken, error) {
-	t, err := scanToken(s.read.QueryRowContext(ctx, `SELECT `+tokenColumns+` FROM machine_tokens WHERE id = $1`, id))
+	return s.token(ctx, "id", id)
+}
+
+// TokenNamed is Token by the token's name.
+func (s *Store) TokenNamed(ctx context.Context, name string) (MachineToken, error) {
+	return s.token(ctx, "name", name)
+}
+
+func (s *Store) token(ctx context.Context, column, value string) (MachineToken, error) {
+	t, err := scanToken(s.read.QueryRowContext(ctx, `SELECT `+tokenColumns+` FROM machine_tokens WHERE `+column+` = $1`, value))
 	if errors.Is(err, sql.ErrNoRows) {
-		return MachineToken{}, llama.Errorf(llama.NotFound, "there is no token %q", id)
+		return MachineToken{}, llama.Errorf(llama.NotFound, "there is no token %q", value)
 	} else if err != nil {
-		return MachineToken{}, fmt.Errorf("read token %s: %w", id, err)
+		return MachineToken{}, fmt.Errorf("read token %s: %w", value, err)
 	}
-	t.Grants, err = s.grants(ctx, tokenGrants, id)
+	t.Grants, err = s.grants(ctx, tokenGrants, t.ID)
 	return t, err
 }
 

@@ -24,6 +24,8 @@ type Request struct {
 	Limit    int // rows wanted at most; 0 for as many as are kept
 	User     string
 	Deadline time.Duration // how long nodes may take; 0 for the default
+	ID       string        // a UUIDv7 that the query is to have; "" for one that is drawn
+	Schedule string        // the id of the schedule that asks; "" for none
 }
 
 const (
@@ -125,7 +127,7 @@ func (c *Central) Submit(ctx context.Context, r Request) (*store.Query, error) {
 	if err != nil {
 		return nil, err
 	}
-	id, err := uuid.NewV7()
+	id, err := newID(r.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -148,6 +150,13 @@ func (c *Central) Submit(ctx context.Context, r Request) (*store.Query, error) {
 		}
 	}
 	return clone(l.q), nil
+}
+
+func newID(wanted string) (uuid.UUID, error) {
+	if wanted != "" {
+		return uuid.Parse(wanted)
+	}
+	return uuid.NewV7()
 }
 
 // begin makes l live, unless its user has too many that are.
@@ -193,7 +202,7 @@ func (c *Central) newQuery(id uuid.UUID, r Request, plan Plan, targets []Target,
 	at := llama.At(now)
 	q := &store.Query{
 		ID: id.String(), User: r.User, State: store.Queued, Text: r.Query, Normal: plan.String(), Language: "logsql", Name: r.Name,
-		From: r.From, To: r.To, Limit: r.Limit, Created: at,
+		From: r.From, To: r.To, Limit: r.Limit, Created: at, Schedule: r.Schedule,
 		Deadline: llama.At(now.Add(min(wait, c.o.Lifetime))), Expires: llama.At(now.Add(c.o.Lifetime)),
 	}
 	for _, t := range targets {

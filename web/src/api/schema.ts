@@ -217,6 +217,114 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/saved-queries": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Questions under names */
+        readonly get: operations["saved-queries"];
+        readonly put?: never;
+        /** Save a question */
+        readonly post: operations["save-query"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/saved-queries/{id}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** A saved query */
+        readonly get: operations["saved-query"];
+        /** Replace a saved query */
+        readonly put: operations["change-saved-query"];
+        readonly post?: never;
+        /** Remove a saved query */
+        readonly delete: operations["remove-saved-query"];
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/scheduled-tasks": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Queries that repeat */
+        readonly get: operations["schedules"];
+        readonly put?: never;
+        /** Make a query repeat */
+        readonly post: operations["add-schedule"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/scheduled-tasks/{id}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** A schedule */
+        readonly get: operations["schedule"];
+        readonly put?: never;
+        readonly post?: never;
+        /** Remove a schedule and its history */
+        readonly delete: operations["remove-schedule"];
+        readonly options?: never;
+        readonly head?: never;
+        /** Change, pause or resume a schedule */
+        readonly patch: operations["change-schedule"];
+        readonly trace?: never;
+    };
+    readonly "/scheduled-tasks/{id}/run": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /** Run a schedule now */
+        readonly post: operations["run-schedule"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/scheduled-tasks/{id}/runs": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** What came of a schedule, newest first */
+        readonly get: operations["schedule-runs"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/session": {
         readonly parameters: {
             readonly query?: never;
@@ -726,6 +834,119 @@ export interface components {
              */
             readonly password?: string;
         };
+        readonly NewSavedQuery: {
+            /** @description What it is for. */
+            readonly description?: string;
+            /**
+             * @description The earliest _time asked for, as in a submission.
+             * @example now-1d
+             */
+            readonly from?: string;
+            /**
+             * @description The language of the query.
+             * @default logsql
+             * @enum {string}
+             */
+            readonly language: "logsql";
+            /**
+             * Format: int64
+             * @description The most rows wanted; 0 is the server's own limit.
+             */
+            readonly limit?: number;
+            /**
+             * @description A name for people, unique among saved queries.
+             * @example Failed logins
+             */
+            readonly name: string;
+            /**
+             * @description The query.
+             * @example _collection:sshd event.outcome:failure
+             */
+            readonly query: string;
+            /** @description Names of the targets to ask; all that one may ask when absent. */
+            readonly targets?: readonly string[];
+            /**
+             * @description The time before which events are asked for.
+             * @example now
+             */
+            readonly to?: string;
+        };
+        readonly NewSchedule: {
+            /**
+             * @description Minute, hour, day of month, month, day of week. One that names hours is due once for each: a time that the clock skips is due at the jump, one that comes twice the first time. One for every hour (*) goes on as real time does.
+             * @example 30 6 * * 1-5
+             */
+            readonly cron?: string;
+            /** @description What it is for. */
+            readonly description?: string;
+            /**
+             * @description An interval of real time, from 10s to 366d; this or cron.
+             * @example 1h
+             */
+            readonly every?: string;
+            /** @description Nothing is due before, and intervals are counted from here: RFC 3339, a date, or relative to now. When it is made, when absent. */
+            readonly first?: string;
+            /**
+             * @description interval asks for the time since the schedule was due before; range for from and to.
+             * @default range
+             * @enum {string}
+             */
+            readonly frame: "range" | "interval";
+            /**
+             * @description For range: the earliest _time asked for, relative to when the schedule is due. Without it, from the beginning.
+             * @example now-1d
+             */
+            readonly from?: string;
+            /**
+             * @description The language of the query.
+             * @default logsql
+             * @enum {string}
+             */
+            readonly language: "logsql";
+            /**
+             * Format: int64
+             * @description The most rows wanted; 0 is the server's own limit.
+             */
+            readonly limit?: number;
+            /**
+             * @description What is done about runs that were due while no central ran: one for all of them, none, or each (the latest 100).
+             * @default once
+             * @enum {string}
+             */
+            readonly missed: "once" | "skip" | "all";
+            /**
+             * @description A name for people, unique among schedules.
+             * @example Failed logins of the night
+             */
+            readonly name: string;
+            /**
+             * @description What is done when the run before has not ended: the new one is left out, waits (of several, the latest), or runs beside it.
+             * @default skip
+             * @enum {string}
+             */
+            readonly overlap: "skip" | "wait" | "allow";
+            /** @description True while it does not run. What was due meanwhile is not caught up. */
+            readonly paused?: boolean;
+            /**
+             * @description The query.
+             * @example _collection:sshd event.outcome:failure | stats by (source.ip) count() n
+             */
+            readonly query: string;
+            /** @description Names of the targets to ask; when absent all that the owner may ask at that time. */
+            readonly targets?: readonly string[];
+            /**
+             * @description For range: the time before which events are asked for. Without it, no end.
+             * @example now
+             */
+            readonly to?: string;
+            /** @description Nothing is due from here on, written as first. */
+            readonly until?: string;
+            /**
+             * @description The time zone of cron; UTC when absent.
+             * @example Europe/Berlin
+             */
+            readonly zone?: string;
+        };
         readonly NewUser: {
             /** @description What the user may do; nothing when absent. */
             readonly grants?: readonly components["schemas"]["Grant"][];
@@ -991,6 +1212,277 @@ export interface components {
             readonly rows: readonly {
                 readonly [key: string]: unknown;
             }[];
+        };
+        readonly RunList: {
+            /** @description Pass as after to read on; absent at the end. */
+            readonly next?: string;
+            /** @description The runs, newest first. */
+            readonly runs: readonly components["schemas"]["ScheduleRun"][];
+        };
+        readonly SavedList: {
+            /** @description Pass as after to read on; absent at the end. */
+            readonly next?: string;
+            /** @description The saved queries, by name. */
+            readonly saved_queries: readonly components["schemas"]["SavedQuery"][];
+        };
+        readonly SavedQuery: {
+            /**
+             * Format: date-time
+             * @description When it was last changed.
+             */
+            readonly changed: string;
+            /**
+             * Format: date-time
+             * @description When it was saved.
+             */
+            readonly created: string;
+            /** @description What it is for. */
+            readonly description?: string;
+            /**
+             * @description The earliest _time asked for, as in a submission.
+             * @example now-1d
+             */
+            readonly from?: string;
+            /**
+             * Format: uuid
+             * @description The saved query's id.
+             */
+            readonly id: string;
+            /**
+             * @description The language of the query.
+             * @default logsql
+             * @enum {string}
+             */
+            readonly language: "logsql";
+            /**
+             * Format: int64
+             * @description The most rows wanted; 0 is the server's own limit.
+             */
+            readonly limit?: number;
+            /**
+             * @description A name for people, unique among saved queries.
+             * @example Failed logins
+             */
+            readonly name: string;
+            /**
+             * @description Who saved it.
+             * @example ana
+             */
+            readonly owner: string;
+            /**
+             * @description The query.
+             * @example _collection:sshd event.outcome:failure
+             */
+            readonly query: string;
+            /** @description Names of the targets to ask; all that one may ask when absent. */
+            readonly targets?: readonly string[];
+            /**
+             * @description The time before which events are asked for.
+             * @example now
+             */
+            readonly to?: string;
+        };
+        readonly ScheduleChange: {
+            /** @description As in NewSchedule; it takes every away. */
+            readonly cron?: string;
+            /** @description As in NewSchedule. */
+            readonly description?: string;
+            /** @description As in NewSchedule; it takes cron away. */
+            readonly every?: string;
+            /** @description As in NewSchedule. */
+            readonly first?: string;
+            /**
+             * @description As in NewSchedule.
+             * @enum {string}
+             */
+            readonly frame?: "range" | "interval";
+            /** @description As in NewSchedule. */
+            readonly from?: string;
+            /**
+             * Format: int64
+             * @description As in NewSchedule.
+             */
+            readonly limit?: number;
+            /**
+             * @description As in NewSchedule.
+             * @enum {string}
+             */
+            readonly missed?: "once" | "skip" | "all";
+            /** @description As in NewSchedule. */
+            readonly name?: string;
+            /**
+             * @description As in NewSchedule.
+             * @enum {string}
+             */
+            readonly overlap?: "skip" | "wait" | "allow";
+            /** @description True pauses it, false resumes it. */
+            readonly paused?: boolean;
+            /** @description As in NewSchedule. */
+            readonly query?: string;
+            /** @description As in NewSchedule; an empty list for all that the owner may ask. */
+            readonly targets?: readonly string[];
+            /** @description As in NewSchedule. */
+            readonly to?: string;
+            /** @description As in NewSchedule; empty for no end. */
+            readonly until?: string;
+            /** @description As in NewSchedule. */
+            readonly zone?: string;
+        };
+        readonly ScheduleList: {
+            /** @description Pass as after to read on; absent at the end. */
+            readonly next?: string;
+            /** @description The schedules, by name. */
+            readonly schedules: readonly components["schemas"]["ScheduledTask"][];
+        };
+        readonly ScheduleRun: {
+            /**
+             * Format: date-time
+             * @description When its query was asked; absent before.
+             */
+            readonly began?: string;
+            /**
+             * @description Who wanted it now; absent when it was due.
+             * @example ana
+             */
+            readonly by?: string;
+            /**
+             * Format: date-time
+             * @description When it was due.
+             */
+            readonly due: string;
+            /**
+             * Format: date-time
+             * @description When it ended; absent before.
+             */
+            readonly ended?: string;
+            /** @description Why it came to nothing, or not to all, in one sentence. */
+            readonly error?: string;
+            /**
+             * Format: date-time
+             * @description The earliest time asked for; absent when open.
+             */
+            readonly from?: string;
+            /**
+             * Format: uuid
+             * @description The run's id, and that of its query.
+             */
+            readonly id: string;
+            /**
+             * Format: int64
+             * @description Rows of its result.
+             */
+            readonly rows: number;
+            /**
+             * @description waiting before it is asked; missed when it was left out; else its query's state.
+             * @enum {string}
+             */
+            readonly state: "waiting" | "missed" | "queued" | "delivered" | "running" | "done" | "partial" | "failed" | "refused" | "cancelled" | "expired";
+            /**
+             * Format: date-time
+             * @description The time before which events were asked for; absent when open.
+             */
+            readonly to?: string;
+        };
+        readonly ScheduledTask: {
+            /**
+             * Format: date-time
+             * @description When it was last changed.
+             */
+            readonly changed: string;
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            readonly created: string;
+            /**
+             * @description Minute, hour, day of month, month, day of week. One that names hours is due once for each: a time that the clock skips is due at the jump, one that comes twice the first time. One for every hour (*) goes on as real time does.
+             * @example 30 6 * * 1-5
+             */
+            readonly cron?: string;
+            /** @description What it is for. */
+            readonly description?: string;
+            /**
+             * @description An interval of real time, from 10s to 366d; this or cron.
+             * @example 1h
+             */
+            readonly every?: string;
+            /** @description Nothing is due before, and intervals are counted from here: RFC 3339, a date, or relative to now. When it is made, when absent. */
+            readonly first?: string;
+            /**
+             * @description interval asks for the time since the schedule was due before; range for from and to.
+             * @default range
+             * @enum {string}
+             */
+            readonly frame: "range" | "interval";
+            /**
+             * @description For range: the earliest _time asked for, relative to when the schedule is due. Without it, from the beginning.
+             * @example now-1d
+             */
+            readonly from?: string;
+            /**
+             * Format: uuid
+             * @description The schedule's id.
+             */
+            readonly id: string;
+            /**
+             * @description The language of the query.
+             * @default logsql
+             * @enum {string}
+             */
+            readonly language: "logsql";
+            /**
+             * Format: int64
+             * @description The most rows wanted; 0 is the server's own limit.
+             */
+            readonly limit?: number;
+            /**
+             * @description What is done about runs that were due while no central ran: one for all of them, none, or each (the latest 100).
+             * @default once
+             * @enum {string}
+             */
+            readonly missed: "once" | "skip" | "all";
+            /**
+             * @description A name for people, unique among schedules.
+             * @example Failed logins of the night
+             */
+            readonly name: string;
+            /**
+             * Format: date-time
+             * @description When it is due next; absent when never, or while it is paused.
+             */
+            readonly next?: string;
+            /**
+             * @description What is done when the run before has not ended: the new one is left out, waits (of several, the latest), or runs beside it.
+             * @default skip
+             * @enum {string}
+             */
+            readonly overlap: "skip" | "wait" | "allow";
+            /**
+             * @description In whose name it asks, as far as they may at that time.
+             * @example ana
+             */
+            readonly owner: string;
+            /** @description True while it does not run. What was due meanwhile is not caught up. */
+            readonly paused?: boolean;
+            /**
+             * @description The query.
+             * @example _collection:sshd event.outcome:failure | stats by (source.ip) count() n
+             */
+            readonly query: string;
+            /** @description Names of the targets to ask; when absent all that the owner may ask at that time. */
+            readonly targets?: readonly string[];
+            /**
+             * @description For range: the time before which events are asked for. Without it, no end.
+             * @example now
+             */
+            readonly to?: string;
+            /** @description Nothing is due from here on, written as first. */
+            readonly until?: string;
+            /**
+             * @description The time zone of cron; UTC when absent.
+             * @example Europe/Berlin
+             */
+            readonly zone?: string;
         };
         readonly Session: {
             /**
@@ -1554,6 +2046,12 @@ export interface operations {
             readonly query?: {
                 /** @description Only queries in this state. */
                 readonly state?: "queued" | "delivered" | "running" | "done" | "partial" | "failed" | "refused" | "cancelled" | "expired";
+                /** @description Only queries of this user. */
+                readonly user?: string;
+                /** @description Only queries that ask this target. */
+                readonly target?: string;
+                /** @description Only queries whose name or text holds this; upper and lower case are the same. */
+                readonly match?: string;
                 /** @description The most queries wanted. */
                 readonly limit?: number;
                 /** @description next of the page before. */
@@ -1769,6 +2267,409 @@ export interface operations {
                         readonly [key: string]: unknown;
                     };
                     readonly "text/csv": string;
+                };
+            };
+            /** @description A problem */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly "saved-queries": {
+        readonly parameters: {
+            readonly query?: {
+                /** @description The most wanted. */
+                readonly limit?: number;
+                /** @description next of the page before. */
+                readonly after?: string;
+                /** @description Only those whose name holds this text; upper and lower case are the same. */
+                readonly match?: string;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["SavedList"];
+                };
+            };
+            /** @description A problem */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly "save-query": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["NewSavedQuery"];
+            };
+        };
+        readonly responses: {
+            /** @description Created */
+            readonly 201: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["SavedQuery"];
+                };
+            };
+            /** @description A problem */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly "saved-query": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The saved query's id. */
+                readonly id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["SavedQuery"];
+                };
+            };
+            /** @description A problem */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly "change-saved-query": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The saved query's id. */
+                readonly id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["NewSavedQuery"];
+            };
+        };
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["SavedQuery"];
+                };
+            };
+            /** @description A problem */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly "remove-saved-query": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The saved query's id. */
+                readonly id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description No Content */
+            readonly 204: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly schedules: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description The most wanted. */
+                readonly limit?: number;
+                /** @description next of the page before. */
+                readonly after?: string;
+                /** @description Only those whose name holds this text; upper and lower case are the same. */
+                readonly match?: string;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ScheduleList"];
+                };
+            };
+            /** @description A problem */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly "add-schedule": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["NewSchedule"];
+            };
+        };
+        readonly responses: {
+            /** @description Created */
+            readonly 201: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ScheduledTask"];
+                };
+            };
+            /** @description A problem */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly schedule: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The schedule's id. */
+                readonly id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ScheduledTask"];
+                };
+            };
+            /** @description A problem */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly "remove-schedule": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The schedule's id. */
+                readonly id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description No Content */
+            readonly 204: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly "change-schedule": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The schedule's id. */
+                readonly id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["ScheduleChange"];
+            };
+        };
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ScheduledTask"];
+                };
+            };
+            /** @description A problem */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly "run-schedule": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The schedule's id. */
+                readonly id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Created */
+            readonly 201: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ScheduleRun"];
+                };
+            };
+            /** @description A problem */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly "schedule-runs": {
+        readonly parameters: {
+            readonly query?: {
+                /** @description The most wanted. */
+                readonly limit?: number;
+                /** @description next of the page before. */
+                readonly after?: string;
+            };
+            readonly header?: never;
+            readonly path: {
+                /** @description The schedule's id. */
+                readonly id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RunList"];
                 };
             };
             /** @description A problem */
