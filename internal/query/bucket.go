@@ -101,7 +101,7 @@ func (f *byField) value(s string) string {
 		return formatIPv4(uint32(max(0, floor(int64(ip), f.whole(), int64(f.offset)))))
 	}
 	if d, ok := parseDuration(s); ok {
-		return time.Duration(floor(int64(d), f.whole(), int64(f.offset))).String()
+		return formatDuration(floor(int64(d), f.whole(), int64(f.offset)))
 	}
 	return s
 }

@@ -138,12 +138,14 @@ func newIn(field string, values []string) filter {
 	return f
 }
 
+// newContains keeps values that hold all phrases, or any. Each text holds the empty
+// phrase.
 func newContains(field, name string, phrases []string) filter {
 	f := &fieldFilter{field: canonical(field), text: name + "(" + quoteAll(phrases, quote, ",") + ")", cost: costText}
 	if name == "contains_any" {
 		f.oneOf = phrases
 		f.match = func(s string) bool {
-			return slices.ContainsFunc(phrases, func(p string) bool { return matchPhrase(s, p) })
+			return slices.ContainsFunc(phrases, func(p string) bool { return p == "" || matchPhrase(s, p) })
 		}
 		return f
 	}

@@ -180,11 +180,22 @@ func (p *parser) label() filter {
 	const stops = "*,()[]|{}=!~"
 	name := p.compound("a field's name", stops)
 	op := p.tok().raw
-	if !p.is("=", "!=", "=~", "!~") {
-		p.fail("unexpected %s; expected =, !=, =~ or !~", p.shown())
+	if !p.is("=", "!=", "=~", "!~", "in", "not_in") {
+		p.fail("unexpected %s; expected =, !=, =~, !~, in or not_in", p.shown())
 		return allFilter{}
 	}
 	p.next()
+	if list := strings.ToLower(op); list == "in" || list == "not_in" {
+		values := p.arguments()
+		f := newIn(name, values)
+		if slices.Equal(values, []string{"*"}) {
+			f = allFilter{}
+		}
+		if list == "not_in" {
+			return negate(f)
+		}
+		return f
+	}
 	pos := p.tok().pos
 	value := p.compound("a value", stops)
 	switch op {

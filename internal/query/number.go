@@ -100,6 +100,29 @@ func parseDuration(s string) (time.Duration, bool) {
 	return time.Duration(n), ok
 }
 
+// formatDuration writes nanoseconds as LogsQL does: 1d2h, 1h5m, 1.5s, 300ms, 5µs.
+func formatDuration(ns int64) string {
+	if ns == 0 {
+		return "0"
+	}
+	b, rest := []byte(nil), uint64(ns)
+	if ns < 0 {
+		b, rest = append(b, '-'), -rest
+	}
+	seconds := rest >= 1e9
+	for _, u := range []unit{{"w", 7 * 24 * 3600e9}, {"d", 24 * 3600e9}, {"h", 3600e9}, {"m", 60e9}, {"s", 1e9}, {"ms", 1e6}, {"µs", 1e3}, {"ns", 1}} {
+		switch size := uint64(u.size); {
+		case rest < size:
+		case seconds && u.name == "s":
+			return string(strconv.AppendFloat(b, float64(rest)/1e9, 'f', -1, 64)) + "s"
+		default:
+			b = append(strconv.AppendUint(b, rest/size, 10), u.name...)
+			rest %= size
+		}
+	}
+	return string(b)
+}
+
 func parseSize(s string) (int64, bool) { return parseUnits(s, sizeUnits) }
 
 // parseUnits reads [-] and one or more decimals with a unit each. What is too
@@ -192,5 +215,6 @@ func formatIPv4(ip uint32) string {
 	return netip.AddrFrom4([4]byte{byte(ip >> 24), byte(ip >> 16), byte(ip >> 8), byte(ip)}).String()
 }
 
-// formatFloat writes f as results show it: without an exponent.
-func formatFloat(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
+// formatFloat writes f as results show it: without an exponent, and zero without a
+// sign.
+func formatFloat(f float64) string { return strconv.FormatFloat(f+0, 'f', -1, 64) }

@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/llama-logs/llama"
 )
@@ -86,15 +85,11 @@ func formatValue(option, v string) string {
 	case "urlencode":
 		return url.QueryEscape(v)
 	case "urldecode":
-		if s, err := url.QueryUnescape(v); err == nil {
-			return s
-		}
+		return urlDecode(v)
 	case "hexencode":
 		return strings.ToUpper(hex.EncodeToString([]byte(v)))
 	case "hexdecode":
-		if s, err := hex.DecodeString(v); err == nil {
-			return string(s)
-		}
+		return hexDecode(v)
 	case "base64encode":
 		return base64.StdEncoding.EncodeToString([]byte(v))
 	case "base64decode":
@@ -105,6 +100,38 @@ func formatValue(option, v string) string {
 		return formatNumber(option, v)
 	}
 	return v
+}
+
+// urlDecode decodes %xx and +, and leaves a % that is followed by something else.
+func urlDecode(v string) string {
+	out := make([]byte, 0, len(v))
+	for i := 0; i < len(v); i++ {
+		c := v[i]
+		switch {
+		case c == '+':
+			c = ' '
+		case c == '%' && i+2 < len(v):
+			if b, err := hex.DecodeString(v[i+1 : i+3]); err == nil {
+				c = b[0]
+				i += 2
+			}
+		}
+		out = append(out, c)
+	}
+	return string(out)
+}
+
+// hexDecode decodes what is a pair of hexadecimal digits and leaves other pairs.
+func hexDecode(v string) string {
+	out := make([]byte, 0, len(v))
+	for ; len(v) >= 2; v = v[2:] {
+		if pair, err := hex.DecodeString(v[:2]); err == nil {
+			out = append(out, pair...)
+		} else {
+			out = append(out, v[:2]...)
+		}
+	}
+	return string(append(out, v...))
 }
 
 func formatNumber(option, v string) string {
@@ -129,7 +156,7 @@ func formatNumber(option, v string) string {
 	switch {
 	case option == "duration":
 		if d, err := strconv.ParseInt(v, 10, 64); err == nil {
-			return time.Duration(d).String()
+			return formatDuration(d)
 		}
 	case err != nil:
 	case option == "hexnumencode":

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/llama-logs/llama"
 )
@@ -80,9 +81,13 @@ func logfmt(row Row) string {
 			b.WriteByte(' ')
 		}
 		b.WriteString(f.Name + "=")
-		if strings.ContainsFunc(f.Value, func(r rune) bool { return r <= ' ' || strings.ContainsRune("\"'`\\=", r) }) {
+		special := func(r rune) bool { return r <= ' ' || r == '"' || r == '\\' }
+		switch {
+		case !utf8.ValidString(f.Value): // which JSON cannot write
 			b.WriteString(strconv.Quote(f.Value))
-		} else {
+		case strings.ContainsFunc(f.Value, special) || strings.IndexByte("'`", f.Value[0]) >= 0:
+			b.Write(llama.AppendString(nil, f.Value))
+		default:
 			b.WriteString(f.Value)
 		}
 	}
