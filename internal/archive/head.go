@@ -59,7 +59,7 @@ func (a *Archive) add(f *wal.Frame) {
 		if f.First+uint64(s.Last) > p.sealed {
 			a.addPiece(p, s, f.First)
 		}
-		s.Shapes = nil // the block knows them
+		s.Shapes, s.Names = nil, nil // the block knows them
 		s.Collection = p.collection
 	}
 	if p := f.Position; p.Named() {
@@ -81,16 +81,18 @@ func (a *Archive) addPiece(p *part, s *wal.Section, frame uint64) {
 		stat = a.statOf(p.collection, &pc)
 	}
 	b := p.growing()
-	if b == nil || !a.takes(b, s.Shapes, stat.Rows, pc.size()) {
+	if b == nil || !a.takes(b, s, stat.Rows, pc.size()) {
 		if b != nil {
 			a.close(b)
 		}
 		b = &headBlock{stat: stat, since: a.o.Now(), shapes: map[string]string{}, names: map[string]struct{}{}}
 		b.stat.Rows = 0
 		p.head = append(p.head, b)
-		a.learn(b, s.Shapes)
+		a.learn(b, s)
 	}
-	s.Share(b.shapes[s.Shapes[0]])
+	if len(s.Shapes) > 0 {
+		s.Share(b.shapes[s.Shapes[0]])
+	}
 	pc.Events = s.Events
 	b.pieces = append(b.pieces, pc)
 	b.stat = both(b.stat, stat)
@@ -107,31 +109,44 @@ func (p *part) growing() *headBlock {
 }
 
 // takes reports whether a block has room for a section, whose shapes it learns.
-func (a *Archive) takes(b *headBlock, shapes []string, rows, bytes int) bool {
+func (a *Archive) takes(b *headBlock, s *wal.Section, rows, bytes int) bool {
 	rows += b.stat.Rows
 	if rows > a.o.BlockRows || b.bytes+bytes > int(a.o.BlockSize) {
 		return false
 	}
-	a.learn(b, shapes)
+	a.learn(b, s)
 	return rows*len(b.names) <= column.MaxCells
 }
 
-// learn adds shapes to those that a block has, and their names.
-func (a *Archive) learn(b *headBlock, shapes []string) {
-	for _, definition := range shapes {
+// learn adds the shapes of a section to those that a block has, and its names.
+func (a *Archive) learn(b *headBlock, s *wal.Section) {
+	taken := 0
+	for _, definition := range s.Shapes {
 		if _, known := b.shapes[definition]; known {
 			continue
 		}
-		entries := len(b.shapes) + len(b.names)
 		definition = strings.Clone(definition) // or it would keep a whole section
 		b.shapes[definition] = definition
-		for name := range wal.Names(definition) {
-			b.names[name] = struct{}{}
+		taken += bytesOfEntry + len(definition)
+		for name := range wal.NamesIn(definition) {
+			taken += b.name(name)
 		}
-		taken := bytesOfEntry*(len(b.shapes)+len(b.names)-entries) + len(definition)
-		b.bytes += taken
-		a.headSize += taken
 	}
+	for _, name := range s.Names {
+		taken += b.name(name)
+	}
+	b.bytes += taken
+	a.headSize += taken
+}
+
+// name adds a name to those that a block has, and returns how much memory that takes.
+func (b *headBlock) name(name string) int {
+	if _, known := b.names[name]; known {
+		return 0
+	}
+	name = strings.Clone(name) // or it would keep a batch
+	b.names[name] = struct{}{}
+	return bytesOfEntry + len(name)
 }
 
 // close ends a block's growth, and drops what only that needs.
@@ -139,7 +154,10 @@ func (a *Archive) close(b *headBlock) {
 	if b.full {
 		return
 	}
-	freed := bytesOfEntry * (len(b.shapes) + len(b.names))
+	freed := bytesOfEntry * len(b.shapes)
+	for name := range b.names {
+		freed += bytesOfEntry + len(name)
+	}
 	b.full, b.columns, b.shapes, b.names = true, len(b.names)+2, nil, nil
 	b.bytes -= freed
 	a.headSize -= freed

@@ -31,10 +31,11 @@ type Builder struct {
 	walk      *walk
 	templates []*template
 	table     map[uint64]*template
-	loose     []loose
+	loose     *looseEvents
 	shapes    map[*column.Shape]*shape
 	byHash    map[uint64][]*shape
-	lone      int // shapes none of whose templates is worthy
+	passing   map[uint64]*shape // by a hash of names and kinds
+	lone      int               // shapes none of whose templates is worthy
 	arena     []string
 	message   bool  // at least one event has one
 	bytes     int64 // of all messages
@@ -43,8 +44,8 @@ type Builder struct {
 // NewBuilder returns an empty Builder for events of a collection.
 func NewBuilder(collection string) *Builder {
 	return &Builder{
-		collection: collection, walk: newWalk(),
-		table: map[uint64]*template{}, shapes: map[*column.Shape]*shape{}, byHash: map[uint64][]*shape{},
+		collection: collection, walk: newWalk(), loose: newLooseEvents(), table: map[uint64]*template{},
+		shapes: map[*column.Shape]*shape{}, byHash: map[uint64][]*shape{}, passing: map[uint64]*shape{},
 	}
 }
 
@@ -64,10 +65,15 @@ func (b *Builder) Add(row *column.Row) {
 	b.message = b.message || row.Message != ""
 	b.bytes += int64(len(row.Message))
 	s := b.shape(row.Shape)
+	if s == nil {
+		b.of = append(b.of, nil)
+		b.loose.addPassing(n, row)
+		return
+	}
 	t := b.template(row, s)
 	b.of = append(b.of, t)
 	if t == nil {
-		b.loose = append(b.loose, loose{n, s, row.Message, b.keep(row.Values)})
+		b.loose.add(n, row.Message, s, row.Values)
 		return
 	}
 	t.unit = unitOf(row.Time, t.unit)
@@ -76,7 +82,7 @@ func (b *Builder) Add(row *column.Row) {
 		t.add(b.walk, row.Values)
 		return
 	}
-	t.early = append(t.early, loose{n, s, row.Message, b.keep(row.Values)})
+	t.early = append(t.early, earlyEvent{n, s, row.Message, b.keep(row.Values)})
 	if t.rows == worthy {
 		b.accept(t)
 	}
@@ -105,16 +111,17 @@ func (b *Builder) accept(t *template) {
 // that were worthy are known then, and have the memory for their slots.
 func (b *Builder) Reset() {
 	clear(b.of)
-	clear(b.loose)
-	b.times, b.ingested, b.seqs, b.of, b.loose = b.times[:0], b.ingested[:0], b.seqs[:0], b.of[:0], b.loose[:0]
+	b.loose.reset()
+	b.times, b.ingested, b.seqs, b.of = b.times[:0], b.ingested[:0], b.seqs[:0], b.of[:0]
 	b.arena, b.message, b.bytes, b.lone = nil, false, 0, 0
 	clear(b.table)
 	clear(b.shapes)
 	clear(b.byHash)
+	clear(b.passing)
 	kept := b.templates[:0]
 	for _, t := range b.templates {
 		if t.number > 0 {
-			t.shape.templates, t.shape.worthy = 0, 0
+			t.shape.templates, t.shape.worthy, t.shape.columns = 0, 0, nil
 			kept = append(kept, t)
 		}
 	}
@@ -190,19 +197,41 @@ func (b *Builder) keep(values []string) []string {
 	return kept
 }
 
-// shape returns what the block knows of a shape.
+// shape returns what the block knows of a shape. It is nil for a passing one that is new
+// where too many are: its event is loose.
 func (b *Builder) shape(c *column.Shape) *shape {
+	if c.Passing() {
+		return b.shapeOfPassing(c)
+	}
 	if s := b.shapes[c]; s != nil {
 		return s
 	}
 	s := &shape{Shape: c, hash: b.hashShape(c)}
 	for _, known := range b.byHash[s.hash] {
-		if known.Source == c.Source && slices.Equal(known.Names, c.Names) && slices.Equal(known.Kinds, c.Kinds) {
+		if known.is(c) {
 			b.shapes[c] = known
 			return known
 		}
 	}
 	b.know(s)
+	return s
+}
+
+// shapeOfPassing looks a passing shape up by its names and kinds.
+func (b *Builder) shapeOfPassing(c *column.Shape) *shape {
+	h := b.walk.hasher.Hash(c.Source)
+	for i, n := range c.Numbers {
+		h = b.walk.hasher.Mix(h, uint64(n)<<8|uint64(c.Kinds[i]))
+	}
+	s := b.passing[h]
+	if s != nil && s.is(c) {
+		return s
+	}
+	if b.lone >= maxRare {
+		return nil
+	}
+	s = b.shape(c.Kept())
+	b.passing[h] = s
 	return s
 }
 

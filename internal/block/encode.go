@@ -56,6 +56,10 @@ type Encoder struct {
 	ints   []int64
 	groups []group
 	member []int
+	texts  []string // of a loose column
+	rows   []uint16 // that have it
+	kinds  []llama.Kind
+	loose  []byte
 }
 
 // NewEncoder returns an Encoder.
@@ -76,9 +80,9 @@ func (b *Builder) Ingested() []llama.Time { return b.ingested }
 // Variables in this order, and then those of fields by name. The data is good until
 // put returns. The builder is good for Reset only then.
 func (e *Encoder) Encode(b *Builder, put func(Chunk) error) error {
-	templates, rest := b.settle()
+	templates, order, loose := b.settle()
 	p := newPlan(templates, b.walk.hasher)
-	e.words.reset()
+	e.words.reset(b.Rows())
 	if err := put(Chunk{Kind: Times, Data: e.times(b, templates)}); err != nil {
 		return err
 	}
@@ -105,70 +109,58 @@ func (e *Encoder) Encode(b *Builder, put func(Chunk) error) error {
 	if err := put(Chunk{Kind: Variables, Data: e.data, Values: values}); err != nil {
 		return err
 	}
-	names := p.names
+	names := append(b.loose.names(), p.names...)
 	if b.message {
-		names = insert(names, llama.NameMessage)
+		names = append(names, llama.NameMessage)
 	}
-	if rest != nil {
-		for _, name := range rest.Names {
-			if name != llama.NameIngested {
-				names = insert(names, name)
-			}
-		}
-	}
-	for _, name := range names {
-		values, err := e.field(p, rest, name)
-		if err != nil {
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		if values, err = e.looseColumn(b.loose, name, order, loose); err != nil {
 			return err
+		}
+		if slots := p.fields[name]; len(e.loose) == 0 && len(slots) == 0 {
+			e.data, values = e.data[:0], 1
+		} else {
+			more, err := e.slots(slots, e.loose, true)
+			if err != nil {
+				return err
+			}
+			values += more
 		}
 		if err := put(Chunk{Kind: Field, Name: name, Data: e.data, Values: values}); err != nil {
 			return err
 		}
 	}
 	e.values.Forget()
+	clear(e.texts[:cap(e.texts)])
 	clear(e.groups[:cap(e.groups)])
 	return nil
 }
 
-func insert(names []string, name string) []string {
-	at, found := slices.BinarySearch(names, name)
-	if found {
-		return names
-	}
-	return slices.Insert(names, at, name)
-}
-
-// settle numbers the templates that are worthy, and puts the other events into a
-// block of their own, nil if there are none.
-func (b *Builder) settle() ([]*template, *column.Block) {
-	var templates []*template
-	all := b.loose
+// settle numbers the templates that are worthy, and makes the events of the others loose.
+// It returns the number of each row among those, and how many they are.
+func (b *Builder) settle() (templates []*template, order []uint16, loose int) {
+	var early []earlyEvent
 	for _, t := range b.templates {
 		if t.rows >= worthy {
 			templates = append(templates, t)
 			t.number = len(templates)
-		} else {
-			all = append(all, t.early...)
+			continue
+		}
+		early = append(early, t.early...)
+	}
+	slices.SortFunc(early, func(x, y earlyEvent) int { return x.row - y.row })
+	for _, l := range early {
+		b.loose.add(l.row, l.message, l.shape, l.values)
+	}
+	order = make([]uint16, len(b.of))
+	for row, t := range b.of {
+		order[row] = uint16(loose)
+		if t == nil || t.number == 0 {
+			loose++
 		}
 	}
-	if len(all) == 0 {
-		return templates, nil
-	}
-	slices.SortFunc(all, func(x, y loose) int { return x.row - y.row })
-	rest := column.NewBuilder(b.collection)
-	for _, l := range all {
-		rest.Row(b.times[l.row], b.ingested[l.row], b.seqs[l.row])
-		if l.message != "" {
-			rest.Set(rest.Cells(llama.NameMessage), l.message, llama.String)
-		}
-		if l.shape.Source != "" {
-			rest.Set(rest.Cells(llama.NameSource), l.shape.Source, llama.String)
-		}
-		for i, value := range l.values {
-			rest.Set(rest.Cells(l.shape.Names[i]), value, l.shape.Kinds[i])
-		}
-	}
-	return templates, rest.Block(rest.Rows())
+	return templates, order, loose
 }
 
 // times writes which template each event has, and their times: those of each unit
@@ -375,26 +367,6 @@ func (p *plan) appendTemplate(dst []byte, t *template, homes []int) []byte {
 		k++
 	}
 	return dst
-}
-
-// field fills data with the chunk of a field.
-func (e *Encoder) field(p *plan, rest *column.Block, name string) (values int, err error) {
-	var generic []byte
-	if rest != nil {
-		if generic, values, err = rest.AppendColumn(nil, name); err != nil {
-			return 0, err
-		}
-		if err := e.words.loose(rest.Rows(), generic); err != nil {
-			return 0, err
-		}
-	}
-	slots := p.fields[name]
-	if len(generic) == 0 && len(slots) == 0 {
-		e.data = e.data[:0]
-		return 1, nil
-	}
-	slotValues, err := e.slots(slots, generic, true)
-	return values + slotValues, err
 }
 
 // A group is slots that are written as one column, and share its dictionary.

@@ -217,7 +217,7 @@ func (g *gather) loose(data []byte, rows []uint16) error {
 	if len(data) == 0 {
 		return nil
 	}
-	c, err := column.Decode(g.column.Name, len(rows), data)
+	c, err := column.DecodeLoose(g.column.Name, len(rows), data)
 	if err != nil {
 		return err
 	}

@@ -7,53 +7,104 @@ import (
 	"github.com/llama-logs/llama/internal/column"
 )
 
-// maxKeys bounds the keys of a block. A block with more words gets none, and is always
-// looked through.
-const maxKeys = 1 << 18
+const (
+	// A block of more words than that, each counted once, is better off without a
+	// filter, which would be a good part of it.
+	keysPerEvent = 1.5
+	fewKeys      = 4096
+)
+
+// MaxKeys returns how many words a block of so many events may have for a filter of
+// them to be worth its place.
+func MaxKeys(events int) int { return max(fewKeys, int(keysPerEvent*float64(events))) }
 
 // A keySet gathers the keys of the words of a block, as it is encoded: of the fixed
 // texts of templates, of the distinct values of slots and loose columns, and of the
 // words that go over a border of two parts of a message.
 type keySet struct {
-	keys   []uint64
-	sorted int // keys up to here are sorted, each once
-	full   bool
+	hasher column.Hasher // of keys, as who writes the words could choose those that collide
+	table  []uint64      // hash table of keys; 0 is free
+	keys   []uint64      // those in it, and 0
+	zero   bool          // 0 is among them
+	limit  int
+	full   bool // there are more
+	some   []uint64
 	buffer []byte
 }
 
-func (k *keySet) reset() { k.keys, k.sorted, k.full = k.keys[:0], 0, false }
+// reset begins a block of so many events.
+func (k *keySet) reset(events int) {
+	if k.table == nil || len(k.table) > 1<<13 && len(k.table) > 16*len(k.keys) {
+		k.hasher, k.table = column.NewHasher(), make([]uint64, 1<<13)
+	}
+	clear(k.table)
+	k.keys, k.zero, k.limit, k.full = k.keys[:0], false, MaxKeys(events), false
+}
 
 // Keys returns the keys of the words of the block that was encoded last, sorted, each
-// once; nil when they are too many. They are good until the next block.
+// once; nil when they are more than MaxKeys. They are good until the next block.
 func (e *Encoder) Keys() []uint64 {
-	if e.words.settle(); e.words.full || len(e.words.keys) > maxKeys {
+	if e.words.full {
 		return nil
 	}
+	slices.Sort(e.words.keys)
 	return e.words.keys
 }
 
-func (k *keySet) settle() {
-	slices.Sort(k.keys)
-	k.keys = slices.Compact(k.keys)
-	k.sorted = len(k.keys)
+// add adds those of some, until they are too many.
+func (k *keySet) add() {
+	for _, key := range k.some {
+		if key == 0 { // which is free in the table
+			if !k.zero {
+				k.zero, k.keys = true, append(k.keys, 0)
+			}
+			continue
+		}
+		mask := uint64(len(k.table) - 1)
+		at := k.hasher.Mix(key, 0) & mask
+		for k.table[at] != 0 && k.table[at] != key {
+			at = (at + 1) & mask
+		}
+		if k.table[at] == key {
+			continue
+		}
+		if len(k.keys) >= k.limit {
+			k.full = true
+			break
+		}
+		k.table[at] = key
+		k.keys = append(k.keys, key)
+		if 2*len(k.keys) > len(k.table) {
+			k.grow()
+		}
+	}
+	k.some = k.some[:0]
 }
 
-// room makes room for more keys.
-func (k *keySet) room() {
-	if len(k.keys) < 2*k.sorted+1<<16 {
-		return
-	}
-	if k.settle(); len(k.keys) > maxKeys {
-		k.full, k.keys, k.sorted = true, k.keys[:0], 0
+func (k *keySet) grow() {
+	k.table = make([]uint64, 2*len(k.table))
+	mask := uint64(len(k.table) - 1)
+	for _, key := range k.keys {
+		if key == 0 {
+			continue
+		}
+		at := k.hasher.Mix(key, 0) & mask
+		for k.table[at] != 0 {
+			at = (at + 1) & mask
+		}
+		k.table[at] = key
 	}
 }
 
 func (k *keySet) text(text string) {
 	if !k.full {
-		k.keys = column.AppendKeys(k.keys, text)
-		k.room()
+		k.some = column.AppendKeys(k.some, text)
+		k.add()
 	}
 }
+
+// valuesAtOnce is after how many values it is looked at whether there are too many.
+const valuesAtOnce = 1024
 
 // values adds those of a column that was encoded as data, of so many rows.
 func (k *keySet) values(rows int, data []byte) error {
@@ -64,22 +115,9 @@ func (k *keySet) values(rows int, data []byte) error {
 	if err != nil {
 		return err
 	}
-	k.keys = v.AppendKeys(k.keys, &k.buffer)
-	k.room()
-	return nil
-}
-
-// loose adds those of a column of loose events.
-func (k *keySet) loose(rows int, data []byte) error {
-	if k.full || len(data) == 0 {
-		return nil
-	}
-	c, err := column.Decode("", rows, data)
-	if err != nil {
-		return err
-	}
-	for _, value := range c.Values {
-		k.text(value)
+	for code := 0; code < v.Distinct() && !k.full; code += valuesAtOnce {
+		k.some = v.AppendKeys(k.some, code, min(code+valuesAtOnce, v.Distinct()), &k.buffer)
+		k.add()
 	}
 	return nil
 }

@@ -353,7 +353,7 @@ func (d *decoder) looseColumn(name string) (*column.Column, error) {
 	if err != nil || len(c.generic) == 0 {
 		return nil, err
 	}
-	return column.Decode(name, len(o.rows[0]), c.generic)
+	return column.DecodeLoose(name, len(o.rows[0]), c.generic)
 }
 
 // field returns the chunk of a field.

@@ -1,7 +1,6 @@
 package block
 
 import (
-	"encoding/binary"
 	"unsafe"
 
 	"github.com/llama-logs/llama"
@@ -144,12 +143,11 @@ func (a *arena) take(buffer []byte) string {
 type looseRows struct {
 	message, source *column.Column
 	columns         []*column.Column
-	shapes          map[string]*column.Shape
-	key             []byte
+	shape           column.Shape // of the newest event
 }
 
 func (d *decoder) rest(b *column.Block, rows int) (*looseRows, error) {
-	r := &looseRows{shapes: map[string]*column.Shape{}}
+	r := &looseRows{shape: column.Shape{Of: column.NewNames()}}
 	if rows == 0 {
 		return r, nil
 	}
@@ -168,6 +166,7 @@ func (d *decoder) rest(b *column.Block, rows int) (*looseRows, error) {
 			r.source = c
 		default:
 			r.columns = append(r.columns, c)
+			r.shape.Of.Number(name) // that of its column
 		}
 	}
 	return r, nil
@@ -176,30 +175,18 @@ func (d *decoder) rest(b *column.Block, rows int) (*looseRows, error) {
 // fill makes row the n-th loose event.
 func (r *looseRows) fill(row *column.Row, n int) {
 	row.Message = valueOf(r.message, n)
-	source := valueOf(r.source, n)
 	row.Values = row.Values[:0]
-	r.key = append(binary.AppendUvarint(r.key[:0], uint64(len(source))), source...)
+	s := &r.shape
+	s.Source, s.Names, s.Kinds, s.Numbers = valueOf(r.source, n), s.Names[:0], s.Kinds[:0], s.Numbers[:0]
 	for i, c := range r.columns {
-		value, kind, ok := c.Value(n)
-		if ok {
+		if value, kind, ok := c.Value(n); ok {
 			row.Values = append(row.Values, value)
-			r.key = append(r.key, byte(i), byte(i>>8), byte(i>>16), byte(kind))
+			s.Names = append(s.Names, c.Name)
+			s.Kinds = append(s.Kinds, kind)
+			s.Numbers = append(s.Numbers, uint32(i))
 		}
 	}
-	row.Shape = r.shapes[string(r.key)]
-	if row.Shape != nil {
-		return
-	}
-	row.Shape = &column.Shape{Source: source}
-	for _, c := range r.columns {
-		if _, kind, ok := c.Value(n); ok {
-			row.Shape.Names = append(row.Shape.Names, c.Name)
-			row.Shape.Kinds = append(row.Shape.Kinds, kind)
-		}
-	}
-	if len(r.shapes) < 1<<12 {
-		r.shapes[string(r.key)] = row.Shape
-	}
+	row.Shape = s
 }
 
 func valueOf(c *column.Column, row int) string {

@@ -79,7 +79,7 @@ type template struct {
 	parts  []part
 	spans  []span
 	slots  []slot // those of the message, then the fields that are not in it
-	early  []loose
+	early  []earlyEvent
 	rows   int
 	unit   int // see units
 	hash   uint64
@@ -187,10 +187,17 @@ type shape struct {
 	twice     bool // a name is there twice; the last one counts
 	templates int  // that have this shape
 	worthy    int  // of them, those with enough events
+
+	columns []*looseColumn // of its fields, once an event of it is loose
 }
 
-// A loose event has no template, or one that may turn out to be rare.
-type loose struct {
+// is reports whether s is the shape c.
+func (s *shape) is(c *column.Shape) bool {
+	return s.Source == c.Source && slices.Equal(s.Names, c.Names) && slices.Equal(s.Kinds, c.Kinds)
+}
+
+// An earlyEvent has a template that may turn out to be rare.
+type earlyEvent struct {
 	row     int
 	shape   *shape
 	message string

@@ -42,8 +42,6 @@ type Block struct {
 	// Read counts the bytes that were read from disk for it so far. Nil in a block
 	// that was only in memory.
 	Read *atomic.Int64
-
-	views []view // of a Builder's block: its columns before they are spread over all rows
 }
 
 // Rows is the number of events.

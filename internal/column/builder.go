@@ -36,6 +36,9 @@ type Builder struct {
 	bytes      int
 	targets    map[*Shape]*target
 	last       *target // that of the newest row
+	pass       target  // that of the newest passing shape
+	passOf     *Names
+	byNumber   []*Cells // of passOf
 }
 
 // NewBuilder returns an empty Builder for events of a collection.
@@ -140,7 +143,6 @@ func (b *Builder) Block(rows int) *Block {
 		}
 		return v.column(rows), nil
 	})
-	block.views = views
 	if rows > 0 {
 		at, _ := slices.BinarySearch(block.Names, llama.NameIngested)
 		block.Names = slices.Insert(block.Names, at, llama.NameIngested)

@@ -197,6 +197,14 @@ func (v *view) trim() *view {
 	return &t
 }
 
+// row returns the row that has the i-th code.
+func (v *view) row(i int) int {
+	if v.rows == nil {
+		return i
+	}
+	return int(v.rows[i])
+}
+
 // column returns v as a Column of rows rows.
 func (v *view) column(rows int) *Column {
 	v = v.trim()

@@ -87,14 +87,14 @@ func PhraseKeys(phrase string, left, right bool) []uint64 {
 	return AppendKeys(nil, phrase)
 }
 
-// AppendKeys appends the keys of the words in all values, those of a value that is
-// there more than once perhaps once.
-func (v *Values) AppendKeys(dst []uint64, buffer *[]byte) []uint64 {
+// AppendKeys appends the keys of the words in the values with codes from from to to, to
+// not included.
+func (v *Values) AppendKeys(dst []uint64, from, to int, buffer *[]byte) []uint64 {
 	switch v.typing.form {
 	case ipv4:
 		return dst
 	case text:
-		for code := range v.n {
+		for code := from; code < to; code++ {
 			dst = AppendKeys(dst, v.text(code))
 		}
 		return dst
@@ -102,8 +102,15 @@ func (v *Values) AppendKeys(dst []uint64, buffer *[]byte) []uint64 {
 		if v.typing.digits < minNumber {
 			return dst
 		}
+	case decimal:
+		if d := v.typing.digits; d < minNumber && v.ints.n > 0 {
+			limit := leastKeyed * int64(powers[d])
+			if low, high := v.ints.least(), v.ints.most(); low > -limit && high < limit {
+				return dst // neither part of a value is long enough
+			}
+		}
 	}
-	for code := range v.n {
+	for code := from; code < to; code++ {
 		if v.typing.form == integer {
 			if n := v.ints.At(code); n > -leastKeyed && n < leastKeyed {
 				continue

@@ -1,15 +1,38 @@
 package column
 
-import "github.com/llama-logs/llama"
+import (
+	"slices"
+	"strings"
+
+	"github.com/llama-logs/llama"
+)
 
 // A Shape is what events of one kind have in common: who handed them in, and the
 // names and kinds of their fields, in the order in which they were found. Names that
 // are reserved for parts of the event have become labels. Shapes are shared and never
 // changed; the same shape mostly is the same pointer.
+//
+// But for passing shapes: those of events of which hardly two have the same names. They
+// are good until the next row is read, and have the numbers of their names, to look up
+// by them what is known of each.
 type Shape struct {
 	Source string
 	Names  []string
 	Kinds  []llama.Kind
+
+	Of      *Names // nil: the shape stays
+	Numbers []uint32
+}
+
+// Passing reports whether the shape is good for its row only.
+func (s *Shape) Passing() bool { return s.Of != nil }
+
+// Kept returns a shape that stays.
+func (s *Shape) Kept() *Shape {
+	if !s.Passing() {
+		return s
+	}
+	return &Shape{Source: strings.Clone(s.Source), Names: slices.Clone(s.Names), Kinds: slices.Clone(s.Kinds)}
 }
 
 // A Row is an event on its way into columns.
@@ -49,7 +72,7 @@ type target struct {
 // come back as empty.
 func (b *Builder) AddRow(r *Row) {
 	t := b.last
-	if t == nil || t.shape != r.Shape {
+	if t == nil || t.shape != r.Shape { // that of the other target for passing shapes is nil
 		t = b.target(r.Shape)
 		b.last = t
 	}
@@ -67,6 +90,9 @@ func (b *Builder) AddRow(r *Row) {
 
 // target returns the columns of a shape.
 func (b *Builder) target(s *Shape) *target {
+	if s.Passing() {
+		return b.passing(s)
+	}
 	if t := b.targets[s]; t != nil {
 		return t
 	}
@@ -78,5 +104,26 @@ func (b *Builder) target(s *Shape) *target {
 		t.fields = append(t.fields, b.Cells(name))
 	}
 	b.targets[s] = t
+	return t
+}
+
+// passing returns the columns of a passing shape, until it is asked again.
+func (b *Builder) passing(s *Shape) *target {
+	t := &b.pass
+	if b.passOf != s.Of || t.message == nil {
+		clear(b.byNumber)
+		b.passOf, b.byNumber = s.Of, b.byNumber[:0]
+		t.message, t.source = b.Cells(llama.NameMessage), b.Cells(llama.NameSource)
+	}
+	t.fields = t.fields[:0]
+	for i, n := range s.Numbers {
+		if int(n) >= len(b.byNumber) {
+			b.byNumber = append(b.byNumber, make([]*Cells, int(n)+1-len(b.byNumber))...)
+		}
+		if b.byNumber[n] == nil {
+			b.byNumber[n] = b.Cells(s.Names[i])
+		}
+		t.fields = append(t.fields, b.byNumber[n])
+	}
 	return t
 }

@@ -12,6 +12,7 @@ type Encoder struct {
 	keys   []int64  // distinct ones of ints
 	texts  []string // distinct ones
 	one    [1][]string
+	found  int // how many values were written last
 }
 
 // NewEncoder returns an Encoder.
@@ -22,6 +23,7 @@ func NewEncoder() *Encoder { return &Encoder{hasher: NewHasher()} }
 func (e *Encoder) Append(dst []byte, values ...[]string) []byte {
 	first := values[0][0]
 	if allSame(values, first) {
+		e.found = 1
 		return appendText(append(dst, byte(same)), first)
 	}
 	if t, ok := e.typed(values, first); ok {
@@ -35,6 +37,7 @@ func (e *Encoder) Append(dst []byte, values ...[]string) []byte {
 			t = Typing{form: text}
 		}
 		dst = e.appendPlain(dst, e.one[:], t)
+		e.found = len(e.texts)
 		return appendCodePlanes(dst, e.codes, len(e.texts))
 	}
 	return e.appendPlain(dst, values, Typing{form: text})
@@ -107,6 +110,7 @@ func (e *Encoder) appendTyped(dst []byte, values [][]string, t Typing) []byte {
 		dst = binary.AppendUvarint(append(dst, byte(dict)), uint64(len(e.keys)))
 		e.ints, e.keys = e.keys, e.ints
 		dst = e.appendPlain(dst, nil, t)
+		e.found = len(e.ints)
 		return appendCodePlanes(dst, e.codes, len(e.ints))
 	}
 	return e.appendPlain(dst, values, t)
@@ -115,6 +119,10 @@ func (e *Encoder) appendTyped(dst []byte, values [][]string, t Typing) []byte {
 // appendPlain encodes values without a dictionary. Those that are numbers are in
 // e.ints.
 func (e *Encoder) appendPlain(dst []byte, values [][]string, t Typing) []byte {
+	e.found = 0
+	for _, piece := range values {
+		e.found += len(piece)
+	}
 	dst = append(dst, byte(t.form))
 	switch t.form {
 	case text:
@@ -222,6 +230,9 @@ func (e *Encoder) distinctInts(plain int) bool {
 	}
 	return len(e.keys)*plain+len(e.ints)*width(uint64(len(e.keys)-1)) < len(e.ints)*plain
 }
+
+// Distinct returns how many distinct values Append has seen, at most.
+func (e *Encoder) Distinct() int { return e.found }
 
 // Forget lets go of the values that were encoded last.
 func (e *Encoder) Forget() { clear(e.texts[:cap(e.texts)]) }

@@ -84,9 +84,14 @@ type shapes struct {
 	lastKnown  *shape
 	byPlace    map[*column.Shape]*shape
 	encoded    []byte
+	ranks      ranks
+	own        shape // of the newest passing shape
 }
 
 func (k *shapes) of(s *column.Shape) *shape {
+	if s.Passing() {
+		return k.passing(s)
+	}
 	if s == k.last {
 		return k.lastKnown
 	}

@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 
 	"github.com/FastFilter/xorfilter"
+
+	"github.com/llama-logs/llama/internal/block"
 	"github.com/llama-logs/llama/internal/seal"
 )
 
@@ -20,10 +22,6 @@ const (
 	maxFilters = 64 << 20 // sealed
 	// maxSegment is the longest segment of a filter, as a power of two.
 	maxSegment = 18
-	// A block of more words than that, each counted once, is better off without a
-	// filter, which would be a good part of it.
-	wordsPerEvent = 1.5
-	fewWords      = 4096
 )
 
 // A Filter tells which words a block does not have. It is immutable.
@@ -41,7 +39,7 @@ type filterMaker struct{ fuse xorfilter.BinaryFuseBuilder }
 // encode returns the filter of a block of so many events with the words of the keys,
 // which it may change; nil when it is better off without.
 func (m *filterMaker) encode(keys []uint64, events int) []byte {
-	if len(keys) == 0 || len(keys) > max(fewWords, int(wordsPerEvent*float64(events))) {
+	if len(keys) == 0 || len(keys) > block.MaxKeys(events) {
 		return nil
 	}
 	salt := rand.Uint64() // so that nobody can choose words of which no filter can be made

@@ -14,6 +14,7 @@ type Reader struct {
 	in     text
 	row    column.Row
 	known  []readShape
+	own    ownReader
 	room   []string // for values of shapes to come
 	err    error
 }
@@ -34,6 +35,7 @@ func (r *Reader) Read(e Events, first uint64) {
 	r.in, r.err = text{data: e.data}, nil
 	r.row = column.Row{Seq: first - 1}
 	r.known = r.known[:0]
+	r.own.reset(r.shapes.Names())
 	if e.shape != "" {
 		r.define(e.shape)
 	}
@@ -48,16 +50,19 @@ func (r *Reader) Next() *column.Row {
 	}
 	row := &r.row
 	row.Seq += r.in.uvarint() + 1
-	s := r.shape()
-	if s == nil {
+	var values []string
+	if row.Shape, values = r.shape(); row.Shape == nil {
 		return nil
 	}
-	row.Shape = s.Shape
 	row.Time += llama.Time(r.in.varint())
 	row.Ingested += llama.Time(r.in.varint())
 	row.Message = r.in.string()
-	r.values(s.values)
-	row.Values = s.values
+	if row.Shape.Passing() {
+		r.ownValues(values)
+	} else {
+		r.values(values)
+	}
+	row.Values = values
 	if r.in.failed {
 		r.fail("wrong length")
 		return nil
@@ -83,17 +88,39 @@ func (r *Reader) fail(what string) {
 	}
 }
 
-// shape reads a number of a shape, and the definition of a new one.
-func (r *Reader) shape() *readShape {
-	n := r.in.uvarint()
-	switch {
-	case r.in.failed || n > uint64(len(r.known)):
-		r.fail("wrong number of a shape")
-		return nil
-	case n > 0:
-		return &r.known[n-1]
+// OwnNames returns the names of fields that were read of events of the section that
+// have their own.
+func (r *Reader) OwnNames() []string {
+	names := make([]string, len(r.own.pairs))
+	for i := range names {
+		names[i] = r.own.pairs[i].name
 	}
-	return r.define(r.in.string())
+	return names
+}
+
+// shape reads the shape of an event, and returns memory for its values, which has those
+// of the event before if the shape is known.
+func (r *Reader) shape() (*column.Shape, []string) {
+	var s *readShape
+	switch n := r.in.uvarint(); {
+	case r.in.failed || n > uint64(len(r.known)+shapeKnown):
+		r.fail("wrong number of a shape")
+		return nil, nil
+	case n == shapeNew:
+		s = r.define(r.in.string())
+	case n == shapeOwn:
+		own := r.own.read(&r.in)
+		if own == nil {
+			r.fail("wrong fields of an event's own")
+		}
+		return own, r.own.values
+	default:
+		s = &r.known[n-1-shapeKnown]
+	}
+	if s == nil {
+		return nil, nil
+	}
+	return s.Shape, s.values
 }
 
 // define makes a shape known, or fails and returns nil.
@@ -117,6 +144,28 @@ func (r *Reader) take(n int) []string {
 	return values
 }
 
+// ownValues reads all values.
+func (r *Reader) ownValues(values []string) {
+	for i := range values {
+		r.value(&values[i])
+	}
+}
+
+// value reads a value: its bytes, or where it is in the message.
+func (r *Reader) value(to *string) {
+	n := r.in.uvarint()
+	if n&1 == 0 {
+		*to = r.in.bytes(n >> 1)
+		return
+	}
+	start, message := r.in.uvarint(), r.row.Message
+	if start > uint64(len(message)) || n>>1 > uint64(len(message))-start {
+		r.in.fail()
+		return
+	}
+	*to = message[start : start+n>>1]
+}
+
 // values reads what is not as in the event before.
 func (r *Reader) values(values []string) {
 	marks := r.in.bytes(uint64(len(values)+7) / 8)
@@ -126,18 +175,7 @@ func (r *Reader) values(values []string) {
 			changed &= 1<<rest - 1
 		}
 		for ; changed != 0; changed &= changed - 1 {
-			at := 8*i + bits.TrailingZeros8(changed)
-			n := r.in.uvarint()
-			if n&1 == 0 {
-				values[at] = r.in.bytes(n >> 1)
-				continue
-			}
-			start, message := r.in.uvarint(), r.row.Message
-			if start > uint64(len(message)) || n>>1 > uint64(len(message))-start {
-				r.in.fail()
-				return
-			}
-			values[at] = message[start : start+n>>1]
+			r.value(&values[8*i+bits.TrailingZeros8(changed)])
 		}
 	}
 }

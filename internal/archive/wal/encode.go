@@ -1,6 +1,7 @@
 package wal
 
 import (
+	"cmp"
 	"encoding/binary"
 	"math/bits"
 
@@ -11,8 +12,8 @@ const (
 	// MaxBody is the most bytes the events of one batch may take.
 	MaxBody = 64 << 20
 	// MaxRows and maxCells bound a section, and so what is read of it at once: its
-	// rows, and rows times the fields of all shapes in it, if it has more than one row.
-	// Events that all have names of their own make more sections.
+	// rows, and rows times the names in it, if it has more than one row. Events that all
+	// have names of their own make more sections.
 	MaxRows  = 4096
 	maxCells = 1 << 20
 )
@@ -27,13 +28,18 @@ type Encoder struct {
 	byKey   map[bucketKey]int
 	next    []int32 // for each event the next one of its bucket, or -1
 
+	width width
+
 	// What follows is of the section at hand.
 
 	shapes      []shape
 	byHash      map[uint64]int
-	definitions []int // where in the body each shape's definition begins and ends
-	fields      int   // of all shapes
-	last        int   // shape of the event before, from 1
+	definitions []int    // where in the body each shape's definition begins and ends
+	last        int      // shape of the event before, from 1
+	pairs       pairs    // of all fields of its shapes, and of events that have their own
+	written     []uint32 // by pair: the number under which it was written for such events; 0: not yet
+	owned       int      // pairs that were written so
+	sources     []string // of such events
 }
 
 // A shape is one that the section has.
@@ -46,6 +52,9 @@ type shape struct {
 // only until it was written. A batch that cannot be stored is refused with a
 // *llama.Error.
 func (e *Encoder) Encode(p llama.Position, events []llama.Event) (*Frame, error) {
+	if e.pairs.table == nil {
+		e.pairs, e.width.of = newPairs(), cmp.Or(e.width.of, wideOf)
+	}
 	e.sort(events)
 	defer e.forget()
 	f := &Frame{Events: len(events), Position: p, Sections: make([]Section, 0, len(e.buckets))}
@@ -72,6 +81,17 @@ func (e *Encoder) forget() {
 	clear(e.buckets)
 	e.buckets = e.buckets[:0]
 	clear(e.byKey)
+	e.begin()
+}
+
+// begin forgets the section before.
+func (e *Encoder) begin() {
+	e.shapes, e.definitions, e.last = e.shapes[:0], e.definitions[:0], 0
+	clear(e.byHash)
+	e.pairs.reset()
+	clear(e.written)
+	clear(e.sources)
+	e.written, e.owned, e.sources = e.written[:0], 0, e.sources[:0]
 }
 
 func appendPosition(dst []byte, p llama.Position) []byte {
@@ -91,22 +111,33 @@ func (e *Encoder) section(s *Section, events []llama.Event, at int) (int, error)
 	e.body = binary.AppendVarint(e.body, s.Day)
 	start := len(e.body) + sectionSizes
 	e.body = append(e.body, make([]byte, sectionSizes)...)
-	e.shapes, e.definitions, e.fields, e.last = e.shapes[:0], e.definitions[:0], 0, 0
-	clear(e.byHash)
+	e.begin()
+	e.width.begin(s.Collection)
 	s.MinTime, s.MaxTime = events[at].Time, events[at].Time
 	before := llama.Event{}
 	row := -1
-	for at >= 0 && (s.Rows == 0 || s.Rows < MaxRows && (s.Rows+1)*(e.fields+len(events[at].Fields)) <= maxCells) {
+	for at >= 0 && (s.Rows == 0 || s.Rows < MaxRows && (s.Rows+1)*(len(e.pairs.list)+len(events[at].Fields)) <= maxCells) {
 		ev := &events[at]
 		e.body = binary.AppendUvarint(e.body, uint64(at-row-1))
-		known, err := e.shape(events, at)
+		e.width.judge(s.Rows, len(e.shapes))
+		var known []llama.Field
+		var err error
+		if e.width.wide {
+			err = e.own(ev, at)
+		} else {
+			known, err = e.shape(events, at)
+		}
 		if err != nil {
 			return 0, err
 		}
 		e.body = binary.AppendVarint(e.body, int64(ev.Time-before.Time))
 		e.body = binary.AppendVarint(e.body, int64(ev.Ingested-before.Ingested))
 		e.body = appendString(e.body, ev.Message)
-		e.body = appendValues(e.body, ev, known)
+		if e.width.wide {
+			e.body = appendOwnValues(e.body, ev)
+		} else {
+			e.body = appendValues(e.body, ev, known)
+		}
 		if len(e.body) > MaxBody {
 			return 0, TooLarge(len(e.body))
 		}
@@ -121,6 +152,14 @@ func (e *Encoder) section(s *Section, events []llama.Event, at int) (int, error)
 	s.data = string(e.body[start:])
 	for i := 0; i < len(e.definitions); i += 2 {
 		s.Shapes = append(s.Shapes, s.data[e.definitions[i]-start:e.definitions[i+1]-start])
+	}
+	if e.owned > 0 {
+		s.Names = make([]string, e.owned)
+	}
+	for n, number := range e.written {
+		if number != 0 {
+			s.Names[number-1] = e.pairs.list[n].name
+		}
 	}
 	return at, nil
 }
@@ -149,7 +188,7 @@ func (e *Encoder) shape(events []llama.Event, at int) (before []llama.Field, err
 		}
 	}
 	if n > 0 {
-		e.body = binary.AppendUvarint(e.body, uint64(n))
+		e.body = binary.AppendUvarint(e.body, uint64(n)+shapeKnown)
 		before = events[e.shapes[n-1].last].Fields
 		e.shapes[n-1].last = at
 	} else {
@@ -176,19 +215,23 @@ func (e *Encoder) define(ev *llama.Event, at int) error {
 	for i := range ev.Fields {
 		f := &ev.Fields[i]
 		if f.Kind > llama.Object {
-			return llama.Errorf(llama.Invalid, "field %q of event %d has the kind %d, which there is not", f.Name, at, f.Kind)
+			return wrongKind(f, at)
 		}
+		e.pairs.number(f.Name, f.Kind)
 		size += uvarintLen(len(f.Name)) + len(f.Name) + 1
 	}
-	e.body = binary.AppendUvarint(append(e.body, 0), uint64(size))
+	e.body = binary.AppendUvarint(append(e.body, shapeNew), uint64(size))
 	e.definitions = append(e.definitions, len(e.body), len(e.body)+size)
 	e.body = appendString(e.body, ev.Source)
 	e.body = binary.AppendUvarint(e.body, uint64(len(ev.Fields)))
 	for i := range ev.Fields {
 		e.body = append(appendString(e.body, ev.Fields[i].Name), byte(ev.Fields[i].Kind))
 	}
-	e.fields += len(ev.Fields)
 	return nil
+}
+
+func wrongKind(f *llama.Field, at int) error {
+	return llama.Errorf(llama.Invalid, "field %q of event %d has the kind %d, which there is not", f.Name, at, f.Kind)
 }
 
 // appendValues appends the values of an event's fields; before is the event before of

@@ -36,6 +36,7 @@ type Section struct {
 	First, Last      int   // numbers of its first and last event in the frame, from 0
 	MinTime, MaxTime llama.Time
 	Shapes           []string // the definition of each of its shapes; see Shapes
+	Names            []string // those of fields that events have of their own, some of them several times
 	Events
 }
 
@@ -55,15 +56,15 @@ func (e *Events) Bytes() int { return len(e.data) }
 // that is much of it, and have that in the memory of kept. Of an event that is put
 // alone it is most.
 func (s *Section) Share(kept string) {
-	if s.shape != "" || 4*len(kept) < len(s.data) || s.Shapes[0] != kept {
+	if len(s.Shapes) == 0 || s.shape != "" || 4*len(kept) < len(s.data) || s.Shapes[0] != kept {
 		return
 	}
 	in := text{data: s.data}
 	in.uvarint()
 	gap := s.data[:len(s.data)-len(in.data)]
-	in.uvarint() // 0, and a definition
+	in.uvarint() // a new shape, and its definition
 	in.string()
-	s.data, s.shape = gap+"\x01"+in.data, kept
+	s.data, s.shape = gap+string(rune(1+shapeKnown))+in.data, kept
 	s.Shapes[0] = kept
 }
 
@@ -202,6 +203,6 @@ func (s *Section) index(seen []bool, shapes *Shapes) error {
 	if rows != s.Rows || r.Err() != nil {
 		return fmt.Errorf("%w: %d of %d events of a section can be read", ErrBody, rows, s.Rows)
 	}
-	s.Shapes = r.Definitions()
+	s.Shapes, s.Names = r.Definitions(), r.OwnNames()
 	return nil
 }

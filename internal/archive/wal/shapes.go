@@ -20,6 +20,27 @@ type Shapes struct {
 	mu    sync.RWMutex
 	known map[string]*column.Shape
 	bytes int // of definitions
+	names *column.Names
+}
+
+// maxNameBytes bounds the names of events' own fields that Shapes keeps.
+const maxNameBytes = 4 << 20
+
+// Names returns the names of events' own fields that were read lately, for more to be
+// added to them.
+func (s *Shapes) Names() *column.Names {
+	s.mu.RLock()
+	names := s.names
+	s.mu.RUnlock()
+	if names != nil && names.Bytes() <= maxNameBytes {
+		return names
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.names == nil || s.names.Bytes() > maxNameBytes {
+		s.names = column.NewNames()
+	}
+	return s.names
 }
 
 // Of returns the shape with a definition, as it is written in a section. The error wraps
@@ -46,8 +67,8 @@ func (s *Shapes) Of(definition string) (*column.Shape, error) {
 	return shape, nil
 }
 
-// Names yields the names in a definition, without keeping it as Shapes.Of does.
-func Names(definition string) iter.Seq[string] {
+// NamesIn yields the names in a definition, without keeping it as Shapes.Of does.
+func NamesIn(definition string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		in := text{data: definition}
 		in.string() // the source

@@ -81,10 +81,11 @@ func encode(t interface{ Fatal(...any) }, p llama.Position, events []llama.Event
 
 func TestFrameRoundTrip(t *testing.T) {
 	t.Parallel()
-	var e Encoder // used again and again
+	encoders := []Encoder{{}, {width: width{of: 3}}} // used again and again
 	var shapes Shapes
 	rapid.Check(t, func(t *rapid.T) {
 		want := events(t)
+		e := &encoders[rapid.IntRange(0, 1).Draw(t, "encoder")]
 		var position llama.Position
 		if rapid.Bool().Draw(t, "positioned") {
 			position = llama.Position{Source: "s", Epoch: rapid.String().Draw(t, "epoch"), First: rapid.Uint64().Draw(t, "first"), Last: rapid.Uint64().Draw(t, "last")}
@@ -205,8 +206,12 @@ func TestSectionsAreBounded(t *testing.T) {
 	for name, batch := range map[string][]llama.Event{"wide": batch, "plain": make([]llama.Event, 2*MaxRows+1)} {
 		f := encode(t, llama.Position{}, batch)
 		for _, s := range f.Sections {
-			if s.Rows > MaxRows || s.Rows*len(s.Shapes)*20 > 2*maxCells {
-				t.Errorf("%s: a section of %d events and %d shapes", name, s.Rows, len(s.Shapes))
+			names := len(s.Names)
+			for _, definition := range s.Shapes {
+				names += len(slices.Collect(NamesIn(definition)))
+			}
+			if s.Rows > MaxRows || s.Rows*names > maxCells {
+				t.Errorf("%s: a section of %d events and %d names", name, s.Rows, names)
 			}
 		}
 		got, err := decode(f, &Shapes{})
@@ -257,6 +262,7 @@ func TestDecodeRefuses(t *testing.T) {
 	const (
 		plain  = "\x00\x02\x00\x00" // a new shape without a source and fields
 		fields = "\x00\x08\x00\x02\x01a\x00\x01b\x01"
+		own    = "\x01\x00\x00\x02\x00\x01a\x00\x00\x01b\x01"
 		rest   = "\x00\x00\x02ab"
 	)
 	tests := []struct {
@@ -265,21 +271,28 @@ func TestDecodeRefuses(t *testing.T) {
 		good       bool
 	}{
 		{"an event", section(0, 1, "\x00"+plain+rest), 1, true},
-		{"two events", section(0, 2, "\x00"+plain+rest+"\x00\x01"+rest), 2, true},
+		{"two events", section(0, 2, "\x00"+plain+rest+"\x00\x02"+rest), 2, true},
 		{"two sections", section(0, 1, "\x00"+plain+rest) + section(0, 1, "\x01"+plain+rest), 2, true},
 		{"values", section(0, 1, "\x00"+fields+rest+"\x00\x02x\x03\x01"), 1, true},
 		{"a value as before", section(0, 1, "\x00"+fields+rest+"\x03"), 1, true},
 		{"no event", "", 1, false},
 		{"an event too few", section(0, 1, "\x00"+plain+rest), 2, false},
-		{"an event too many", section(0, 2, "\x00"+plain+rest+"\x00\x01"+rest), 1, false},
+		{"an event too many", section(0, 2, "\x00"+plain+rest+"\x00\x02"+rest), 1, false},
 		{"fewer than said", section(0, 2, "\x00"+plain+rest), 1, false},
-		{"more than said", section(0, 1, "\x00"+plain+rest+"\x00\x01"+rest), 2, false},
+		{"more than said", section(0, 1, "\x00"+plain+rest+"\x00\x02"+rest), 2, false},
 		{"an empty section", section(0, 0, ""), 0, false},
 		{"a number again", section(0, 1, "\x00"+plain+rest) + section(0, 1, "\x00"+plain+rest), 2, false},
-		{"numbers that go back", section(0, 2, "\x01"+plain+rest+"\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01\x01"+rest), 2, false},
+		{"numbers that go back", section(0, 2, "\x01"+plain+rest+"\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01\x02"+rest), 2, false},
 		{"sections that go back", section(0, 1, "\x01"+plain+rest) + section(0, 1, "\x00"+plain+rest), 2, false},
 		{"another day", section(2, 1, "\x00"+plain+rest), 1, false},
-		{"no such shape", section(0, 1, "\x00\x01"+rest), 1, false},
+		{"no such shape", section(0, 1, "\x00\x02"+rest), 1, false},
+		{"fields of its own", section(0, 1, "\x00"+own+rest+"\x02x\x03\x01"), 1, true},
+		{"fields of their own", section(0, 2, "\x00"+own+rest+"\x02x\x03\x01"+"\x00\x01\x01\x02\x02\x01"+rest+"\x00\x00"), 2, true},
+		{"no such source", section(0, 1, "\x00\x01\x01\x00"+rest), 1, false},
+		{"no such field", section(0, 1, "\x00\x01\x00\x00\x01\x01"+rest+"\x00"), 1, false},
+		{"an own field of no such kind", section(0, 1, "\x00\x01\x00\x00\x01\x00\x01a\x06"+rest+"\x00"), 1, false},
+		{"more own fields than bytes", section(0, 1, "\x00\x01\x00\x00\x7f"+rest), 1, false},
+		{"no values of own fields", section(0, 1, "\x00"+own+rest), 1, false},
 		{"a long shape", section(0, 1, "\x00\x00\x03\x00\x00\x00"+rest), 1, false},
 		{"a short shape", section(0, 1, "\x00\x00\x01\x00"+rest), 1, false},
 		{"fields without names", section(0, 1, "\x00\x00\x02\x00\x7f"+rest), 1, false},
@@ -311,7 +324,7 @@ func TestShapesAreSharedAndBounded(t *testing.T) {
 	if err != nil || err2 != nil || first != second || first.Names[0] != "labels._msg" {
 		t.Errorf("%p and %p, %v, %v: %v", first, second, err, err2, first)
 	}
-	if names := slices.Collect(Names(definition(1))); !slices.Equal(names, []string{"_msg"}) {
+	if names := slices.Collect(NamesIn(definition(1))); !slices.Equal(names, []string{"_msg"}) {
 		t.Errorf("names %q", names)
 	}
 	for i := range 1000 {
@@ -677,8 +690,65 @@ func TestCheckpointRoundTrip(t *testing.T) {
 	}
 }
 
+// TestWideEventsHaveFieldsOfTheirOwn encodes events whose names change all the time, and
+// others, and looks at whether that is noticed.
+func TestWideEventsHaveFieldsOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	random := func(i int) int { return i * 0x9e37 }
+	for _, tt := range []struct {
+		name        string
+		fields      func(i int) int // bits of the names that event i has
+		least, most int             // shapes that are written
+		wide        bool            // at the end
+	}{
+		{"wide", random, wideOf, wideOf, true},
+		{"one shape", func(i int) int { return 3 }, 2, 2, false}, // one for each source
+		{"a hundred shapes", func(i int) int { return i % 100 * 31 }, 50, 100, false},
+		{"wide at first", func(i int) int {
+			if i < 1000 {
+				return random(i)
+			}
+			return i % 10
+		}, wideOf, wideOf + 10, false},
+		{"wide later on", func(i int) int {
+			if i < 1000 {
+				return i % 10
+			}
+			return random(i)
+		}, wideOf, 3 * wideOf, true},
+	} {
+		var batch []llama.Event
+		for i := range 2000 {
+			ev := llama.Event{Collection: "c", Source: []string{"tcp", "file"}[i%2], Message: fmt.Sprint("m", i)}
+			for k := range 16 {
+				if tt.fields(i)>>k&1 != 0 {
+					ev.Fields = append(ev.Fields, llama.Field{Name: fmt.Sprint("name", k), Value: fmt.Sprint(i, k), Kind: llama.Kind(k % 3)})
+				}
+			}
+			batch = append(batch, ev)
+		}
+		var e Encoder
+		f, err := e.Encode(llama.Position{}, batch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range f.Sections {
+			if n := len(s.Shapes); n < tt.least || n > tt.most {
+				t.Errorf("%s: %d shapes, want from %d to %d", tt.name, n, tt.least, tt.most)
+			}
+		}
+		got, err := decode(f, &Shapes{})
+		if !slices.EqualFunc(batch, got, sameEvent) || err != nil {
+			t.Errorf("%s: other events, error %v", tt.name, err)
+		}
+		if e.width.wide != tt.wide {
+			t.Errorf("%s: at the end it is wide: %t", tt.name, e.width.wide)
+		}
+	}
+}
+
 func FuzzDecodeBody(f *testing.F) {
-	var e Encoder
+	e := Encoder{width: width{of: 1}}
 	message := "of root"
 	for range 2 {
 		if _, err := e.Encode(llama.Position{Source: "s", Last: 4}, []llama.Event{
