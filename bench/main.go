@@ -8,6 +8,8 @@
 //	go run ./bench latency                       # until an event is acknowledged
 //	go run ./bench put                           # the same, within one process
 //	go run ./bench wide                          # JSON of ever-changing keys
+//	go run ./bench both                          # ingest and questions at once
+//	go run ./bench again                         # aggregates asked again after 1 % new events
 //	go run ./bench restart -peer victoria-logs   # after kill -9 at full rate
 //
 // Each command is a file. What they share: corpus.go is what is sent, and
@@ -41,6 +43,8 @@ var commands = []command{
 	{"put", "how long Put of an archive takes, without receivers and parsers", put},
 	{"wide", "JSON events with ever-changing keys", wide},
 	{"restart", "kill -9 at full rate: what is left, and when it can be searched", restart},
+	{"both", "ingest beside ten heavy questions, and questions beside ingest at half its rate", both},
+	{"again", "aggregates asked for the first time, and again after 1 % new events", again},
 	{"query", "fifteen questions, cold and warm", questions},
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"syscall"
+	"time"
 
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/archive/wal"
@@ -39,6 +40,7 @@ func (a *Archive) Put(ctx context.Context, b *llama.Batch) error {
 	if err := a.check(b); err != nil {
 		return err
 	}
+	a.came.Store(int64(time.Since(started)))
 	if err := a.relieve(ctx); err != nil {
 		return err
 	}
@@ -61,6 +63,18 @@ func (a *Archive) Put(ctx context.Context, b *llama.Batch) error {
 		return nil
 	}
 	return a.store(b.Position, events)
+}
+
+// busyFor is how long after events came others are taken to be on their way.
+const busyFor = 100 * time.Millisecond
+
+// started is what times are told from that no change of the clock may disturb.
+var started = time.Now()
+
+// Busy reports whether events are coming in. Who works beside may let them go first.
+func (a *Archive) Busy() bool {
+	came := a.came.Load()
+	return came > 0 && time.Since(started)-time.Duration(came) < busyFor
 }
 
 // check refuses positions and places that cannot be, and gives events without one a

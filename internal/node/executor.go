@@ -14,13 +14,11 @@ import (
 	"github.com/llama-logs/llama/internal/task"
 )
 
-// queryMemory bounds what one query may hold on a node.
-const queryMemory = 512 << 20
-
 // executor answers tasks from the archive.
 type executor struct {
 	archive *archive.Archive
 	node    string
+	budgets *budgets
 	rate    atomic.Uint64 // events a second that come in, as math.Float64bits
 }
 
@@ -37,10 +35,10 @@ func names(s *archive.Snapshot) []string {
 func (e *executor) Partial(ctx context.Context, t task.Task, emit func(task.Frame) error, progress func(task.Progress)) error {
 	snapshot := e.archive.Snapshot()
 	defer snapshot.Close()
-	return t.Partial(ctx, snapshot, names(snapshot), query.RunOptions{
-		NodeID: e.node, MaxMemory: queryMemory,
-		Progress: func(p query.Progress) { progress(task.Progress(p)) },
-	}, emit)
+	return e.budgets.run(ctx, e.node, func(ctx context.Context, o query.RunOptions) error {
+		o.Progress = func(p query.Progress) { progress(task.Progress(p)) }
+		return t.Partial(ctx, snapshot, names(snapshot), o, emit)
+	})
 }
 
 // Follow implements task.Executor.
@@ -124,7 +122,10 @@ func (e *executor) local(ctx context.Context, q *query.Query, from, to llama.Tim
 	if _, err := q.Collections(names(snapshot)); err != nil {
 		return err
 	}
-	err := q.Lines(ctx, snapshot, query.RunOptions{From: from, To: to, NodeID: e.node, MaxMemory: queryMemory}, emit)
+	err := e.budgets.run(ctx, e.node, func(ctx context.Context, o query.RunOptions) error {
+		o.From, o.To = from, to
+		return q.Lines(ctx, snapshot, o, emit)
+	})
 	if errors.Is(err, context.Canceled) {
 		return nil // who asked has gone
 	}

@@ -39,6 +39,7 @@ type Options struct {
 	Parsers   parse.Options    `yaml:"parsers" doc:"Modules of your own, and what times without a zone mean."`
 	Pipeline  pipeline.Options `yaml:",inline"`
 	Archive   archive.Options  `yaml:"archive" doc:"How events are kept."`
+	Queries   QueryOptions     `yaml:"queries" doc:"What queries may take of the machine."`
 	Records   RecordsOptions   `yaml:"records" doc:"How long the node keeps what concerns itself."`
 	Uplink    UplinkOptions    `yaml:"uplink" doc:"For 'llama node': how it reaches its central."`
 
@@ -58,7 +59,7 @@ func (o *Options) Validate() error {
 
 // Default returns the options that run without a file.
 func Default() Options {
-	return Options{Syslog: "127.0.0.1:5514", Ingest: "127.0.0.1:8480", Archive: archive.Default(), Records: defaultRecords(), Uplink: UplinkOptions{Carrier: "auto"}}
+	return Options{Syslog: "127.0.0.1:5514", Ingest: "127.0.0.1:8480", Archive: archive.Default(), Queries: defaultQueries(), Records: defaultRecords(), Uplink: UplinkOptions{Carrier: "auto"}}
 }
 
 // Env is what the process around a node gives it.
@@ -124,7 +125,7 @@ func Open(o Options) (n *Node, err error) {
 	if err := n.openRecords(); err != nil {
 		return n, err
 	}
-	n.executor = &executor{archive: n.archive, node: n.id}
+	n.executor = &executor{archive: n.archive, node: n.id, budgets: newBudgets(n.o.Queries, n.archive)}
 	if err := n.openReceivers(); err != nil {
 		return n, err
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/llama-logs/llama/internal/auth"
 	"github.com/llama-logs/llama/internal/carrier"
+	"github.com/llama-logs/llama/internal/config"
 	"github.com/llama-logs/llama/internal/envelope"
 	"github.com/llama-logs/llama/internal/receive"
 	"github.com/llama-logs/llama/internal/seal"
@@ -333,5 +334,21 @@ func TestOpenRefuses(t *testing.T) {
 				t.Errorf("got %q, want one sentence with %q", err, tt.want)
 			}
 		})
+	}
+}
+
+// TestQueryOptionsRefuse: what cannot be is refused with its name.
+func TestQueryOptionsRefuse(t *testing.T) {
+	t.Parallel()
+	for want, o := range map[string]QueryOptions{
+		"memory: 1KiB is too little":  {Memory: config.KiB},
+		"memory_all: 1MiB is less":    {Memory: 2 * config.MiB, MemoryAll: config.MiB},
+		"time: -1s is negative":       {Time: -time.Second},
+		"rows: -1 is negative":        {Rows: -1},
+		"workers: -1 is negative; e.": {Workers: -1},
+	} {
+		if err := o.Validate(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
 	}
 }

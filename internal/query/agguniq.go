@@ -45,6 +45,9 @@ func (a *uniqAgg) updateColumn(c *chunk, col *column.Column, sel, of []uint32) e
 		seen = c.work.zeroes(size)
 	}
 	for i, r := range sel {
+		if c.stopped(i) {
+			return c.err
+		}
 		code := col.Codes[r]
 		if code == 0 {
 			continue
@@ -72,6 +75,9 @@ func (a *uniqAgg) updateTuples(c *chunk, sel, of []uint32) error {
 	}
 	var key wire
 	for i, r := range sel {
+		if c.stopped(i) {
+			return c.err
+		}
 		key.b = key.b[:0]
 		some := false
 		for _, value := range values {

@@ -11,6 +11,7 @@ import (
 type budget struct {
 	max  int64 // 0: no limit
 	used atomic.Int64
+	all  bool    // that of all queries
 	of   *budget // that this is a part of; nil for none
 }
 
@@ -25,10 +26,14 @@ func (b *budget) grow(n int) error {
 	if b == nil {
 		return nil
 	}
+	whole := b.of.grow(n) // in any case: what is taken here is given back there, too
 	if used := b.used.Add(int64(n)); b.max > 0 && used > b.max && n > 0 {
+		if b.all {
+			return llama.Errorf(llama.Throttled, "all queries together need more than the %d MiB of memory that they have here; ask again when others have ended, or for less", b.max>>20)
+		}
 		return llama.Errorf(llama.TooLarge, "the query needs more than its %d MiB of memory; narrow the time range or the filters, group by fewer fields or ask for fewer rows", b.max>>20)
 	}
-	return b.of.grow(n)
+	return whole
 }
 
 func rowSize(row Row) int {

@@ -89,7 +89,11 @@ func (c *chunk) load(f *field) *column.Column {
 		if c.isMade(f.base) {
 			f.col = c.made(f.base)
 		} else {
+			c.work.pool.yield()
 			f.col, c.err = c.block.Load(f.base)
+			if c.stopped(0) {
+				return nil
+			}
 		}
 		if f.col == nil {
 			f.base = "" // no row has it
@@ -352,6 +356,7 @@ type scratch struct {
 	slab []uint32
 	used int
 	memo []uint8
+	pool *Pool        // that yields to who comes first; nil for none
 	stop *atomic.Bool // set when the run is over; nil where none can be
 }
 
@@ -360,7 +365,11 @@ var errStopped = errors.New("query was stopped")
 
 // stopped reports, every thousand rows, whether the run is over. It sets err.
 func (c *chunk) stopped(row int) bool {
-	if row&1023 != 0 || c.work.stop == nil || !c.work.stop.Load() {
+	if row&1023 != 0 || c.work.stop == nil {
+		return false
+	}
+	c.work.pool.yield()
+	if !c.work.stop.Load() {
 		return false
 	}
 	c.err = errStopped

@@ -52,6 +52,7 @@ type price struct {
 
 // priced runs a query with options(explain=true): it gives the rows of its price.
 func (p *plan) priced(ctx context.Context, src Source, o RunOptions, emit func(Row) error) error {
+	o.Pool = nil
 	r := newRun(p, src, o, 0)
 	for _, x := range r.prices() {
 		if err := ctx.Err(); err != nil {

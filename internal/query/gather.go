@@ -30,6 +30,16 @@ type env struct {
 	oldest atomic.Int64
 	// seconds is how long the time range is that is asked about; 0 is not known.
 	seconds float64
+	// stop is set when the run is over; nil where none can be.
+	stop *atomic.Bool
+}
+
+// over fails, every thousand steps, when the run is over.
+func (e *env) over(step int) error {
+	if step&1023 == 0 && e.stop != nil && e.stop.Load() {
+		return errStopped
+	}
+	return nil
 }
 
 func newEnv(maxMemory int64) *env {

@@ -60,6 +60,9 @@ func (g *groupGatherer) add(c *chunk) error {
 		return err
 	}
 	for i, agg := range g.aggs {
+		if c.stopped(0) {
+			return c.err
+		}
 		agg.grow(g.groups())
 		sel, of := c.sel, ids
 		if g.conds[i] != nil {
@@ -113,6 +116,9 @@ func (g *groupGatherer) number(c *chunk) ([]uint32, error) {
 	texts, kinds := make([]string, len(levels)), make([]llama.Kind, len(levels))
 	var key wire
 	for i := range global {
+		if c.stopped(i) {
+			return nil, c.err
+		}
 		at := uint32(i)
 		for n := len(levels) - 1; n >= 0; n-- {
 			combo := levels[n].combos[at]
@@ -303,6 +309,9 @@ func (g *groupGatherer) merge(from gatherer) error {
 	to := make([]uint32, f.groups())
 	var key wire
 	for id := range to {
+		if err := g.env.over(id); err != nil {
+			return err
+		}
 		n, err := g.id(&key, f.texts(id), f.kindsOf(id))
 		if err != nil {
 			return err
@@ -331,6 +340,9 @@ func (g *groupGatherer) frames(emit func(Frame) error) error {
 		return emit(f)
 	}
 	for id := range g.groups() {
+		if err := g.env.over(id); err != nil {
+			return err
+		}
 		for more := true; more; {
 			more = g.write(&groups, id)
 			if count++; !more {

@@ -72,7 +72,7 @@ func (r *run) keeper(workers int) *keeper {
 		}
 		u.left.Store(int64(u.refs))
 		u.states = make([]gatherer, workers)
-		u.env = &env{budget: &budget{of: r.env.budget}} // seconds are the range's, and so left out
+		u.env = &env{budget: &budget{of: r.env.budget}, stop: &r.stop} // seconds are the range's, and so left out
 		u.env.oldest.Store(int64(minTime))
 		k.units = append(k.units, u)
 	}
@@ -117,7 +117,7 @@ func (r *run) recall(ctx context.Context, k *keeper, states []gatherer) ([]colum
 		for i := range states {
 			states[i] = r.plan.gather.gather(r.env, r.rest)
 		}
-		r.env.budget.used.Store(before)
+		_ = r.env.budget.grow(int(before - r.env.budget.used.Load())) // giving never fails
 	}
 	for n, u := range k.units {
 		if found[n] {

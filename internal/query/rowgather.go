@@ -125,6 +125,9 @@ func (g *rowGatherer) add(c *chunk) error {
 	next := &kept{keys: make([]orderKey, len(keys), len(keys)+1), text: make([]string, len(keys), len(keys)+1)}
 	var fresh []*kept
 	for i := len(c.sel) - 1; i >= 0; i-- { // the newest come last
+		if c.stopped(i) {
+			return c.err
+		}
 		r := c.sel[i]
 		next.time, next.seq = c.order(r)
 		if c.block == nil {
@@ -207,7 +210,10 @@ const gone = ^uint32(0)
 // and copied than are kept.
 func (g *rowGatherer) fill(c *chunk, fresh []*kept) error {
 	maker := c.maker(g.shown, g.hidden)
-	for _, k := range fresh {
+	for i, k := range fresh {
+		if c.stopped(i) {
+			return c.err
+		}
 		if k.from == gone {
 			continue
 		}
@@ -240,7 +246,10 @@ func (g *rowGatherer) take(k *kept) error {
 
 func (g *rowGatherer) merge(from gatherer) error {
 	for _, h := range from.(*rowGatherer).parts {
-		for _, k := range h.list {
+		for i, k := range h.list {
+			if err := g.env.over(i); err != nil {
+				return err
+			}
 			if err := g.env.budget.grow(-k.size); err != nil {
 				return err
 			}

@@ -30,6 +30,8 @@ type RunOptions struct {
 	Workers   int        // at once; 0 is GOMAXPROCS
 	MaxMemory int64      // bytes that states and kept rows may take, roughly; 0 is no limit
 	MaxRows   int        // rows of an answer; 0 is no limit
+	MaxRead   int64      // bytes from disk, roughly; 0 is no limit
+	Pool      *Pool      // that the run is part of; nil for none
 	// Progress is told how far the run is. It is called by one at a time and must
 	// be quick.
 	Progress func(Progress)
@@ -37,7 +39,7 @@ type RunOptions struct {
 
 // Progress is how far a run is.
 type Progress struct {
-	Share  float64 // of the blocks, from 0 to 1
+	Share  float64 // of the bytes, from 0 to 1
 	Events int64   // looked at
 	Bytes  int64   // read from disk
 }
@@ -66,13 +68,14 @@ func (q *Query) Partial(ctx context.Context, src Source, o RunOptions, emit func
 		return err
 	}
 	r := newRun(p, src, o, held)
+	defer r.close()
 	if p.gather != nil {
 		g, err := r.gather(ctx)
 		if err != nil {
 			return err
 		}
 		if err := g.frames(emit); err != nil {
-			return err
+			return stopError(ctx, err)
 		}
 		return r.left()
 	}
@@ -117,6 +120,7 @@ func (q *Query) Execute(ctx context.Context, src Source, o RunOptions, emit func
 		emit, o.MaxRows = limited(o.MaxRows, emit), 0 // what comes before is no answer yet
 	}
 	r := newRun(p, src, o, held)
+	defer r.close()
 	e := &env{budget: r.env.budget, seconds: r.env.seconds}
 	e.oldest.Store(int64(minTime))
 	if p.gather == nil {
@@ -151,6 +155,7 @@ func (q *Query) Lines(ctx context.Context, src Source, o RunOptions, emit func(l
 			return err
 		}
 		r := newRun(p, src, o, held)
+		defer r.close()
 		if err := r.stream(ctx, true, func(f found) error { return emit(f.lines, f.count) }); err != nil {
 			return err
 		}
@@ -200,31 +205,46 @@ func tooManyRows(n int) error {
 // A run is one half of a query under way.
 type run struct {
 	*plan
-	o    RunOptions
-	refs []column.Ref
-	env  *env
-	stop atomic.Bool
-	need *need // what a block must have; nil: nothing is known
+	o     RunOptions
+	refs  []column.Ref
+	env   *env
+	stop  atomic.Bool
+	turns *turns
+	need  *need // what a block must have; nil: nothing is known
 
 	skipped skipped
 
 	mu    sync.Mutex
-	total int64 // rows of refs
+	total int64 // weight of refs
 	done  int64
 	so    Progress
 }
 
-// newRun makes a run that has taken held bytes of its memory already.
+// weight is what a block is of the way: its bytes, of one in memory about those that it
+// would take on disk.
+func weight(ref *column.Ref) int64 {
+	if ref.Bytes > 0 {
+		return ref.Bytes
+	}
+	return 20 * int64(ref.Rows)
+}
+
+// newRun makes a run that has taken held bytes of its memory already. It is closed in
+// the end.
 func newRun(p *plan, src Source, o RunOptions, held int) *run {
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
 	r := &run{plan: p, o: o, refs: p.refs(src), env: newEnv(o.MaxMemory), skipped: skipped{on: p.skipDamaged}}
-	r.env.budget.used.Store(int64(held))
-	r.env.seconds = seconds(p.filter)
+	if o.Pool != nil {
+		r.env.budget.of = &o.Pool.memory
+		r.turns = o.Pool.join()
+	}
+	_ = r.env.budget.grow(held) // what comes next finds that it is too much
+	r.env.seconds, r.env.stop = seconds(p.filter), &r.stop
 	r.need = needOf(p.filter)
-	for _, ref := range r.refs {
-		r.total += int64(ref.Rows)
+	for i := range r.refs {
+		r.total += weight(&r.refs[i])
 	}
 	return r
 }
@@ -233,7 +253,7 @@ func newRun(p *plan, src Source, o RunOptions, held int) *run {
 func (r *run) progress(ref *column.Ref, read *column.Block) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.done += int64(ref.Rows)
+	r.done += weight(ref)
 	if read != nil {
 		r.so.Events += int64(ref.Rows)
 		r.so.Bytes += read.BytesRead()
@@ -249,6 +269,9 @@ func (r *run) progress(ref *column.Ref, read *column.Block) {
 func (r *run) chunk(ctx context.Context, ref *column.Ref, work *scratch) (*chunk, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, context.Cause(ctx)
+	}
+	if err := r.mayRead(); err != nil {
+		return nil, err
 	}
 	if !r.need.mayBeIn(ref) {
 		return nil, nil
@@ -277,6 +300,20 @@ func (r *run) chunk(ctx context.Context, ref *column.Ref, work *scratch) (*chunk
 	return c, c.err
 }
 
+// gatherBlock adds what a block has to the states, for a worker, whose own state is own.
+func (r *run) gatherBlock(ctx context.Context, keep *keeper, ref *column.Ref, worker int, own gatherer, work *scratch) error {
+	c, err := r.chunk(ctx, ref, work)
+	if err != nil {
+		return err
+	}
+	if c == nil {
+		r.progress(ref, nil)
+		return keep.without(ref, own)
+	}
+	r.progress(ref, c.block)
+	return r.add(keep, ref, worker, own, c)
+}
+
 // gather runs the workers, each with a state of its own, and merges the states.
 func (r *run) gather(ctx context.Context) (gatherer, error) {
 	defer context.AfterFunc(ctx, func() { r.stop.Store(true) })()
@@ -296,7 +333,7 @@ func (r *run) gather(ctx context.Context) (gatherer, error) {
 	var next atomic.Int64
 	for i := range states {
 		group.Go(func() error {
-			work := &scratch{stop: &r.stop}
+			work := &scratch{stop: &r.stop, pool: r.o.Pool}
 			for {
 				n := int(next.Add(1)) - 1
 				if n >= len(refs) {
@@ -307,31 +344,30 @@ func (r *run) gather(ctx context.Context) (gatherer, error) {
 					r.progress(ref, nil) // as are all that follow
 					continue
 				}
-				c, err := r.chunk(inner, ref, work)
+				err := r.turn(inner, func() error { return r.gatherBlock(inner, keep, ref, i, states[i], work) })
 				if err != nil {
 					return err
 				}
-				if c == nil {
-					if err := keep.without(ref, states[i]); err != nil {
-						return err
-					}
-					r.progress(ref, nil)
-					continue
-				}
-				if err := r.add(keep, ref, i, states[i], c); err != nil {
-					return err
-				}
-				r.progress(ref, c.block)
 			}
 		})
 	}
 	if err := group.Wait(); err != nil {
 		return nil, stopError(ctx, err)
 	}
-	for _, s := range states[1:] {
-		if err := states[0].merge(s); err != nil {
-			return nil, err
+	err := r.turn(ctx, func() error {
+		for i, s := range states[1:] {
+			if r.stop.Load() {
+				return errStopped
+			}
+			if err := states[0].merge(s); err != nil {
+				return err
+			}
+			states[1+i] = nil // what is merged can go
 		}
+		return nil
+	})
+	if err != nil {
+		return nil, stopError(ctx, err)
 	}
 	return states[0], nil
 }

@@ -62,9 +62,16 @@ func (r *run) deal(ctx context.Context, jobs, order chan<- job) error {
 }
 
 func (r *run) search(ctx context.Context, jobs <-chan job, json bool) error {
-	work := &scratch{stop: &r.stop}
+	work := &scratch{stop: &r.stop, pool: r.o.Pool}
 	for j := range jobs {
-		c, err := r.chunk(ctx, j.ref, work)
+		var maker *rowMaker
+		var c *chunk
+		err := r.turn(ctx, func() (err error) {
+			if c, err = r.chunk(ctx, j.ref, work); c != nil && err == nil {
+				maker = c.maker(nil, false)
+			}
+			return err
+		})
 		if err != nil {
 			return err
 		}
@@ -73,14 +80,19 @@ func (r *run) search(ctx context.Context, jobs <-chan job, json bool) error {
 			close(j.found)
 			continue
 		}
-		maker := c.maker(nil, false)
 		for end := len(c.sel); end > 0; {
+			var f found
 			start := max(0, end-foundRows)
-			f := maker.found(c.sel[start:end], json)
-			end = start
-			if c.stopped(0) || c.err != nil {
+			// Who waits for a reader that is slow has no turn.
+			err := r.turn(ctx, func() error {
+				f = maker.found(c.sel[start:end], json)
+				c.stopped(0)
 				return c.err
+			})
+			if err != nil {
+				return err
 			}
+			end = start
 			if err := r.env.budget.grow(f.size); err != nil {
 				return err
 			}

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// What both measures: ingest while ten heavy questions are asked again and again, beside
+// ingest alone; and the questions of query while events come in at half the rate that
+// was reached alone, beside the same on an idle server. Nothing is kept of answers.
+
+// heavy are questions that look into every message.
+var heavy = []string{
+	`_msg:~"[0-9]+[a-z]+[0-9]+zz" | stats count() n`,
+	`* | stats by (host.name, process.name) count() n, max(_msg) m`,
+	`_msg:~"(?i)qqx|xxq" | stats count() n`,
+}
+
+const (
+	heavyAtOnce  = 10
+	halfSenders  = 4
+	askedBetween = 5 // times each question is asked
+)
+
+func both(ctx context.Context, o *options) (*report, error) {
+	asked, err := readQuestions(questionFile)
+	if err != nil {
+		return nil, err
+	}
+	c, err := o.openCorpus()
+	if err != nil {
+		return nil, err
+	}
+	r := newReport(c.String(), "alone", "at once")
+	s := o.newLlama(filepath.Join(o.temporary, "both"))
+	s.more += "archive:\n  answers_size: 1B\n"
+	err = during(ctx, s, func() error {
+		lines := bodies(c.syslog, linesAtOnce)
+		o.say("both: loading %d events", c.events)
+		if _, err := o.ingestRate(ctx, s, c, lines); err != nil {
+			return err
+		}
+		var alone, beside []float64
+		for range o.runs {
+			o.say("both: ingest alone")
+			rate, err := o.ingestRate(ctx, s, c, lines)
+			if err != nil {
+				return err
+			}
+			alone = append(alone, rate)
+			o.say("both: ingest beside %d questions", heavyAtOnce)
+			err = whileAsked(ctx, s, func() error {
+				rate, err = o.ingestRate(ctx, s, c, lines)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			beside = append(beside, rate)
+		}
+		r.set("alone", "ingest", "events/s", median(alone)).More = true
+		r.set("at once", "ingest", "events/s", median(beside)).More = true
+		return o.askBoth(ctx, r, s, asked, lines, median(alone)/2)
+	})
+	r.note("at once: ingest beside %d heavy questions asked again and again; questions beside ingest at half the rate of ingest alone", heavyAtOnce)
+	return r, err
+}
+
+// ingestRate sends all lines and returns how many a second became durable.
+func (o *options) ingestRate(ctx context.Context, s *llamaServer, c *corpus, lines []body) (float64, error) {
+	before, err := s.stored(ctx)
+	if err != nil {
+		return 0, err
+	}
+	began := time.Now()
+	if err := sendTCP(ctx, s.at.Syslog, lines); err != nil {
+		return 0, err
+	}
+	if err := waitStored(ctx, s, int(before)+c.events); err != nil {
+		return 0, err
+	}
+	return float64(c.events) / time.Since(began).Seconds(), nil
+}
+
+// whileAsked runs do while heavy questions are asked.
+func whileAsked(ctx context.Context, s *llamaServer, do func() error) error {
+	asking, stop := context.WithCancel(ctx)
+	var group sync.WaitGroup
+	defer group.Wait()
+	defer stop()
+	for i := range heavyAtOnce {
+		group.Go(func() {
+			for asking.Err() == nil {
+				_, _ = s.ask(asking, ask{heavy[i%len(heavy)], 0}) // one that is cut off by the end counts as well
+			}
+		})
+	}
+	return do()
+}
+
+// askBoth asks all questions of the idle server, and while events come in.
+func (o *options) askBoth(ctx context.Context, r *report, s *llamaServer, asked []question, lines []body, rate float64) error {
+	all := func(system string) error {
+		for i := range asked {
+			var took []time.Duration
+			for n := range askedBetween + 1 {
+				began := time.Now()
+				if _, err := s.ask(ctx, asked[i].of(s)); err != nil {
+					return fmt.Errorf("%s: %w", asked[i].name, err)
+				}
+				if n > 0 {
+					took = append(took, time.Since(began))
+				}
+			}
+			r.set(system, asked[i].name, "ms", float64(median(took))/float64(time.Millisecond))
+		}
+		return nil
+	}
+	o.say("both: questions alone")
+	if err := s.proc.settle(ctx); err != nil {
+		return err
+	}
+	if err := all("alone"); err != nil {
+		return err
+	}
+	o.say("both: questions beside %.0f events/s", rate)
+	sending, stop := context.WithCancel(ctx)
+	group, sending := errgroup.WithContext(sending)
+	group.Go(func() error { return sendPaced(sending, s.at.Syslog, lines, rate) })
+	err := all("at once")
+	stop()
+	if sent := group.Wait(); sent != nil && err == nil {
+		err = sent
+	}
+	overall(r, "ms", "")
+	return err
+}
+
+// sendPaced sends lines again and again, at a rate of so many a second, until ctx ends.
+func sendPaced(ctx context.Context, address string, lines []body, rate float64) error {
+	events := make([]int, len(lines))
+	for i := range lines {
+		events[i] = lines[i].events
+	}
+	var d net.Dialer
+	conns := make(chan net.Conn, halfSenders)
+	for range halfSenders {
+		conn, err := d.DialContext(ctx, "tcp", address)
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		conns <- conn
+	}
+	for ctx.Err() == nil {
+		_, err := pace(ctx, events, halfSenders, rate, func(_ context.Context, i int) error {
+			conn := <-conns
+			defer func() { conns <- conn }()
+			_, err := conn.Write(lines[i].text)
+			return err
+		})
+		if err != nil && ctx.Err() == nil {
+			return err
+		}
+	}
+	return nil
+}
