@@ -364,8 +364,19 @@ func (a *Archive) trim() error {
 	}
 	a.lead <- struct{}{} // so that all that is in the log is also in the heads
 	c := a.checkpoint()
+	next := a.next
 	<-a.lead
-	return a.keep(c)
+	if err := a.keep(c); err != nil {
+		return err
+	}
+	first := a.log.First()
+	if first == 0 {
+		first = next
+	}
+	if err := a.history.Advance(first); err != nil {
+		return fmt.Errorf("write the edge of the history: %w", err)
+	}
+	return nil
 }
 
 // checkpoint returns what must outlive the log files that are no longer needed, or

@@ -142,6 +142,32 @@ func (t *Tree) Add(leaf tlog.Hash) {
 	t.size++
 }
 
+// Edge returns the roots of the subtrees that more leaves build on, the largest first:
+// one for each bit of the size. TreeOf makes a tree of them that goes on as this one.
+func (t *Tree) Edge() (edge []tlog.Hash) {
+	for level := len(t.whole) - 1; level >= 0; level-- {
+		if t.size>>level&1 == 1 {
+			edge = append(edge, t.whole[level])
+		}
+	}
+	return edge
+}
+
+// TreeOf is the reverse of Edge. It reports whether an edge is as long as that of a tree
+// of so many leaves is.
+func TreeOf(size int64, edge []tlog.Hash) (t Tree, ok bool) {
+	if size < 0 || bits.OnesCount64(uint64(size)) != len(edge) {
+		return t, false
+	}
+	t.size = size
+	for level := len(t.whole) - 1; level >= 0; level-- {
+		if size>>level&1 == 1 {
+			t.whole[level], edge = edge[0], edge[1:]
+		}
+	}
+	return t, true
+}
+
 // Root returns the root.
 func (t *Tree) Root() tlog.Hash {
 	if t.size == 0 {

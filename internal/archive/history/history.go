@@ -47,9 +47,14 @@ type History struct {
 	length  int64           // of the file, as far as it is durable and has these
 	rewrite bool            // what lies beyond length may be anything, or may go
 	stale   bool            // the head in the file is not that of the tree
+	last    uint64          // the highest arrival number that these records name
 	pending [][]byte        // records that are not durable
 	head    []byte          // signed, as it is in the file
 	removed map[Part]uint64 // see Removed
+	edge    mark            // as it is in the file
+	marks   []mark          // behind edge, oldest first
+
+	markEvery int64
 }
 
 // Options say who signs.
@@ -59,13 +64,18 @@ type Options struct {
 	Signer crypto.Signer
 	// New allows that there is no history yet.
 	New bool
+
+	markEvery int64 // for tests; 0: 1024
 }
 
 // Open opens the history in its folder, or makes one. Records that were not known to
 // be durable become so with the next Flush. A file that is damaged or missing is a
 // *segment.CorruptError.
 func Open(disk fsys.FS, key seal.Key, o Options) (*History, error) {
-	h := &History{disk: disk, key: key, removed: map[Part]uint64{}}
+	h := &History{disk: disk, key: key, removed: map[Part]uint64{}, markEvery: o.markEvery}
+	if h.markEvery == 0 {
+		h.markEvery = markEvery
+	}
 	if err := h.make(o.New); err != nil {
 		return nil, err
 	}
@@ -105,7 +115,7 @@ func Open(disk fsys.FS, key seal.Key, o Options) (*History, error) {
 // make makes a history where there is none. The head comes last: without it, the
 // history was not used yet.
 func (h *History) make(allowed bool) error {
-	for _, name := range []string{keyName, recordsName, headName} {
+	for _, name := range []string{keyName, recordsName, headName, edgeName} {
 		if err := h.disk.Remove(name + ".tmp"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -154,7 +164,7 @@ func SetAside(disk fsys.FS) error {
 			suffix = s
 		}
 	}
-	for _, name := range []string{headName, recordsName, keyName} {
+	for _, name := range []string{headName, edgeName, recordsName, keyName} {
 		if err := disk.Rename(name, name+suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -195,8 +205,8 @@ func (h *History) ownKey() (crypto.Signer, error) {
 	return ed25519.NewKeyFromSeed(seed), nil
 }
 
-// load reads the head, and the records up to it. Those behind it were not known to be
-// durable, and are pending again; the first that is not whole ends them.
+// load reads the head, and the records from the edge up to it. Those behind it were not
+// known to be durable, and are pending again; the first that is not whole ends them.
 func (h *History) load(f fsys.File, size int64) error {
 	text, err := fsys.ReadFile(h.disk, headName, maxHead)
 	if err != nil {
@@ -206,9 +216,24 @@ func (h *History) load(f fsys.File, size int64) error {
 	if err != nil {
 		return corrupt(headName, 0, err)
 	}
-	h.head, h.length = text, headerSize
-	h.stale = !h.signedByAll(text)
-	at, n := int64(headerSize), int64(0)
+	h.head, h.stale = text, !h.signedByAll(text)
+	if edge, ok := h.readEdge(); ok && edge.length <= size && edge.tree.Size() <= head.Size {
+		h.edge = edge
+		if err := h.loadFrom(f, size, head); err == nil {
+			return nil
+		}
+		// The edge or the records may be to blame. All records tell.
+	}
+	h.edge = mark{length: headerSize}
+	return h.loadFrom(f, size, head)
+}
+
+// loadFrom reads the records behind the edge.
+func (h *History) loadFrom(f fsys.File, size int64, head Head) error {
+	h.rewrite, h.pending = false, nil
+	h.marks, h.removed = nil, map[Part]uint64{}
+	h.tree, h.length, h.last = h.edge.tree, h.edge.length, h.edge.last
+	at, n := h.length, h.tree.Size()
 	for at < size {
 		records, end, err := h.frame(f, at, size, n)
 		if errors.Is(err, errTorn) && n >= head.Size {
@@ -227,12 +252,14 @@ func (h *History) load(f fsys.File, size int64) error {
 			h.note(&r)
 			if n++; n <= head.Size {
 				h.tree.Add(RecordHash(data))
+				h.last = max(h.last, r.Last)
 			} else {
 				h.pending, h.rewrite = append(h.pending, slices.Clone(data)), true
 			}
 		}
 		if at = end; n <= head.Size {
 			h.length = end
+			h.mark()
 		}
 	}
 	if h.tree.Size() != head.Size || h.tree.Root() != head.Hash {
@@ -248,8 +275,8 @@ func (h *History) note(r *Record) {
 	}
 }
 
-// Removed returns up to which arrival number all events of each part were removed. It
-// is known until Forget.
+// Removed returns up to which arrival number all events of each part were removed, as
+// far as records behind the edge say. It is known until Forget.
 func (h *History) Removed() map[Part]uint64 { return h.removed }
 
 // Forget gives the memory back that Removed needs.
@@ -268,7 +295,13 @@ func (h *History) Sealed(first uint64) (map[tlog.Hash]struct{}, error) {
 		}
 		return nil
 	}
-	if _, err := h.Read(take); err != nil {
+	h.mu.Lock()
+	from := mark{length: headerSize}
+	if first > h.edge.last {
+		from = h.edge
+	}
+	h.mu.Unlock()
+	if _, err := h.read(from, take); err != nil {
 		return nil, err
 	}
 	h.mu.Lock()

@@ -16,6 +16,11 @@ import (
 // process knows, and the head in its file, and returns the head. What differs is a
 // *segment.CorruptError.
 func (h *History) Read(do func(n int64, r *Record, data []byte) error) (Head, error) {
+	return h.read(mark{length: headerSize}, do)
+}
+
+// read reads the records behind a mark.
+func (h *History) read(from mark, do func(n int64, r *Record, data []byte) error) (Head, error) {
 	h.mu.Lock()
 	length, head := h.length, Head{h.tree.Size(), h.tree.Root()}
 	f, err := h.disk.Open(recordsName)
@@ -31,8 +36,7 @@ func (h *History) Read(do func(n int64, r *Record, data []byte) error) (Head, er
 	} else if !same {
 		return Head{}, corrupt(headName, 0, errors.New("it is not the head that was signed last"))
 	}
-	var tree root.Tree
-	at := int64(headerSize)
+	tree, at := from.tree, from.length
 	for at < length {
 		records, end, err := h.frame(f, at, length, tree.Size())
 		if errors.Is(err, errTorn) {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -62,8 +64,12 @@ func (h *History) write() error {
 	}
 	for _, data := range h.pending {
 		h.tree.Add(RecordHash(data))
+		if r, err := Decode(data); err == nil { // it was made here
+			h.last = max(h.last, r.Last)
+		}
 	}
 	h.length += int64(len(frames))
+	h.mark()
 	h.stale = h.stale || len(h.pending) > 0
 	h.pending, h.rewrite = nil, false
 	return nil
@@ -84,18 +90,43 @@ func (h *History) extend(frames []byte) error {
 // replace writes all anew, as what the system has of a file whose sync failed may be
 // lost in spite of a later one.
 func (h *History) replace(frames []byte) error {
-	f, err := h.disk.Open(recordsName)
-	if err != nil {
+	const tmp = recordsName + ".tmp"
+	if err := h.disk.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	data := make([]byte, h.length, h.length+int64(len(frames)))
-	err = readAt(f, data, 0, h.length)
-	f.Close() // it was only read
+	err := h.copyTo(tmp, frames)
+	if err == nil {
+		err = h.disk.Rename(tmp, recordsName)
+	}
 	if err != nil {
+		h.disk.Remove(tmp) // best effort: the next attempt, or the next start, removes it
 		return err
 	}
-	return fsys.Replace(h.disk, recordsName, append(data, frames...))
+	return h.disk.SyncDir(Folder)
 }
+
+// copyTo makes a file of the durable part of the records, and frames.
+func (h *History) copyTo(name string, frames []byte) error {
+	from, err := h.disk.Open(recordsName)
+	if err != nil {
+		return err
+	}
+	defer from.Close() // it was only read
+	to, err := h.disk.Create(name)
+	if err != nil {
+		return err
+	}
+	if _, err = io.CopyBuffer(onlyWriter{to}, io.NewSectionReader(from, 0, h.length), make([]byte, 1<<20)); err == nil {
+		_, err = to.Write(frames)
+	}
+	if err == nil {
+		err = to.Sync()
+	}
+	return errors.Join(err, to.Close())
+}
+
+// onlyWriter hides what else a file can do, so that it is copied through our buffer.
+type onlyWriter struct{ io.Writer }
 
 // Head returns the signed head that is in the file.
 func (h *History) Head() []byte {

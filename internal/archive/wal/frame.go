@@ -46,6 +46,18 @@ func (f *Frame) pack(buf, body []byte) []byte {
 	return buf
 }
 
+// widen returns the numbers of the first and the last event of a file, to which the frame
+// comes as the last.
+func (f *Frame) widen(first, last uint64) (uint64, uint64) {
+	if f.Events == 0 {
+		return first, last
+	}
+	if last == 0 {
+		first = f.First
+	}
+	return first, f.First + uint64(f.Events) - 1
+}
+
 // Size returns how many bytes of the log the frame takes.
 func (f *Frame) Size() int { return frameHeader + len(f.packed) + seal.Overhead }
 

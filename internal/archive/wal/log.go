@@ -38,7 +38,8 @@ type Log struct {
 type file struct {
 	number  uint64
 	durable int64  // bytes that count
-	last    uint64 // arrival number of the last event, 0 when there is none
+	first   uint64 // arrival number of the first event
+	last    uint64 // of the last event, 0 when there is none
 }
 
 // current is the file that is written to.
@@ -73,13 +74,11 @@ func (l *Log) Write(frames []*Frame) error {
 	}
 	c := l.current
 	l.buf = l.buf[:0]
-	last := c.last
+	first, last := c.first, c.last
 	for _, f := range frames {
 		c.frames++
 		l.buf = f.append(l.buf, c.sealer, c.salt[:], c.frames, uint64(c.durable))
-		if f.Events > 0 {
-			last = f.First + uint64(f.Events) - 1
-		}
+		first, last = f.widen(first, last)
 	}
 	_, err := c.Write(l.buf)
 	if err == nil {
@@ -90,7 +89,7 @@ func (l *Log) Write(frames []*Frame) error {
 		return fmt.Errorf("write %s: %w", fileName(c.number), err)
 	}
 	c.durable += int64(len(l.buf))
-	c.last = last
+	c.first, c.last = first, last
 	l.bytes.Add(int64(len(l.buf)))
 	if cap(l.buf) > maxKept {
 		l.buf = nil
@@ -148,9 +147,7 @@ func (l *Log) settle() error {
 	f := file{number: h.number}
 	for i, frame := range l.owed {
 		data = frame.append(data, sealer, h.salt[:], uint64(i+1), 0)
-		if frame.Events > 0 {
-			f.last = frame.First + uint64(frame.Events) - 1
-		}
+		f.first, f.last = frame.widen(f.first, f.last)
 	}
 	if err := fsys.Replace(l.disk, fileName(h.number), data); err != nil {
 		return fmt.Errorf("write the end of the log again: %w", err)
@@ -274,6 +271,21 @@ func (l *Log) Remove(oldest uint64) error {
 		l.files = l.files[1:]
 	}
 	return nil
+}
+
+// First returns the arrival number of the first event in the log, or 0 when it has none.
+func (l *Log) First() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, f := range l.files {
+		if f.last > 0 {
+			return f.first
+		}
+	}
+	if l.current != nil && l.current.last > 0 {
+		return l.current.first
+	}
+	return 0
 }
 
 // Bytes returns how large the log is.

@@ -212,9 +212,7 @@ func (p *player) play(replay func(*Frame) error) (file, error) {
 		at += frameHeader + int64(head.length)
 		p.tail, p.ends = append(p.tail, frame), append(p.ends, at)
 		p.seq = frame.First + uint64(frame.Events)
-		if frame.Events > 0 {
-			f.last = p.seq - 1
-		}
+		f.first, f.last = frame.widen(f.first, f.last)
 		durable := p.end
 		if p.last {
 			durable = int64(min(head.durable, uint64(at)))
