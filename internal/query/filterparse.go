@@ -74,6 +74,9 @@ func (p *parser) parens(field string) filter {
 	if t := p.tok(); !t.spaced && p.i > 0 {
 		last := &p.tokens[p.i-1]
 		if !slices.Contains([]string{":", "(", "!", "-", "not"}, last.lower) {
+			if here := filtersElsewhere[last.lower]; here != "" {
+				p.failAt(last.pos, nil, "the filter %q is called otherwise here: %s; put a space before ( to search for the word", last.text, here)
+			}
 			p.failAt(last.pos, near(last.text, filterNames), "%q is no filter with arguments; put a space before ( to search for the word", last.text)
 		}
 	}

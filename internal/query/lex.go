@@ -120,6 +120,27 @@ func unquote(s string) (raw, text string, ok bool) {
 	return "", "", false
 }
 
+// wrongEscape returns the first escape in the quoted text at the beginning of s that
+// stands for nothing, as \d does; "" when the text ends before there is one.
+func wrongEscape(s string) string {
+	if s[0] == '`' {
+		return ""
+	}
+	for rest := s[1:]; rest != "" && rest[0] != s[0]; {
+		_, _, tail, err := strconv.UnquoteChar(rest, s[0])
+		switch {
+		case err == nil:
+		case rest[0] == '\\' && len(rest) > 1:
+			_, size := utf8.DecodeRuneInString(rest[1:])
+			return rest[:1+size]
+		default:
+			return ""
+		}
+		rest = tail
+	}
+	return ""
+}
+
 // quote returns s as it has to be written in a query to be read as s.
 func quote(s string) string {
 	if isReserved(s) {

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -44,6 +45,9 @@ func (p *parser) math() pipe {
 	for {
 		e := p.expr(10)
 		to := e.String()
+		if p.is("=") {
+			p.fail(`unexpected "="; the name of the result stands behind: a + b as x`)
+		}
 		if !p.atEnd() && !p.is(",") {
 			p.accept("as")
 			to = p.fieldName()
@@ -88,8 +92,12 @@ func (p *parser) operand() *expr {
 	if _, ok := mathFuncs[p.tok().lower]; ok && p.follows("(") {
 		return p.mathCall()
 	}
-	pos := p.tok().pos
+	pos, word := p.tok().pos, p.tok().text
 	text := p.compound("a number, a field or a function", stopMath)
+	if p.is("(") && !p.tok().spaced && p.err == nil {
+		names := slices.Sorted(maps.Keys(mathFuncs))
+		p.failAt(pos, near(word, names), "there is no function %q; there are %s", text, strings.Join(names, ", "))
+	}
 	if startsNumber(text) {
 		f, ok := parseScalar(text)
 		if !ok && p.err == nil {

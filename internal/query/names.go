@@ -25,6 +25,27 @@ var laterNames = []string{
 	"stats_remote", "stream_context", "time_add", "total_stats",
 }
 
+// elsewhere are words of other query languages and what is written for them here.
+// They are no names of the language: behind a word such as filter, or quoted, they are
+// words to look for.
+var (
+	pipesElsewhere = map[string]string{
+		"dedup": "uniq by (…)", "distinct": "uniq by (…)", "extend": "math or format", "grep": "filter", "group": "stats by (…)", "having": "filter",
+		"json": "unpack_json", "line_format": "format", "logfmt": "unpack_logfmt", "parse": "extract", "project": "fields", "rex": "extract_regexp",
+		"search": "filter", "select": "fields", "summarize": "stats by (…)", "table": "fields", "tail": "last 10 by (_time)", "take": "limit",
+		"timechart": "stats by (_time:5m)",
+	}
+	functionsElsewhere = map[string]string{
+		"average": "avg", "count_distinct": "count_uniq", "dc": "count_uniq", "distinct": "count_uniq or uniq_values", "first": "row_min(_time, …)",
+		"last": "row_max(_time, …)", "list": "values", "maximum": "max", "mean": "avg", "minimum": "min", "percentile": "quantile", "total": "sum", "uniq": "count_uniq or uniq_values",
+	}
+	filtersElsewhere = map[string]string{
+		"between": "range(1, 10)", "cidr": "ipv4_range(10.0.0.0/8)", "contains": `~"part of a word", or the word itself`, "ends_with": `~"end$"`, "endswith": `~"end$"`,
+		"like": `~"regexp"`, "match": `~"regexp"`, "matches": `~"regexp"`, "not_in": "!in(…)", "notin": "!in(…)", "regex": `~"regexp"`, "regexp": `~"regexp"`,
+		"starts_with": `="start"*`, "startswith": `="start"*`,
+	}
+)
+
 // filterNames are the filters that are written like a function.
 var filterNames = []string{
 	"contains_all", "contains_any", "contains_common_case", "eq_field", "equals_common_case", "exact", "i", "in",

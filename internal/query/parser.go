@@ -123,6 +123,9 @@ func (p *parser) shown() string {
 	case t.raw == "":
 		return "end of the query"
 	case !t.quoted && strings.Contains("\"'`", t.raw):
+		if escape := wrongEscape(p.text[t.pos:]); escape != "" {
+			return "escape " + escape + " in a quoted text (write a backslash twice, or the text in backquotes)"
+		}
 		return "quote " + t.raw + " that is never closed"
 	case len(t.raw) > 40:
 		return fmt.Sprintf("%.40q…", t.raw)
@@ -220,6 +223,9 @@ func (p *parser) fieldPattern() string {
 
 // list reads fields, or whatever one reads, between parentheses.
 func (p *parser) list(one func()) {
+	if t := p.tok(); t.raw != "" && isWordRune([]rune(t.raw)[0]) {
+		p.fail("unexpected %s; expected a list in parentheses, such as (%s)", p.shown(), t.text)
+	}
 	p.expect("(", "before a list")
 	for p.err == nil && !p.accept(")") {
 		one()

@@ -14,7 +14,7 @@ type samplePipe struct{ n int }
 
 func (p *parser) sample() pipe {
 	pos := p.tok().pos
-	s := &samplePipe{p.count("of how many rows one is kept")}
+	s := &samplePipe{p.count("the number of rows of which one is kept")}
 	if s.n == 0 && p.err == nil {
 		p.failAt(pos, nil, "sample takes a number from 1 on: of so many rows one is kept")
 	}

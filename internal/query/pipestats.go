@@ -88,6 +88,9 @@ func (p *parser) statsFunc() statsFunc {
 		if slices.Contains(laterNames, f.name) {
 			p.fail("the function %s is not supported", f.name)
 		}
+		if here := functionsElsewhere[f.name]; here != "" && p.follows("(") {
+			p.fail("the function %q is called otherwise here: %s", p.tok().text, here)
+		}
 		p.failAt(p.tok().pos, near(p.tok().text, statsNames), "unexpected %s; expected a function such as count()", p.shown())
 		return f
 	}
@@ -106,6 +109,9 @@ func (p *parser) statsFunc() statsFunc {
 	f.condition = p.condition()
 	f.result = f.String() + conditionText(f.condition)
 	if !p.atEnd() && !p.is(",") {
+		if p.is("by") && p.i+1 < len(p.tokens)-1 && !p.follows(",") && !p.follows("|") && !p.follows(")") {
+			p.fail("by stands before the functions: stats by (…) %s", f.String())
+		}
 		p.accept("as")
 		f.result = p.fieldName()
 	}

@@ -58,6 +58,9 @@ func (p *parser) query() *Query {
 	if p.is("options") && p.follows("(") {
 		p.options = p.readOptions()
 	}
+	if p.is("", "|") {
+		p.fail("unexpected %s; expected a filter; * stands for all events", p.shown())
+	}
 	q := &Query{options: p.options}
 	q.filter = simplify(p.filters("a query begins with a filter; * stands for all events"))
 	for p.err == nil && p.accept("|") {
@@ -154,11 +157,18 @@ func (p *parser) pipe() pipe {
 		p.fail("the pipe %q is not supported", name.text)
 		return nil
 	}
+	if here := pipesElsewhere[name.lower]; here != "" && !p.follows(":") {
+		p.fail("the pipe %q is called otherwise here: %s; write filter before it to search for the word", name.text, here)
+		return nil
+	}
 	words := slices.Concat(pipeNames, statsNames)
 	guesses := near(name.text, words)
 	if !name.quoted && name.raw != "" && len(guesses) > 0 && !p.follows(":") && isWordRune([]rune(name.raw)[0]) {
 		p.failAt(pos, guesses, "unknown pipe %q", name.text)
 		return nil
+	}
+	if p.is("|") && !name.spaced {
+		p.fail(`unexpected "||"; filters are joined by "or"`)
 	}
 	if p.is("", "|", ")") {
 		p.fail("unexpected %s; expected a pipe", p.shown())

@@ -115,7 +115,20 @@ func TestParseRefuses(t *testing.T) {
 		{`* | stats by (_time:month) rate()`, `column 28: months and years have no one length; for rate take a bucket such as 30d`},
 		{`* | stats histogram(a*)`, `column 11: histogram takes the name of one field`},
 		{`* | stream_context before 5`, `column 5: the pipe "stream_context" is not supported`},
-		{``, `column 1: unexpected end of the query; expected a filter`},
+		{``, `column 1: unexpected end of the query; expected a filter; * stands for all events`},
+		{`| limit 5`, `column 1: unexpected "|"; expected a filter; * stands for all events`},
+		{`a || b`, `column 4: unexpected "||"; filters are joined by "or"`},
+		{`"it is \d+"`, "column 1: unexpected escape \\d in a quoted text (write a backslash twice, or the text in backquotes); expected a filter"},
+		{`* | extract_regexp '(\d+)'`, "column 20: unexpected escape \\d in a quoted text (write a backslash twice, or the text in backquotes); expected a pattern"},
+		{`* | distinct host`, `column 5: the pipe "distinct" is called otherwise here: uniq by (…); write filter before it to search for the word`},
+		{`* | stats mean(took)`, `column 11: the function "mean" is called otherwise here: avg`},
+		{`* | stats count() by (host)`, `column 19: by stands before the functions: stats by (…) count(*)`},
+		{`* | sort by host`, `column 13: unexpected "host"; expected a list in parentheses, such as (host)`},
+		{`* | math sqrt(a)`, `column 10: there is no function "sqrt"; there are abs, ceil, exp, floor, ln, max, min, now, round`},
+		{`* | math mxa(a, b)`, `column 10: there is no function "mxa"; there are abs, ceil, exp, floor, ln, max, min, now, round; "max"?`},
+		{`* | math x = a + b`, `column 12: unexpected "="; the name of the result stands behind: a + b as x`},
+		{`ip:cidr(10.0.0.0/8)`, `column 4: the filter "cidr" is called otherwise here: ipv4_range(10.0.0.0/8); put a space before ( to search for the word`},
+		{`_time:today`, `column 7: "today" is no age and no time; expected one such as 5m, 2d3h, 2026-11-20 or now`},
 	}
 	for _, tt := range tests {
 		_, err := Parse(tt.query, testNow)

@@ -77,6 +77,9 @@ func (p *parser) timeCompare(f *timeFilter) {
 		}
 	}
 	if !p.startsTime() {
+		if t := p.tok(); t.text != "" && isWordRune([]rune(t.text)[0]) && !isDigit(t.text[0]) {
+			p.fail("%s is no age and no time; expected one such as 5m, 2d3h, 2026-11-20 or now", p.shown())
+		}
 		d, text := p.duration()
 		if d < 0 {
 			d = -d

@@ -157,13 +157,15 @@ func (q *draft) unpackPipe() string {
 	}
 	condition := q.condition()
 	text := kinds[f.class] + condition + " from " + name(f.name)
-	made := []string{"a", "c", "level", "x", "b.c", "hostname", "facility"}
-	if f.class != lines && q.bool("fields") {
-		made = made[:q.int(1, len(made), "made")]
-		text += " fields (" + strings.Join(made, ", ") + ")"
-	}
-	prefix := ""
-	if q.bool("prefix") {
+	made, prefix := []string{"a", "c", "level", "x", "b.c", "hostname", "facility"}, ""
+	// With both the text that is unpacked may not be read there.
+	switch one(q, "of", "all", "fields", "prefix") {
+	case "fields":
+		if f.class != lines {
+			made = made[:q.int(1, len(made), "made")]
+			text += " fields (" + strings.Join(made, ", ") + ")"
+		}
+	case "prefix":
 		prefix = "p_"
 		text += " result_prefix p_"
 	}
