@@ -29,7 +29,7 @@ var rows = map[string]int{
 
 	"internal/archive": 5, "internal/measure": 5, "internal/pipeline": 5, "internal/store": 5, "internal/auth": 5,
 
-	"internal/schedule": 6, "internal/task": 6, "internal/api": 6, "internal/client": 6,
+	"internal/audit": 6, "internal/schedule": 6, "internal/task": 6, "internal/api": 6, "internal/client": 6,
 
 	"internal/node": 7, "internal/central": 7,
 

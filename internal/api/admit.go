@@ -18,6 +18,7 @@ const (
 	identityKey contextKey = iota
 	peerKey
 	endingKey
+	recordKey
 )
 
 // peer is what a handler may know of the connection.
@@ -45,6 +46,8 @@ func (s *Server) admit(ctx huma.Context, next func(huma.Context)) {
 	address, _, _ := net.SplitHostPort(r.RemoteAddr)
 	ctx = huma.WithValue(ctx, peerKey, peer{address: address, secure: r.TLS != nil})
 	w.Header().Set("Cache-Control", "no-store")
+	entry := s.newRecord(ctx, address)
+	ctx = huma.WithValue(ctx, recordKey, entry)
 	permission, _ := ctx.Operation().Metadata[permissionKey].(auth.Permission)
 	if permission == auth.Anyone {
 		next(ctx)
@@ -55,6 +58,13 @@ func (s *Server) admit(ctx huma.Context, next func(huma.Context)) {
 		err = refusal(who)
 	}
 	if err != nil {
+		known := ctx.Context()
+		if who != nil {
+			known = context.WithValue(known, identityKey, who)
+		}
+		if unrecorded := entry.finish(known, err); unrecorded != nil {
+			err = unrecorded
+		}
 		writeProblem(w, s.problem(r.Context(), err))
 		return
 	}

@@ -20,6 +20,7 @@ func (s *Server) queryEvents(ctx context.Context, in *eventsRequest) (*huma.Stre
 	if err != nil {
 		return nil, err
 	}
+	noteTargets(ctx, q.Targets)
 	state := q.State
 	watch := func(ctx context.Context, st *stream) error {
 		return s.Results.Watch(ctx, in.ID, offset(in.LastEventID), func(c Change) error {
@@ -29,7 +30,7 @@ func (s *Server) queryEvents(ctx context.Context, in *eventsRequest) (*huma.Stre
 			return sendChange(st, c)
 		})
 	}
-	return s.events(watch, func() End { return End{State: state} }), nil
+	return s.events(ctx, watch, func() End { return End{State: state} }), nil
 }
 
 func sendChange(st *stream, c Change) error {
@@ -39,6 +40,7 @@ func sendChange(st *stream, c Change) error {
 	case c.Progress != nil:
 		return st.send("progress", "", c.Progress)
 	case c.Rows != nil:
+		st.rows += int64(len(c.Rows))
 		text := append(strconv.AppendInt([]byte(`{"offset":`), c.Offset, 10), ',')
 		id := "" // a peer that comes back must not keep rows that may have changed
 		if c.Final {
@@ -60,6 +62,8 @@ func (s *Server) tail(ctx context.Context, in *tailRequest) (*huma.StreamRespons
 	if err != nil {
 		return nil, err
 	}
+	note(ctx, "request.query", in.Query)
+	noteTargets(ctx, targets)
 	f := Following{Query: in.Query, User: identityOf(ctx).User, Targets: targets}
 	if f.Query == "" {
 		f.Query = "*"
@@ -67,7 +71,7 @@ func (s *Server) tail(ctx context.Context, in *tailRequest) (*huma.StreamRespons
 	follow := func(ctx context.Context, st *stream) error {
 		return s.Tail.Tail(ctx, f, func(a Arrival) error { return sendArrival(st, a) })
 	}
-	return s.events(follow, func() End { return End{} }), nil
+	return s.events(ctx, follow, func() End { return End{} }), nil
 }
 
 func sendArrival(st *stream, a Arrival) error {
@@ -79,6 +83,7 @@ func sendArrival(st *stream, a Arrival) error {
 	if len(a.Rows) == 0 {
 		return st.begin()
 	}
+	st.rows += int64(len(a.Rows))
 	return st.sendText("rows", "", appendRows([]byte("{"), a.Rows))
 }
 

@@ -13,6 +13,8 @@ type metrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 	signIns  *prometheus.CounterVec
+	// unrecorded counts refusals of strangers that are not in the audit log.
+	unrecorded prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -27,9 +29,12 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		signIns: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "llama_api_sign_ins_total", Help: "Sign-ins, by outcome: ok, or the code of the error.",
 		}, []string{"outcome"}),
+		unrecorded: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "llama_api_unrecorded_refusals_total", Help: "Refusals of those who had not signed in that came too fast to be in the audit log.",
+		}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.requests, m.seconds, m.signIns)
+		reg.MustRegister(m.requests, m.seconds, m.signIns, m.unrecorded)
 	}
 	return m
 }

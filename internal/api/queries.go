@@ -23,6 +23,7 @@ func (s *Server) submitQuery(ctx context.Context, in *submitRequest) (*queryResp
 	if err != nil {
 		return nil, err
 	}
+	noteTargets(ctx, targets)
 	from, to, err := timeRange(in.Body.From, in.Body.To, time.Now())
 	if err != nil {
 		return nil, err
@@ -34,6 +35,7 @@ func (s *Server) submitQuery(ctx context.Context, in *submitRequest) (*queryResp
 	if err != nil {
 		return nil, err
 	}
+	note(ctx, "llama.query", q.ID)
 	return answer(q), nil
 }
 

@@ -29,9 +29,9 @@ func (s *Server) routes() {
 	handle(s, auth.ReadQueries, get("/queries", "queries", "Queries that were asked, newest first", "queries"), s.listQueries)
 	handle(s, auth.ReadQueries, get("/query/{uuid}", "query", "A query and its tasks", "queries"), s.query)
 	handle(s, auth.SubmitQueries, remove("/query/{uuid}", "cancel-query", "Cancel a query", "queries"), s.cancelQuery)
-	handle(s, auth.ReadQueries, s.rowsDocs(get("/query/{uuid}/rows", "rows", "Rows of a query, to page through or to export", "queries")), s.rows)
-	handle(s, auth.ReadQueries, s.queryEventDocs(get("/query/{uuid}/events", "query-events", "What happens to a query, as it happens", "queries")), s.queryEvents)
-	handle(s, auth.TailEvents, s.tailEventDocs(get("/tail", "tail", "Events as they arrive", "queries")), s.tail)
+	handle(s, auth.ReadQueries, audited(s.rowsDocs(get("/query/{uuid}/rows", "rows", "Rows of a query, to page through or to export", "queries"))), s.rows)
+	handle(s, auth.ReadQueries, audited(s.queryEventDocs(get("/query/{uuid}/events", "query-events", "What happens to a query, as it happens", "queries"))), s.queryEvents)
+	handle(s, auth.TailEvents, audited(s.tailEventDocs(get("/tail", "tail", "Events as they arrive", "queries"))), s.tail)
 	handle(s, auth.ReadQueries, post("/format-query", "format-query", "A query in its normal form", "queries"), s.formatQuery)
 
 	s.userRoutes()
@@ -40,6 +40,7 @@ func (s *Server) routes() {
 	s.enrolmentRoutes()
 	s.scheduleRoutes()
 	s.savedRoutes()
+	s.auditRoutes()
 
 	handle(s, auth.Anyone, hidden(get("/openapi.json", "openapi", "This document", "meta")), s.document)
 }
@@ -54,7 +55,10 @@ func handle[I, O any](s *Server, p auth.Permission, o huma.Operation, h func(con
 		panic("api: no permission for " + o.Method + " " + o.Path)
 	}
 	o.MaxBodyBytes = maxBody
-	o.Metadata = map[string]any{permissionKey: p}
+	if o.Metadata == nil {
+		o.Metadata = map[string]any{}
+	}
+	o.Metadata[permissionKey] = p
 	o.Extensions = map[string]any{"x-permission": p}
 	o.Middlewares = huma.Middlewares{s.admit}
 	if p != auth.Anyone {
@@ -68,7 +72,13 @@ func handle[I, O any](s *Server, p auth.Permission, o huma.Operation, h func(con
 		Content:     map[string]*huma.MediaType{"application/problem+json": {Schema: s.problemSchema}},
 	}
 	huma.Register(s.api, o, func(ctx context.Context, in *I) (*O, error) {
+		noteBody(ctx, in)
 		out, err := h(ctx, in)
+		if r := recordOf(ctx); r != nil {
+			if unrecorded := r.finish(ctx, err); unrecorded != nil && err == nil {
+				err = unrecorded
+			}
+		}
 		if err != nil {
 			return nil, s.problem(ctx, err)
 		}

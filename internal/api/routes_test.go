@@ -29,6 +29,7 @@ var allowed = map[string][]string{
 	"submit-query":    {"analyst", "operator", "admin"},
 	"cancel-query":    {"analyst", "operator", "admin"},
 	"tail":            {"analyst", "operator", "admin"},
+	"audit":           {"admin"},
 	"users":           {"admin"},
 	"user":            {"admin"},
 	"add-user":        {"admin"},

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/llama-logs/llama"
 )
 
@@ -39,13 +38,14 @@ func (s *Server) rows(ctx context.Context, in *rowsRequest) (*huma.StreamRespons
 	if err != nil {
 		return nil, err
 	}
+	noteTargets(ctx, q.Targets)
 	switch in.Format {
 	case "ndjson":
-		return s.export(q, "application/x-ndjson", "ndjson", func(ctx context.Context, w *bufio.Writer) error {
+		return s.stream(ctx, "application/x-ndjson", "llama-"+q.ID+".ndjson", func(ctx context.Context, w *bufio.Writer) (int64, error) {
 			return s.writeNDJSON(ctx, w, in)
 		}), nil
 	case "csv":
-		return s.export(q, "text/csv; charset=utf-8; header=present", "csv", func(ctx context.Context, w *bufio.Writer) error {
+		return s.stream(ctx, "text/csv; charset=utf-8; header=present", "llama-"+q.ID+".csv", func(ctx context.Context, w *bufio.Writer) (int64, error) {
 			return s.writeCSV(ctx, w, q, in)
 		}), nil
 	}
@@ -65,12 +65,13 @@ func (s *Server) rowPage(ctx context.Context, q Query, in *rowsRequest) (*huma.S
 		return nil, llama.Errorf(llama.TooLarge, "limit is %d; a page has at most %d rows, and format=ndjson has them all", limit, maxPageRows)
 	}
 	page := []byte(`{"rows":[`)
-	first := true
+	first, rows := true, 0
 	err := s.Results.Rows(ctx, q.ID, in.Offset, limit, func(row []llama.Field) error {
 		if !first {
 			page = append(page, ',')
 		}
 		first = false
+		rows++
 		page = llama.AppendFlat(page, row)
 		if len(page) > maxPageBytes {
 			return errPageFull
@@ -80,6 +81,7 @@ func (s *Server) rowPage(ctx context.Context, q Query, in *rowsRequest) (*huma.S
 	if err != nil && !errors.Is(err, errPageFull) {
 		return nil, err
 	}
+	note(ctx, "llama.rows", strconv.Itoa(rows))
 	page = append(page, `],"total":`...)
 	page = strconv.AppendInt(page, q.Rows, 10)
 	page = fmt.Appendf(page, `,"complete":%t}`, Ended(q.State))
@@ -87,34 +89,6 @@ func (s *Server) rowPage(ctx context.Context, q Query, in *rowsRequest) (*huma.S
 		hc.SetHeader("Content-Type", "application/json")
 		hc.BodyWriter().Write(page) // best effort: the peer may be gone
 	}}, nil
-}
-
-// export streams a file. An error before its first bytes is a problem; a later
-// one breaks the connection, so that nobody takes a part for the whole.
-func (s *Server) export(q Query, contentType, extension string, write func(context.Context, *bufio.Writer) error) *huma.StreamResponse {
-	return &huma.StreamResponse{Body: func(hc huma.Context) {
-		r, w := humago.Unwrap(hc)
-		control := http.NewResponseController(w)
-		control.SetReadDeadline(time.Time{}) // an export may outlast the server's
-		out := &exportWriter{w: w, control: control, header: func(h http.Header) {
-			h.Set("Content-Type", contentType)
-			h.Set("Content-Disposition", fmt.Sprintf(`attachment; filename="llama-%s.%s"`, q.ID, extension))
-		}}
-		buffered := bufio.NewWriterSize(out, 64<<10)
-		err := write(r.Context(), buffered)
-		if err == nil {
-			err = buffered.Flush()
-		}
-		switch {
-		case err != nil && out.begun:
-			s.problem(r.Context(), err) // logs it
-			panic(http.ErrAbortHandler)
-		case err != nil:
-			writeProblem(w, s.problem(r.Context(), err))
-		case !out.begun:
-			out.Write(nil) // no rows: an empty file
-		}
-	}}
 }
 
 // exportWriter sends the headers before the first bytes and gives the peer time
@@ -135,25 +109,27 @@ func (e *exportWriter) Write(b []byte) (int, error) {
 	return e.w.Write(b)
 }
 
-func (s *Server) writeNDJSON(ctx context.Context, w *bufio.Writer, in *rowsRequest) error {
+func (s *Server) writeNDJSON(ctx context.Context, w *bufio.Writer, in *rowsRequest) (rows int64, err error) {
 	var line []byte
-	return s.Results.Rows(ctx, in.ID, in.Offset, in.Limit, func(row []llama.Field) error {
+	err = s.Results.Rows(ctx, in.ID, in.Offset, in.Limit, func(row []llama.Field) error {
+		rows++
 		line = append(llama.AppendFlat(line[:0], row), '\n')
 		_, err := w.Write(line)
 		return err
 	})
+	return rows, err
 }
 
 // writeCSV writes RFC 4180 with a header line.
-func (s *Server) writeCSV(ctx context.Context, w io.Writer, q Query, in *rowsRequest) error {
+func (s *Server) writeCSV(ctx context.Context, w io.Writer, q Query, in *rowsRequest) (rows int64, err error) {
 	columns, err := s.columns(ctx, q, in)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	out := csv.NewWriter(w)
 	out.UseCRLF = true
 	if err := out.Write(columns); err != nil {
-		return err
+		return 0, err
 	}
 	place := map[string]int{}
 	for i, name := range columns {
@@ -161,6 +137,7 @@ func (s *Server) writeCSV(ctx context.Context, w io.Writer, q Query, in *rowsReq
 	}
 	cells := make([]string, len(columns))
 	err = s.Results.Rows(ctx, in.ID, in.Offset, in.Limit, func(row []llama.Field) error {
+		rows++
 		clear(cells)
 		for _, f := range row {
 			if i, ok := place[f.Name]; ok {
@@ -170,10 +147,10 @@ func (s *Server) writeCSV(ctx context.Context, w io.Writer, q Query, in *rowsReq
 		return out.Write(cells)
 	})
 	if err != nil {
-		return err // unflushed, so that it may still be a problem
+		return rows, err // unflushed, so that it may still be a problem
 	}
 	out.Flush()
-	return out.Error()
+	return rows, out.Error()
 }
 
 // columns returns the header of a CSV file. A query that has not ended may not

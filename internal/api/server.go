@@ -27,6 +27,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/llama-logs/llama/internal/auth"
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/time/rate"
 )
 
 // Options are what a Server works with. Users, Queries, Results, Tail and
@@ -47,6 +48,8 @@ type Options struct {
 	Schedules Schedules
 	Wake      func()
 	Saved     SavedQueries
+	// Audit records what is done; nil for none.
+	Audit Audit
 
 	// Hosts are names this server is reached by, besides localhost and IP
 	// addresses. A request for another host is refused.
@@ -72,6 +75,8 @@ type Server struct {
 	api     huma.API
 	handler http.Handler
 	metrics *metrics
+	// strangers bounds what is recorded of those who have not signed in.
+	strangers *rate.Limiter
 
 	problemSchema *huma.Schema
 	specification []byte
@@ -85,7 +90,7 @@ func New(o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{Options: o, log: o.Log, metrics: newMetrics(o.Registry)}
+	s := &Server{Options: o, log: o.Log, metrics: newMetrics(o.Registry), strangers: rate.NewLimiter(strangersPerSecond, strangersAtOnce)}
 	mux := http.NewServeMux()
 	s.api = humago.NewWithPrefix(mux, prefix, describe())
 	registry := s.api.OpenAPI().Components.Schemas
@@ -161,6 +166,7 @@ func describe() huma.Config {
 		{Name: "targets", Description: "Where events are."},
 		{Name: "queries", Description: "Asking, and reading answers."},
 		{Name: "schedules", Description: "What is asked again and again, and what is kept to be asked."},
+		{Name: "audit", Description: "What was done."},
 		{Name: "users", Description: "Who may do what."},
 	}
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{

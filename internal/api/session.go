@@ -33,6 +33,7 @@ func (s *Server) signIn(ctx context.Context, in *signInRequest) (*signInResponse
 	if in.Site != "" || in.Origin != "" { // browsers say where a request comes from
 		kind = auth.Page
 	}
+	noteUser(ctx, in.Body.User)
 	who, token, err := s.Users.SignIn(ctx, in.Body.User, in.Body.Password, peerOf(ctx).address, kind)
 	s.metrics.signIn(err)
 	if err != nil {

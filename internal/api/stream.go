@@ -22,6 +22,7 @@ const writePatience = 30 * time.Second
 type stream struct {
 	mu      sync.Mutex
 	begun   bool
+	rows    int64 // sent; used by run alone
 	w       http.ResponseWriter
 	control *http.ResponseController
 }
@@ -30,7 +31,10 @@ type stream struct {
 // is signed out or the server ends. An error of run before its first event is a
 // problem like any other; later ones are told in the event end, which last fills
 // otherwise. A server that ends sends no end: the peer asks the next one.
-func (s *Server) events(run func(context.Context, *stream) error, last func() End) *huma.StreamResponse {
+//
+// The audit log's entry is written at its end, with the rows that were sent.
+func (s *Server) events(ctx context.Context, run func(context.Context, *stream) error, last func() End) *huma.StreamResponse {
+	ended := later(ctx)
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		r, w := humago.Unwrap(hc)
 		st := &stream{w: w, control: http.NewResponseController(w)}
@@ -39,6 +43,7 @@ func (s *Server) events(run func(context.Context, *stream) error, last func() En
 		var live sync.WaitGroup
 		live.Go(func() { s.keepAlive(ctx, cancel, st) })
 		err := run(ctx, st)
+		ended(st.rows, nil)
 		cause := context.Cause(ctx)
 		cancel(nil)
 		live.Wait()

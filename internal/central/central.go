@@ -21,6 +21,7 @@ import (
 
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/api"
+	"github.com/llama-logs/llama/internal/audit"
 	"github.com/llama-logs/llama/internal/auth"
 	"github.com/llama-logs/llama/internal/carrier"
 	"github.com/llama-logs/llama/internal/envelope"
@@ -45,6 +46,7 @@ type Central struct {
 	tasks    *task.Central
 	server   *api.Server
 	planned  *schedule.Runner
+	audit    *audit.Log
 	listener net.Listener
 	secure   bool        // the page is served over TLS
 	tls      *tls.Config // once somebody asked for it
@@ -72,15 +74,18 @@ func Open(ctx context.Context, o Options) (c *Central, err error) {
 	if err := c.openTasks(ctx, db); err != nil {
 		return c, err
 	}
+	if err := c.openAudit(); err != nil {
+		return c, err
+	}
 	users, err := auth.Open(ctx, auth.Options{Dir: o.Data, Store: db, Log: o.Log, Issuers: c.issuers()})
 	if err != nil {
 		return c, fmt.Errorf("open users: %w", err)
 	}
-	c.planned = schedule.NewRunner(schedule.RunnerOptions{Store: db, Queries: asker{c.tasks, users}, Log: o.Log, Metrics: o.Registry})
+	c.planned = schedule.NewRunner(schedule.RunnerOptions{Store: db, Queries: asker{c.tasks, users, c.audit}, Log: o.Log, Metrics: o.Registry})
 	adapter := adapter{c.tasks}
 	c.server, err = api.New(api.Options{
 		Users: users, Queries: adapter, Results: adapter, Tail: adapter, Nodes: adapter, Directory: db,
-		Schedules: db, Saved: db, Wake: c.planned.Wake,
+		Schedules: db, Saved: db, Wake: c.planned.Wake, Audit: c.audit,
 		Enrolment: &enrolment{c: c, db: db, attempts: auth.NewAttempts("join")}, Carrier: c.carriers(),
 		Hosts: c.names(), Page: o.Page, Healthy: db.Ping, Registry: o.Registry, Log: o.Log,
 		Metrics: promhttp.HandlerFor(o.Registry, promhttp.HandlerOpts{}),
@@ -132,6 +137,19 @@ func (c *Central) openStore(ctx context.Context) (*store.Store, error) {
 	return db, nil
 }
 
+func (c *Central) openAudit() error {
+	var err error
+	c.audit, err = audit.Open(audit.Options{
+		Dir: filepath.Join(c.o.Data, "central", "audit"), Master: c.o.Master, Signer: c.identity.Signer(),
+		Retention: c.o.Audit.Retention, Log: c.o.Log,
+	})
+	if err != nil {
+		return err
+	}
+	c.opened = append(c.opened, c.audit)
+	return nil
+}
+
 func (c *Central) openTasks(ctx context.Context, db *store.Store) error {
 	o := c.o
 	key, err := carrier.KeyOf(c.identity)
@@ -177,6 +195,10 @@ func (c *Central) Public() envelope.Public { return c.identity.Public() }
 
 // Run serves until ctx ends.
 func (c *Central) Run(ctx context.Context) error {
+	keep, stopKeeping := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopKeeping()
+	var keeping errgroup.Group // the audit log, until all that it tells of has ended
+	keeping.Go(func() error { return c.audit.Run(keep) })
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return c.tasks.Run(ctx) })
 	group.Go(func() error { return c.planned.Run(ctx) })
@@ -184,7 +206,9 @@ func (c *Central) Run(ctx context.Context) error {
 	if c.gate != nil {
 		group.Go(func() error { return c.gate.Run(ctx) })
 	}
-	return group.Wait()
+	err := group.Wait()
+	stopKeeping()
+	return errors.Join(err, keeping.Wait())
 }
 
 // Close closes what Open opened, the last first.

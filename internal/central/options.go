@@ -18,6 +18,7 @@ type Options struct {
 	Names   []string      `yaml:"names" doc:"Host names the page is reached by, besides localhost and addresses."`
 	TLS     *TLS          `yaml:"tls" doc:"A certificate of yours. Without it, addresses other than loopback get one from an authority made for this server (DATA/ca.pem)."`
 	Results ResultOptions `yaml:"results" doc:"How long and how much of queries is kept."`
+	Audit   AuditOptions  `yaml:"audit" doc:"The record of what was done at central."`
 	Issuers []Issuer      `yaml:"issuers" doc:"Others whose tokens (JWT) are taken: identity providers of the company."`
 
 	Broker BrokerOptions `yaml:"-"` // beside central in the file, as 'llama broker' has it, too
@@ -29,6 +30,19 @@ type Options struct {
 func (o *Options) Validate() error {
 	if _, _, err := net.SplitHostPort(o.Listen); err != nil {
 		return config.Wrong("listen", "%q is not an address and a port; e.g. 127.0.0.1:8080", o.Listen)
+	}
+	return nil
+}
+
+// AuditOptions say how the audit log is kept.
+type AuditOptions struct {
+	Retention time.Duration `yaml:"retention" doc:"How long entries are kept."`
+}
+
+// Validate says which option is wrong.
+func (a *AuditOptions) Validate() error {
+	if a.Retention < 24*time.Hour {
+		return config.Wrong("retention", "%s is too short; at least 1d", config.FormatDuration(a.Retention))
 	}
 	return nil
 }
@@ -93,6 +107,7 @@ func (r *ResultOptions) Validate() error {
 func Default() Options {
 	return Options{
 		Listen: "127.0.0.1:8080",
+		Audit:  AuditOptions{Retention: 2 * 365 * 24 * time.Hour},
 		Results: ResultOptions{
 			Lifetime: 7 * 24 * time.Hour,
 			Deadline: 24 * time.Hour,

@@ -2,8 +2,10 @@ package central
 
 import (
 	"context"
+	"encoding/json"
 
 	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/audit"
 	"github.com/llama-logs/llama/internal/auth"
 	"github.com/llama-logs/llama/internal/schedule"
 	"github.com/llama-logs/llama/internal/store"
@@ -15,6 +17,7 @@ import (
 type asker struct {
 	tasks *task.Central
 	users *auth.Auth
+	audit *audit.Log
 }
 
 // Ask implements schedule.Queries.
@@ -48,7 +51,24 @@ func (a asker) Ask(ctx context.Context, run schedule.Ask) error {
 		ID: run.ID, Schedule: v.ID, Name: v.Name, User: v.Owner, Targets: targets,
 		Query: v.Asks.Query, Language: v.Asks.Language, From: run.From, To: to, Limit: int(v.Asks.Limit),
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	return a.record(ctx, run, targets)
+}
+
+func (a asker) record(ctx context.Context, run schedule.Ask, targets []string) error {
+	names, err := json.Marshal(targets)
+	if err != nil {
+		return err
+	}
+	return a.audit.Record(ctx, audit.Entry{
+		User: run.Schedule.Owner, Action: "scheduled-query", Outcome: "success", Object: run.Schedule.ID,
+		Fields: []llama.Field{
+			{Name: "request.query", Value: run.Schedule.Asks.Query}, {Name: "request.name", Value: run.Schedule.Name},
+			{Name: "llama.targets", Value: string(names), Kind: llama.Array}, {Name: "llama.query", Value: run.ID},
+		},
+	})
 }
 
 // Get implements schedule.Queries.

@@ -169,7 +169,13 @@ const maxLine = 32 << 20
 // Rows hands on all rows of a query, each one flat JSON object without its line
 // end. The bytes are emit's until it returns.
 func (c *Client) Rows(ctx context.Context, id string, emit func(row []byte) error) error {
-	resp, err := c.send(ctx, http.MethodGet, "/query/"+url.PathEscape(id)+"/rows?format=ndjson", nil)
+	return c.Lines(ctx, "/query/"+url.PathEscape(id)+"/rows?format=ndjson", emit)
+}
+
+// Lines hands on the lines of what is at a path. The text is emit's until it
+// returns.
+func (c *Client) Lines(ctx context.Context, path string, emit func(line []byte) error) error {
+	resp, err := c.send(ctx, http.MethodGet, path, nil)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+    readonly "/audit": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * What everybody did
+         * @description Logins, queries, exports, changes and refusals, as events of the collection audit: event.action is the operation's id, event.outcome success or failure, user.name who, source.ip where from, llama.object what the path named, request.* what the body said without what is secret, llama.targets the targets asked, llama.rows the rows that went out.
+         */
+        readonly get: operations["audit"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/broker/config": {
         readonly parameters: {
             readonly query?: never;
@@ -1749,6 +1769,46 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    readonly audit: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description A question in LogsQL about the log. */
+                readonly query?: string;
+                /** @description The earliest time asked for, as in a submission. */
+                readonly from?: string;
+                /** @description The time before which entries are asked for. */
+                readonly to?: string;
+                /** @description The most rows wanted; 0 is all. */
+                readonly limit?: number;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The rows, one JSON object a line */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/x-ndjson": {
+                        readonly [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description A problem */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     readonly "broker-config": {
         readonly parameters: {
             readonly query?: never;

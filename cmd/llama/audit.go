@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"os"
+	"strconv"
+
+	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/client"
+	"github.com/spf13/cobra"
+)
+
+func newAudit() *cobra.Command {
+	var from, to, format string
+	var limit int
+	cmd := &cobra.Command{
+		Use:   "audit [flags] [LOGSQL]",
+		Short: "Ask what everybody did at central",
+		Long: `Every sign-in, question, export, change and refusal is in an audit log, which is an
+archive of central's own and asked in LogsQL. An entry has event.action,
+event.outcome, user.name, source.ip, llama.object (what it was done to), request.*
+(what was asked for), llama.targets and llama.rows (how many rows went out).`,
+		Example: `  llama audit --from -1d 'event.outcome:failure'
+  llama audit --limit 0 '* | stats by (user.name, event.action) count() n'`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			text := "*"
+			if len(args) == 1 {
+				text = args[0]
+			}
+			out, err := newRowWriter(format, os.Stdout)
+			if err != nil {
+				return err
+			}
+			params := url.Values{"query": {text}, "limit": {strconv.Itoa(limit)}}
+			set(params, "from", from)
+			set(params, "to", to)
+			err = atCentral(cmd, func(ctx context.Context, c *client.Client) error {
+				var row []llama.Field
+				return c.Lines(ctx, "/audit?"+params.Encode(), func(line []byte) (err error) {
+					if row, err = llama.AppendFields(row[:0], string(line)); err != nil {
+						return err
+					}
+					return out.Write(row)
+				})
+			})
+			return explained(errors.Join(out.Close(), err), text)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&from, "from", "", "earliest `TIME` asked for, as -1d")
+	flags.StringVar(&to, "to", "", "`TIME` before which is asked for")
+	flags.IntVar(&limit, "limit", 1000, "at most `N` rows; 0 for all")
+	formatFlag(cmd, &format)
+	return cmd
+}
