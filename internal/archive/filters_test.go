@@ -18,7 +18,7 @@ import (
 func numbered(from, to int) *llama.Batch {
 	b := &llama.Batch{}
 	for i := from; i < to; i++ {
-		message := fmt.Sprintf("request %d of ann took %d.5 ms", 1_000_000+i, i%7)
+		message := fmt.Sprintf("request %d of ann took %d.5 ms", 10_000_000+i, i%7)
 		b.Events = append(b.Events, llama.Event{Collection: "web", Ingested: llama.At(now), Message: message})
 	}
 	return b
@@ -51,7 +51,7 @@ func TestNeedlesReadOneBlock(t *testing.T) {
 		sealed(t, a)
 	}
 	for round := range 2 {
-		rows, events := needle(t, a, "1003456")
+		rows, events := needle(t, a, "10003456")
 		if rows != 1 || events >= 3000 {
 			t.Errorf("round %d: found %d events after looking at %d, want 1 after 1000", round, rows, events)
 		}
@@ -92,7 +92,7 @@ func TestDamagedFiltersCostTimeOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	a = open(t, disk, m, Options{FreeFloor: 1})
-	if rows, _ := needle(t, a, "1000456"); rows != 1 {
+	if rows, _ := needle(t, a, "10000456"); rows != 1 {
 		t.Errorf("found %d events, want 1", rows)
 	}
 	findings := verify(t, a, nil)
@@ -119,7 +119,7 @@ func TestVerifyFindsAFilterThatKnowsTooLittle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	row := &column.Row{Message: "request 1000001 of ann", Shape: &column.Shape{}}
+	row := &column.Row{Message: "request 10000001 of ann", Shape: &column.Shape{}}
 	if !newKnower(filters, 0).row(row) {
 		t.Error("the filter does not know words that are there")
 	}

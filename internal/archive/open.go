@@ -20,7 +20,7 @@ import (
 
 const (
 	formatName  = "FORMAT"
-	formatLine  = "llama archive 3\n"
+	formatLine  = "llama archive 4\n"
 	lockName    = "lock"
 	keyringName = "keyring"
 )

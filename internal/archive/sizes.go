@@ -47,7 +47,7 @@ type ColumnSize struct {
 // columnNames are those of chunks that are no fields.
 var columnNames = map[block.Kind]string{
 	block.Times: llama.NameTime, block.Seqs: llama.NameSeq, block.Ingested: llama.NameIngested,
-	block.Templates: "(templates)", block.Variables: "(rest of messages)",
+	block.Templates: "(templates)", block.Variables: "(rest of messages)", block.Loose: "(events without template)", block.Facts: "(facts)",
 }
 
 // Sizes reads the directories of all segments. A damaged one is counted and left out.

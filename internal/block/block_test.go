@@ -283,6 +283,26 @@ func readAll(s *stored) error {
 	if err := b.Each(func(*column.Row) error { return nil }); err != nil {
 		return err
 	}
-	_, err = b.Events(nil, 0, b.Rows())
-	return err
+	if _, err = b.Events(nil, 0, b.Rows()); err != nil {
+		return err
+	}
+	list, err := b.Families()
+	if err != nil {
+		return err
+	}
+	for i := range list.List {
+		for _, p := range list.List[i].Parts {
+			if p.Is != column.Slots {
+				continue
+			}
+			f, err := b.Facts(p.Slot)
+			if err != nil {
+				return err
+			}
+			if f != nil {
+				f.May("4711", true)
+			}
+		}
+	}
+	return nil
 }

@@ -20,6 +20,8 @@ const (
 	Ingested              // event.ingested
 	Templates             // the templates
 	Variables             // slots of messages that are in no field
+	Loose                 // the columns of loose events, where these are few
+	Facts                 // what is known of slots without reading them
 )
 
 // A Chunk is an encoded piece of a block. A field of which all events have the
@@ -51,6 +53,8 @@ const (
 type Encoder struct {
 	values *column.Encoder
 	words  keySet
+	few    fewColumns
+	facts  factList
 	data   []byte
 	pieces []byte
 	ints   []int64
@@ -77,12 +81,14 @@ func (b *Builder) Stat() column.Stat {
 func (b *Builder) Ingested() []llama.Time { return b.ingested }
 
 // Encode hands the chunks of a block to put: those of the kinds from Times to
-// Variables in this order, and then those of fields by name. The data is good until
+// Variables in this order, then those of fields by name, and then Loose and Facts. The data is good until
 // put returns. The builder is good for Reset only then.
 func (e *Encoder) Encode(b *Builder, put func(Chunk) error) error {
 	templates, order, loose := b.settle()
 	p := newPlan(templates, b.walk.hasher)
 	e.words.reset(b.Rows())
+	e.few.begin(loose, b.Rows())
+	e.facts.reset()
 	if err := put(Chunk{Kind: Times, Data: e.times(b, templates)}); err != nil {
 		return err
 	}
@@ -102,7 +108,7 @@ func (e *Encoder) Encode(b *Builder, put func(Chunk) error) error {
 	if err := put(Chunk{Kind: Templates, Data: e.data, Values: len(templates)}); err != nil {
 		return err
 	}
-	values, err := e.slots(p.variables, nil, false)
+	values, err := e.slots(-1, p.variables, nil, false)
 	if err != nil {
 		return err
 	}
@@ -118,10 +124,11 @@ func (e *Encoder) Encode(b *Builder, put func(Chunk) error) error {
 		if values, err = e.looseColumn(b.loose, name, order, loose); err != nil {
 			return err
 		}
-		if slots := p.fields[name]; len(e.loose) == 0 && len(slots) == 0 {
-			e.data, values = e.data[:0], 1
+		loose := e.few.take(name, e.loose)
+		if slots := p.fields[name]; len(loose) == 0 && len(slots) == 0 {
+			e.data, values = e.data[:0], max(values, 1)
 		} else {
-			more, err := e.slots(slots, e.loose, true)
+			more, err := e.slots(int32(p.name(name)), slots, loose, true)
 			if err != nil {
 				return err
 			}
@@ -134,7 +141,10 @@ func (e *Encoder) Encode(b *Builder, put func(Chunk) error) error {
 	e.values.Forget()
 	clear(e.texts[:cap(e.texts)])
 	clear(e.groups[:cap(e.groups)])
-	return nil
+	if err := put(Chunk{Kind: Loose, Data: e.few.data}); err != nil {
+		return err
+	}
+	return put(Chunk{Kind: Facts, Data: e.facts.data})
 }
 
 // settle numbers the templates that are worthy, and makes the events of the others loose.
@@ -378,7 +388,7 @@ type group struct {
 
 // slots fills data with a chunk: the column of the loose events, and then the
 // slots. Those of a field are joined when they look alike.
-func (e *Encoder) slots(slots []*slot, generic []byte, join bool) (values int, err error) {
+func (e *Encoder) slots(home int32, slots []*slot, generic []byte, join bool) (values int, err error) {
 	e.data, e.pieces = e.data[:0], e.pieces[:0]
 	if len(slots) == 0 && len(generic) == 0 {
 		return 0, nil
@@ -393,9 +403,14 @@ func (e *Encoder) slots(slots []*slot, generic []byte, join bool) (values int, e
 			rows += len(piece)
 		}
 		values += rows
-		if err := e.words.values(rows, e.pieces[start:]); err != nil {
+		v, err := e.words.values(rows, e.pieces[start:])
+		if err != nil {
 			return 0, err
 		}
+		e.facts.group = append(e.facts.group, v.Facts())
+	}
+	if len(slots) > 0 {
+		e.facts.add(home, e.member)
 	}
 	e.data = binary.AppendUvarint(e.data, uint64(len(generic)))
 	e.data = binary.AppendUvarint(e.data, uint64(len(e.groups)))

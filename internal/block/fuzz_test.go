@@ -7,7 +7,7 @@ import (
 )
 
 // FuzzOpen reads all of a block of which every chunk may be anything: a number of
-// rows, the chunks of the kinds from Times to Variables, and then names and fields.
+// rows, the chunks of the kinds from Times to Facts, and then names and fields.
 // It must end in events or an error, and take no more memory than such a block may.
 func FuzzOpen(f *testing.F) {
 	for seed := range uint64(6) {
@@ -19,7 +19,7 @@ func FuzzOpen(f *testing.F) {
 		}
 		s := store(f, b)
 		var data []byte
-		for kind := Times; kind <= Variables; kind++ {
+		for kind := Times; kind <= Facts; kind++ {
 			data = appendText(data, string(s.chunks[kind][""]))
 		}
 		for _, name := range s.names {
@@ -30,7 +30,7 @@ func FuzzOpen(f *testing.F) {
 	f.Fuzz(func(t *testing.T, rows uint16, data []byte) {
 		r := reader{data: data}
 		s := &stored{rows: int(rows), chunks: map[Kind]map[string][]byte{Field: {}}}
-		for kind := Times; kind <= Variables; kind++ {
+		for kind := Times; kind <= Facts; kind++ {
 			s.chunks[kind] = map[string][]byte{"": r.bytes(r.count())}
 		}
 		for !r.failed && len(r.data) > 0 {

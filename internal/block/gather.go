@@ -35,7 +35,11 @@ func (d *decoder) column(name string) (*column.Column, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := g.loose(c.generic, o.rows[0]); err != nil {
+	generic, err := d.generic(c, name)
+	if err != nil {
+		return nil, err
+	}
+	if err := g.loose(generic, o.rows[0]); err != nil {
 		return nil, err
 	}
 	switch {

@@ -106,20 +106,18 @@ func (k *keySet) text(text string) {
 // valuesAtOnce is after how many values it is looked at whether there are too many.
 const valuesAtOnce = 1024
 
-// values adds those of a column that was encoded as data, of so many rows.
-func (k *keySet) values(rows int, data []byte) error {
-	if k.full {
-		return nil
-	}
+// values adds those of a column that was encoded as data, of so many rows, and returns
+// the column as it is read.
+func (k *keySet) values(rows int, data []byte) (*column.Values, error) {
 	v, err := column.DecodeValues(rows, data)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for code := 0; code < v.Distinct() && !k.full; code += valuesAtOnce {
 		k.some = v.AppendKeys(k.some, code, min(code+valuesAtOnce, v.Distinct()), &k.buffer)
 		k.add()
 	}
-	return nil
+	return v, nil
 }
 
 // template adds the words of a template that are not within one part: those of its

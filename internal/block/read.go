@@ -88,6 +88,10 @@ func Open(collection string, rows int, names []string, s Source) (*column.Block,
 			return v.Values, v.first, d.Explain(err)
 		},
 	}
+	b.Facts = func(s column.Slot) (*column.Facts, error) {
+		f, err := d.facts(s)
+		return f, d.Explain(err)
+	}
 	b.Loose = func(name string) (*column.Column, error) {
 		return explained(d, func() (*column.Column, error) {
 			return kept(d.Keep, "loose "+name, func() (*column.Column, int, error) {
@@ -349,11 +353,22 @@ func (d *decoder) looseColumn(name string) (*column.Column, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := d.field(l, name)
-	if err != nil || len(c.generic) == 0 {
+	few, err := d.fewLoose()
+	if err != nil {
 		return nil, err
 	}
-	return column.DecodeLoose(name, len(o.rows[0]), c.generic)
+	generic := few[name]
+	if len(few) == 0 {
+		c, err := d.field(l, name)
+		if err != nil {
+			return nil, err
+		}
+		generic = c.generic
+	}
+	if len(generic) == 0 {
+		return nil, nil
+	}
+	return column.DecodeLoose(name, len(o.rows[0]), generic)
 }
 
 // field returns the chunk of a field.

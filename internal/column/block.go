@@ -30,6 +30,9 @@ type Block struct {
 	// Values decodes the values of a slot: that of the i-th event of its family is row
 	// first + i. Slots that look alike share values.
 	Values func(Slot) (v *Values, first int, err error)
+	// Facts returns what is known of the values of a slot without reading them, nil for
+	// nothing. Nil in blocks that know nothing of any.
+	Facts func(Slot) (*Facts, error)
 	// Loose decodes a column of the events that have no template, of which row i is
 	// that of the i-th of them; nil when none has it.
 	Loose func(name string) (*Column, error)

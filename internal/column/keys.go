@@ -9,15 +9,15 @@ import (
 // begins and ends where words do here, and has these inside.
 //
 // Not every word has a key. Without are those that most blocks have anyway, so that a
-// filter would only be large: numbers of up to five digits, and the groups of four and
+// filter would only be large: numbers of up to seven digits, and the groups of four and
 // of twelve of a UUID, of which the first group says enough. A word without a key may
 // be anywhere. Whether a word has one depends on the word alone.
 const (
-	minNumber  = 6 // digits
+	minNumber  = 8 // digits
 	minWord    = 2
 	uuidGroup  = 4
 	uuidLast   = 12
-	leastKeyed = 100_000 // the smallest number that has a key
+	leastKeyed = 10_000_000 // the smallest number that has a key
 )
 
 // What a byte is in words.

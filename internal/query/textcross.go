@@ -94,6 +94,9 @@ func (s *textScan) crossing(f *column.Family) error {
 
 // may reports whether a slot may hold a text.
 func (s *textScan) may(p *column.Part, text string) (bool, error) {
+	if may, err := s.known(p.Slot, text, false); err != nil || !may {
+		return false, err
+	}
 	v, _, err := s.c.block.Values(p.Slot)
 	return err == nil && v.May(text), err
 }
@@ -139,6 +142,11 @@ func (s *textScan) follow(f *column.Family, i int, rest string, w way) error {
 func (s *textScan) walk(f *column.Family, w way) error {
 	if w.ends == no {
 		return nil
+	}
+	for i := range w.legs {
+		if may, err := s.known(w.legs[i].slot, w.legs[i].text, false); err != nil || !may {
+			return err
+		}
 	}
 	slots := make([]slotValues, len(w.legs))
 	for i := range w.legs {

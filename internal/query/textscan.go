@@ -274,6 +274,9 @@ func (s *textScan) fixed(f *column.Family) answer {
 
 // slot looks for the needle in the values of a slot.
 func (s *textScan) slot(f *column.Family, i int) error {
+	if may, err := s.known(f.Parts[i].Slot, s.f.needle.text, s.f.needle.whole()); err != nil || !may {
+		return err
+	}
 	v, first, err := s.c.block.Values(f.Parts[i].Slot)
 	if err != nil {
 		return err
@@ -293,6 +296,16 @@ func (s *textScan) slot(f *column.Family, i int) error {
 		s.answer(f, l.codes[k]-first, l.answers[k])
 	}
 	return nil
+}
+
+// known reports whether a slot may hold a text, as far as that is known without reading
+// its values.
+func (s *textScan) known(slot column.Slot, text string, whole bool) (may bool, err error) {
+	if s.c.block.Facts == nil {
+		return true, nil
+	}
+	facts, err := s.c.block.Facts(slot)
+	return err == nil && (facts == nil || facts.May(text, whole)), err
 }
 
 // look finds the values with the needle, once for all slots that share them.

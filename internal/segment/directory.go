@@ -45,6 +45,11 @@ func (p *blockPlace) offsets() []int64 {
 	return offsets
 }
 
+// fields returns the chunks of fields, which stand between those that each block has.
+func (p *blockPlace) fields() []columnPlace {
+	return p.columns[fixed : len(p.columns)-last]
+}
+
 type columnPlace struct {
 	kind   block.Kind
 	name   uint32 // place in names
@@ -242,7 +247,7 @@ func (r *reader) place(b *blockPlace, names int) {
 	b.columns = make([]columnPlace, r.count(2))
 	for i := range b.columns {
 		c := &b.columns[i]
-		c.kind = block.Kind(r.below(uint64(block.Variables) + 1))
+		c.kind = block.Kind(r.below(uint64(block.Facts) + 1))
 		c.length = uint32(r.below(maxChunk))
 		if c.kind == block.Field {
 			c.name = uint32(r.below(uint64(names)))
@@ -251,16 +256,28 @@ func (r *reader) place(b *blockPlace, names int) {
 			c.values = uint32(r.below(column.MaxRows + 1))
 		}
 		b.stat.Bytes += int64(c.length)
-		if ordered := i >= fixed && c.kind == block.Field && (i == fixed || c.name > b.columns[i-1].name); !ordered && int(c.kind) != i+1 {
+		if !inOrder(b.columns, i) {
 			r.fail()
 			return
 		}
 	}
-	if len(b.columns) < fixed {
+	if len(b.columns) < fixed+last {
 		r.fail()
 	}
 	b.messages = r.below(math.MaxInt64)
 	r.roots(b)
+}
+
+// inOrder reports whether the i-th chunk may stand where it does.
+func inOrder(columns []columnPlace, i int) bool {
+	c := columns[i]
+	switch {
+	case i < fixed:
+		return int(c.kind) == i+1
+	case i >= len(columns)-last:
+		return int(c.kind) == int(block.Loose)+i+last-len(columns)
+	}
+	return c.kind == block.Field && (i == fixed || c.name > columns[i-1].name)
 }
 
 // minRoot is the least that a root has, in bytes.

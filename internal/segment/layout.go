@@ -28,9 +28,12 @@ const (
 	firstChunk     = 2
 )
 
-// fixed is the number of chunks that each block has, in the order of their kinds.
-// The fields follow, by name.
-const fixed = int(block.Variables)
+// fixed is the number of chunks that each block has first, in the order of their kinds.
+// The fields follow, by name, and then the last ones that each has.
+const (
+	fixed = int(block.Variables)
+	last  = int(block.Facts - block.Variables)
+)
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 

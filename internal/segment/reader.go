@@ -130,7 +130,7 @@ func (s *Segment) Block(d *Directory, number int) (*column.Block, error) {
 func (s *Segment) KeptBlock(d *Directory, number int, keep block.Keep, explain func(error) error) (*column.Block, error) {
 	place := &d.blocks[number]
 	names := make([]string, 0, len(place.columns)+1)
-	for _, c := range place.columns[fixed:] {
+	for _, c := range place.fields() {
 		names = append(names, d.names[c.name])
 	}
 	read := new(atomic.Int64)
@@ -158,12 +158,15 @@ func (s *Segment) blame(place *blockPlace, err error) error {
 func (s *Segment) source(d *Directory, place *blockPlace, read *atomic.Int64) func(kind block.Kind, name string) ([]byte, error) {
 	offsets := place.offsets()
 	return func(kind block.Kind, name string) ([]byte, error) {
-		i := int(kind) - 1
-		if kind == block.Field {
-			var ok bool
-			if i, ok = find(d, place, name); !ok {
-				return nil, nil
-			}
+		i, ok := int(kind)-1, true
+		switch kind {
+		case block.Field:
+			i, ok = find(d, place, name)
+		case block.Loose, block.Facts:
+			i = len(place.columns) - last + int(kind-block.Loose)
+		}
+		if !ok {
+			return nil, nil
 		}
 		if place.columns[i].length == 0 {
 			return nil, nil
@@ -184,7 +187,7 @@ func find(d *Directory, place *blockPlace, name string) (int, bool) {
 	if !ok {
 		return 0, false
 	}
-	i, ok := slices.BinarySearchFunc(place.columns[fixed:], uint32(number), func(c columnPlace, n uint32) int {
+	i, ok := slices.BinarySearchFunc(place.fields(), uint32(number), func(c columnPlace, n uint32) int {
 		return int(c.name) - int(n)
 	})
 	return i + fixed, ok

@@ -1,0 +1,65 @@
+package block
+
+import (
+	"encoding/binary"
+	"fmt"
+)
+
+// Where only few events of a block are loose, their columns lie together in a chunk of
+// their own: who wants one of these events whole reads that, and not the chunks of all
+// fields, in which next to nothing is about it.
+
+// fewLoose is which part of a block's events its loose ones are at most, for that.
+const fewLoose = 8
+
+// A fewColumns gathers the columns of few loose events.
+type fewColumns struct {
+	data []byte
+	are  bool // they are few
+}
+
+// begin begins a block of so many events, of which so many are loose.
+func (f *fewColumns) begin(loose, rows int) {
+	f.data, f.are = f.data[:0], fewLoose*loose <= rows
+}
+
+// take takes the loose column called name, and returns what of it is left for the chunk of
+// its field.
+func (f *fewColumns) take(name string, generic []byte) []byte {
+	if !f.are || len(generic) == 0 {
+		return generic
+	}
+	f.data = appendText(f.data, name)
+	f.data = append(binary.AppendUvarint(f.data, uint64(len(generic))), generic...)
+	return nil
+}
+
+// generic returns the loose column called name as it was written, of the field's chunk c or
+// of the chunk that has them all; none if no loose event has it.
+func (d *decoder) generic(c *chunk, name string) ([]byte, error) {
+	if len(c.generic) > 0 {
+		return c.generic, nil
+	}
+	all, err := d.fewLoose()
+	return all[name], err
+}
+
+// fewLoose returns the columns of loose events that lie together, by name.
+func (d *decoder) fewLoose() (map[string][]byte, error) {
+	return kept(d.Keep, "few loose", func() (map[string][]byte, int, error) {
+		data, err := d.Read(Loose, "")
+		if err != nil {
+			return nil, 0, err
+		}
+		r := reader{data: data}
+		all := map[string][]byte{}
+		for len(r.data) > 0 {
+			name := string(r.bytes(r.count()))
+			all[name] = r.bytes(r.count())
+		}
+		if r.failed {
+			return nil, 0, fmt.Errorf("%w: columns of loose events", ErrDamaged)
+		}
+		return all, len(data) + 100*len(all), nil
+	})
+}

@@ -1,0 +1,78 @@
+package column
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// TestFactsNeverDenyWhatIsThere: of whatever is in values, facts say that it may be.
+func TestFactsNeverDenyWhatIsThere(t *testing.T) {
+	t.Parallel()
+	draws := []func(*rand.Rand) string{
+		func(r *rand.Rand) string { return fmt.Sprint(r.IntN(2000) - 1000) },
+		func(r *rand.Rand) string { return fmt.Sprintf("%05d", r.IntN(2000)) },
+		func(r *rand.Rand) string { return fmt.Sprintf("%.2f", r.Float64()*100-50) },
+		func(r *rand.Rand) string { return fmt.Sprintf("10.%d.%d.7", r.IntN(256), r.IntN(256)) },
+		func(r *rand.Rand) string { return fmt.Sprintf("%016x", r.Uint64()) },
+		func(r *rand.Rand) string {
+			return fmt.Sprintf("%08x-0000-4000-8000-%012x", r.Uint32(), r.Uint64()>>16)
+		},
+		func(r *rand.Rand) string {
+			return strings.Repeat([]string{"a", "Zé", "b c", "<x>", "\xff", "[1]"}[r.IntN(6)], r.IntN(5))
+		},
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
+		draw := draws[rapid.IntRange(0, len(draws)-1).Draw(t, "values")]
+		values := make([]string, 1+rng.IntN(40))
+		for i := range values {
+			values[i] = draw(rng)
+		}
+		v, err := DecodeValues(len(values), NewEncoder().Append(nil, values))
+		if err != nil {
+			t.Fatal(err)
+		}
+		written := v.Facts()
+		f, rest, ok := DecodeFacts(written.Append(nil))
+		if !ok || len(rest) > 0 || f != written {
+			t.Fatalf("%+v is read as %+v, with %d bytes left", written, f, len(rest))
+		}
+		value := values[rng.IntN(len(values))]
+		start := rng.IntN(len(value) + 1)
+		end := start + rng.IntN(len(value)+1-start)
+		piece := value[start:end]
+		alone := func(at int) bool {
+			return at < 0 || at >= len(value) || wordBytes[value[at]] == isBreak && value[at] < 0x80
+		}
+		whole := piece != "" && alone(start-1) && alone(end) && !alone(start) && !alone(end-1)
+		if !f.May(piece, false) || whole && !f.May(piece, true) {
+			t.Fatalf("%q is in %q, and is said not to be; whole: %v; %+v", piece, value, whole, f)
+		}
+	})
+}
+
+// TestFactsSayWhatIsNotThere: without this they would be of no use.
+func TestFactsSayWhatIsNotThere(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		values string
+		text   string
+	}{
+		{"1 22 333", "4711"}, {"1 22 333", "a"}, {"0001 0002", "1"}, {"0001 0002", "00001"},
+		{"10.0.0.1 192.0.2.7", "4711"}, {"10.0.0.1 192.0.2.7", "ab"}, {"0123456789abcdef 0000000000000000", "xyz"},
+		{"ann bob", "Ann"}, {"ann bob", "bo b"}, {"ann bob", "bobb"}, {"ann bob", "1"}, {"1.50 22.75", "a"},
+	} {
+		values := strings.Fields(tt.values)
+		v, err := DecodeValues(len(values), NewEncoder().Append(nil, values))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f := v.Facts(); f.May(tt.text, true) {
+			t.Errorf("%s: may hold %q: %+v", tt.values, tt.text, f)
+		}
+	}
+}
