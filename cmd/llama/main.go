@@ -118,7 +118,7 @@ Start with:  llama up`,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.AddCommand(
-		newUp(), newCentral(), newImport(), newParse(), newParser(), newQuery(), newTail(), newLogin(), newConfig(),
+		newUp(), newCentral(), newBroker(), newImport(), newParse(), newParser(), newQuery(), newTail(), newLogin(), newConfig(),
 		newKey(), newArchive(), newNode(), newVersion(),
 		newTarget(), newSchedule(), newSaved(), newUser(), newToken(), newIngestToken(), newAudit(),
 	)

@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -100,6 +101,7 @@ func Open(d Dial, log *slog.Logger) (*Link, error) {
 
 // connect makes a connection that is made again whenever it is lost.
 func connect(d Dial, who string, log *slog.Logger, more ...nats.Option) (*nats.Conn, error) {
+	closed := &shut{}
 	options := append(d.Way.options(d.URLs), nkey(d.Key),
 		nats.Name("llama "+who),
 		nats.CustomInboxPrefix(inbox(who)),
@@ -111,7 +113,12 @@ func connect(d Dial, who string, log *slog.Logger, more ...nats.Option) (*nats.C
 		nats.ReconnectBufSize(-1),         // what cannot be sent now is an error now
 		nats.NoEcho(),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { log.Debug("carrier disconnected", "error", err) }),
+		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { closed.out(log, err) }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			if errors.Is(err, nats.ErrAuthorization) {
+				closed.out(log, err)
+				return
+			}
 			log.Warn("carrier lost or was refused something", "error", err)
 		}),
 	)
@@ -154,6 +161,29 @@ func (l *Link) Send(m Message) error {
 		return llama.Errorf(llama.Unavailable, "the broker cannot be reached: %w", err)
 	}
 	return nil
+}
+
+// A shut says why a connection is not made. That it is not let in, a person should
+// know, and once in a while is enough.
+type shut struct {
+	mu   sync.Mutex
+	said time.Time
+}
+
+// sayAgain is how long after a warning the same is said again.
+const sayAgain = 10 * time.Minute
+
+func (s *shut) out(log *slog.Logger, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !errors.Is(err, nats.ErrAuthorization) && !errors.Is(err, errShut) {
+		log.Debug("carrier not connected", "error", err)
+		return
+	}
+	if time.Since(s.said) > sayAgain {
+		s.said = time.Now()
+		log.Warn("not let in: the node may have been revoked, or central may not be there to say who it is", "error", err)
+	}
 }
 
 func tooLarge(m Message) error {

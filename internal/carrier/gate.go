@@ -40,7 +40,11 @@ func SecretsOf(central *envelope.Identity) (*Secrets, error) {
 	if s.issuer, err = nkeys.FromRawSeed(nkeys.PrefixByteAccount, seeds["issuer"]); err != nil {
 		return nil, fmt.Errorf("make the key of the gate: %w", err)
 	}
-	if s.box, err = nkeys.FromRawSeed(nkeys.PrefixByteCurve, seeds["box"]); err != nil {
+	box, err := nkeys.EncodeSeed(nkeys.PrefixByteCurve, seeds["box"])
+	if err == nil {
+		s.box, err = nkeys.FromCurveSeed(box)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("make the key of the gate: %w", err)
 	}
 	return s, nil
@@ -66,7 +70,6 @@ func (s *Secrets) Config() string {
 max_payload: %d
 max_pending: %d
 write_deadline: "10s"
-always_enable_nonce: true
 system_account: %s
 accounts {
   %s { users: [] }
@@ -275,14 +278,15 @@ func (g *Gate) end(member string) error {
 			return err
 		}
 		heard = true
-		if err := g.endAt(m.Data); err != nil {
+		if err := g.endAt(m.Data, box.Subject); err != nil {
 			return err
 		}
 	}
 }
 
-// endAt ends what one server has said that it has.
-func (g *Gate) endAt(said []byte) error {
+// endAt ends what one server has said that it has. Servers do what they are asked
+// only if they may answer; those answers say of no connections.
+func (g *Gate) endAt(said []byte, answers string) error {
 	var connections struct {
 		Server struct {
 			ID string `json:"id"`
@@ -304,7 +308,7 @@ func (g *Gate) endAt(said []byte) error {
 		if err != nil {
 			return err
 		}
-		if err := g.system.Publish("$SYS.REQ.SERVER."+connections.Server.ID+".KICK", ask); err != nil {
+		if err := g.system.PublishRequest("$SYS.REQ.SERVER."+connections.Server.ID+".KICK", answers, ask); err != nil {
 			return err
 		}
 	}

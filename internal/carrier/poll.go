@@ -19,12 +19,15 @@ import (
 	"github.com/llama-logs/llama"
 )
 
+var errShut = errors.New("not let in")
+
 // A Poll is a node's end over HTTPS requests to a Door.
 type Poll struct {
 	url  string // of the door, with a slash at its end
 	key  Key
 	http *http.Client
 	log  *slog.Logger
+	shut shut
 
 	mu      sync.Mutex
 	session string // "" while there is none
@@ -88,7 +91,7 @@ func (p *Poll) Run(ctx context.Context, h Handler) error {
 		if err := p.visit(ctx, h); ctx.Err() != nil {
 			return nil
 		} else if err != nil {
-			p.log.Debug("carrier disconnected", "error", err)
+			p.shut.out(p.log, err)
 		}
 		if time.Since(began) > waitAtMost {
 			wait = 100 * time.Millisecond
@@ -176,7 +179,11 @@ func (p *Poll) request(ctx context.Context, method, what, token string, body io.
 	if resp.StatusCode >= http.StatusMultipleChoices {
 		defer resp.Body.Close()
 		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10)) // what is there is better than nothing
-		return nil, fmt.Errorf("%s answers %s: %s", p.url, resp.Status, bytes.TrimSpace(text))
+		err := fmt.Errorf("%s answers %s: %s", p.url, resp.Status, bytes.TrimSpace(text))
+		if resp.StatusCode == http.StatusForbidden {
+			err = fmt.Errorf("%w: %w", errShut, err)
+		}
+		return nil, err
 	}
 	return resp, nil
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,19 +19,22 @@ import (
 
 // BrokerOptions say through which broker central and its nodes talk.
 type BrokerOptions struct {
-	Listen string   `yaml:"listen" doc:"Address where nodes reach the broker over TLS 1.3; empty for none. Central's own broker needs none: nodes reach it through the page's port, as WebSocket."`
-	URLs   []string `yaml:"urls" doc:"Brokers elsewhere that central and its nodes use instead of central's own: a 'llama broker' or NATS servers; e.g. tls://broker.example.com:4222."`
-	CA     string   `yaml:"ca" doc:"File with the authority of the certificates of those, PEM. Default: central's own, or any that the machine trusts."`
-	Names  []string `yaml:"names" doc:"For 'llama broker': host names it is reached by, besides localhost and addresses."`
-	TLS    *TLS     `yaml:"tls" doc:"For 'llama broker': a certificate of yours. Without it, it gets one from an authority of its own (DATA/ca.pem)."`
-	Trust  string   `yaml:"trust" doc:"For 'llama broker': file with what 'llama broker config' printed."`
+	Listen    string   `yaml:"listen" doc:"Address where nodes reach the broker over TLS 1.3; empty for none. Central's own broker needs none: nodes reach it through the page's port, as WebSocket."`
+	WebSocket string   `yaml:"websocket" doc:"For 'llama broker': address for WebSocket over TLS, e.g. 0.0.0.0:443; empty for none."`
+	URLs      []string `yaml:"urls" doc:"Brokers elsewhere that central and its nodes use instead of central's own: a 'llama broker' or NATS servers; e.g. tls://broker.example.com:4222."`
+	CA        string   `yaml:"ca" doc:"File with the authority of the certificates of those, PEM. Default: central's own, or any that the machine trusts."`
+	Names     []string `yaml:"names" doc:"For 'llama broker': host names it is reached by, besides localhost and addresses."`
+	TLS       *TLS     `yaml:"tls" doc:"For 'llama broker': a certificate of yours. Without it, it gets one from an authority of its own (DATA/ca.pem)."`
+	Trust     string   `yaml:"trust" doc:"For 'llama broker': file with what 'llama broker config' printed."`
 }
 
 // Validate says which option is wrong.
 func (o *BrokerOptions) Validate() error {
 	var errs []error
-	if _, _, err := net.SplitHostPort(o.Listen); o.Listen != "" && err != nil {
-		errs = append(errs, config.Wrong("listen", "%q is not an address and a port; e.g. 0.0.0.0:4222", o.Listen))
+	for _, a := range []struct{ key, address, example string }{{"listen", o.Listen, "0.0.0.0:4222"}, {"websocket", o.WebSocket, "0.0.0.0:443"}} {
+		if _, _, err := hostAndPort(a.address); a.address != "" && err != nil {
+			errs = append(errs, config.Wrong(a.key, "%q is not an address and a port; e.g. %s", a.address, a.example))
+		}
 	}
 	for _, text := range o.URLs {
 		if u, err := url.Parse(text); err != nil || u.Host == "" || u.Scheme != "tls" && u.Scheme != "wss" {
@@ -48,19 +52,9 @@ func (c *Central) openBroker(key carrier.Key, members *carrier.Members) (*carrie
 	}
 	options := carrier.BrokerOptions{WebSocket: true}
 	if listen := c.o.Broker.Listen; listen != "" {
-		host, port, err := net.SplitHostPort(listen)
-		if err != nil {
-			return nil, err
-		}
-		options.Host = host
-		if options.Host == "" {
-			options.Host = "0.0.0.0"
-		}
-		if options.Port, err = strconv.Atoi(port); err != nil {
-			return nil, config.Wrong("broker.listen", "%q is not a port", port)
-		}
-		if options.Port == 0 {
-			options.Port = -1 // any that is free, in the words of NATS
+		var err error
+		if options.Host, options.Port, err = hostAndPort(listen); err != nil {
+			return nil, config.Wrong("broker.listen", "%v", err)
 		}
 		if options.TLS, err = c.TLS(); err != nil {
 			return nil, err
@@ -73,6 +67,24 @@ func (c *Central) openBroker(key carrier.Key, members *carrier.Members) (*carrie
 	c.broker = broker
 	c.opened = append(c.opened, broker)
 	return carrier.Open(broker.Dial(key, ""), c.o.Log)
+}
+
+// hostAndPort reads an address to listen on, as the broker wants it.
+func hostAndPort(address string) (host string, port int, err error) {
+	host, text, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", 0, err
+	}
+	if port, err = strconv.Atoi(text); err != nil || port < 0 || port > 65535 {
+		return "", 0, fmt.Errorf("%q is not a port", text)
+	}
+	if host == "" {
+		host = "0.0.0.0"
+	}
+	if port == 0 {
+		port = -1 // any that is free
+	}
+	return host, port, nil
 }
 
 // openGate opens central's end of brokers elsewhere, and answers them who may
@@ -88,12 +100,19 @@ func (c *Central) openGate(key carrier.Key, members *carrier.Members) (*carrier.
 			return nil, err
 		}
 	}
-	dial := carrier.Dial{URLs: c.o.Broker.URLs, Key: key, Way: way}
+	dial := carrier.Dial{URLs: oneScheme(c.o.Broker.URLs), Key: key, Way: way}
 	if c.gate, err = carrier.OpenGate(dial, secrets, members, c.o.Log); err != nil {
 		return nil, err
 	}
 	c.opened = append(c.opened, c.gate)
 	return carrier.Open(dial, c.o.Log)
+}
+
+// oneScheme returns those of the first's scheme: a connection has one, and nodes may be
+// offered more.
+func oneScheme(urls []string) []string {
+	scheme, _, _ := strings.Cut(urls[0], ":")
+	return slices.DeleteFunc(slices.Clone(urls), func(u string) bool { return !strings.HasPrefix(u, scheme+":") })
 }
 
 // trusting trusts the authorities in a file.

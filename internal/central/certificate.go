@@ -3,6 +3,7 @@ package central
 import (
 	"crypto/tls"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"os"
@@ -18,33 +19,45 @@ func (c *Central) TLS() (*tls.Config, error) {
 	if c.tls != nil {
 		return c.tls.Clone(), nil
 	}
-	if given := c.o.TLS; given != nil {
-		pair, err := tls.LoadX509KeyPair(given.Cert, given.Key)
-		if err != nil {
-			return nil, llama.Errorf(llama.Invalid, "central.tls: %w", err)
-		}
-		c.tls = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
-		return c.tls.Clone(), nil
-	}
-	addresses, err := ownAddresses()
+	settings, ca, err := certificate(c.o.Data, "central.tls", c.o.TLS, c.names(), c.o.Log)
 	if err != nil {
 		return nil, err
 	}
-	ca, err := auth.OpenCA(c.o.Data, c.names(), addresses)
+	c.ca, c.tls = ca, settings
+	return c.tls.Clone(), nil
+}
+
+// certificate returns how a server shows who it is: with the certificate that it was
+// given, or with one of an authority in its data directory, which is made when it is
+// not there. The authority is nil for the first.
+func certificate(data, key string, given *TLS, names []string, log *slog.Logger) (*tls.Config, *auth.CA, error) {
+	if given != nil {
+		pair, err := tls.LoadX509KeyPair(given.Cert, given.Key)
+		if err != nil {
+			return nil, nil, llama.Errorf(llama.Invalid, "%s: %w", key, err)
+		}
+		return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}, nil, nil
+	}
+	addresses, err := ownAddresses()
 	if err != nil {
-		return nil, fmt.Errorf("open central's certificate authority: %w", err)
+		return nil, nil, err
+	}
+	ca, err := auth.OpenCA(data, names, addresses)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open the certificate authority: %w", err)
 	}
 	if len(ca.Missing) > 0 {
-		c.o.Log.Warn("the certificate does not cover all names and addresses of this machine; remove ca.pem and ca.key to have new ones made", "missing", ca.Missing)
+		log.Warn("the certificate does not cover all names and addresses of this machine; remove ca.pem and ca.key to have new ones made", "missing", ca.Missing)
 	}
-	c.ca, c.tls = ca, ca.TLS()
-	return c.tls.Clone(), nil
+	return ca.TLS(), ca, nil
 }
 
 // names returns the host names that central is reached by: those configured, and
 // this machine's own.
-func (c *Central) names() []string {
-	names := append([]string{}, c.o.Names...)
+func (c *Central) names() []string { return withHostname(c.o.Names) }
+
+func withHostname(given []string) []string {
+	names := append([]string{}, given...)
 	if host, err := os.Hostname(); err == nil { // without one there are the others
 		names = append(names, host)
 	}

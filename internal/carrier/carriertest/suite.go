@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -114,6 +115,13 @@ func (e *End) Received(t *testing.T, n int) []carrier.Message {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return append([]carrier.Message(nil), e.got...)
+}
+
+// Has reports whether a message with this text has come.
+func (e *End) Has(text string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.ContainsFunc(e.got, func(m carrier.Message) bool { return string(m.Data) == text })
 }
 
 func send(t *testing.T, l Link, node string, k carrier.Kind, data []byte) {
