@@ -23,6 +23,7 @@ type queryOptions struct {
 	format            string
 	local, formatOnly bool
 	explain           bool
+	deadline          string
 	dataDir           string
 	file, parser      string
 }
@@ -59,6 +60,7 @@ list, show, rows or cancel, quote it: '"list"'.`,
 	flags.StringVar(&o.from, "from", "", "earliest `TIME` asked for (default: the beginning)")
 	flags.StringVar(&o.to, "to", "", "`TIME` before which is asked for (default: no end)")
 	flags.Int64Var(&o.limit, "limit", 0, "at most `N` rows")
+	flags.StringVar(&o.deadline, "deadline", "", "`TIME` until when nodes may answer, those too that are offline now; e.g. +1h (default: central's own)")
 	flags.StringVar(&o.format, "format", "", "`FORM` of the rows: ndjson, csv or table (default: table on a terminal, else ndjson)")
 	flags.BoolVar(&o.local, "local", false, "ask the node on this machine through its socket, without central")
 	flags.StringVar(&o.dataDir, "data", defaultData(), "`DIR` of that node's data")
@@ -133,7 +135,7 @@ func queryCentral(ctx context.Context, text string, o queryOptions, emit func([]
 		}
 		defer fmt.Fprint(os.Stderr, "\r\033[K")
 	}
-	asked, err := c.Ask(ctx, client.Question{Query: text, Targets: o.targets, From: o.from, To: o.to, Limit: o.limit}, watching)
+	asked, err := c.Ask(ctx, client.Question{Query: text, Targets: o.targets, From: o.from, To: o.to, Limit: o.limit, Deadline: o.deadline}, watching)
 	if err != nil {
 		return err
 	}

@@ -58,6 +58,7 @@ type Question struct {
 	Targets  []string  // never empty
 	From, To time.Time // zero is open
 	Limit    int64     // 0 is the server's own
+	Deadline time.Time // until when nodes may answer; zero is the server's own
 }
 
 // QueryFilter says which queries to list.

@@ -28,6 +28,8 @@ func TestBadInputIsAProblem(t *testing.T) {
 		{"empty query", "POST", "/queries", `{"query":""}`, 422, "invalid", ""},
 		{"unknown key", "POST", "/queries", `{"query":"x","colour":"red"}`, 422, "invalid", ""},
 		{"other language", "POST", "/queries", `{"query":"x","language":"sql"}`, 422, "invalid", ""},
+		{"deadline that is over", "POST", "/queries", `{"query":"x","deadline":"-1h"}`, 400, "invalid", "which is over"},
+		{"deadline that is no time", "POST", "/queries", `{"query":"x","deadline":"soon"}`, 400, "invalid", `deadline is "soon"`},
 		{"negative limit", "POST", "/queries", `{"query":"x","limit":-1}`, 422, "invalid", ""},
 		{"targets twice", "POST", "/queries", `{"query":"x","targets":["a","a"]}`, 422, "invalid", ""},
 		{"bad time", "POST", "/queries", `{"query":"x","from":"yesterday"}`, 400, "invalid", `from is "yesterday"`},

@@ -24,13 +24,21 @@ func (s *Server) submitQuery(ctx context.Context, in *submitRequest) (*queryResp
 		return nil, err
 	}
 	noteTargets(ctx, targets)
-	from, to, err := timeRange(in.Body.From, in.Body.To, time.Now())
+	now := time.Now()
+	from, to, err := timeRange(in.Body.From, in.Body.To, now)
 	if err != nil {
 		return nil, err
 	}
+	deadline, err := readTime("deadline", in.Body.Deadline, now)
+	if err != nil {
+		return nil, err
+	}
+	if !deadline.IsZero() && !deadline.After(now) {
+		return nil, llama.Errorf(llama.Invalid, "deadline is %s, which is over; e.g. +1h", deadline.Format(time.RFC3339))
+	}
 	q, err := s.Queries.Submit(ctx, Question{
 		Text: in.Body.Query, Language: in.Body.Language, Name: in.Body.Name, User: identityOf(ctx).User,
-		Targets: targets, From: from, To: to, Limit: in.Body.Limit,
+		Targets: targets, From: from, To: to, Limit: in.Body.Limit, Deadline: deadline,
 	})
 	if err != nil {
 		return nil, err

@@ -123,29 +123,31 @@ type Submission struct {
 	To       string   `json:"to,omitempty" maxLength:"64" example:"now" doc:"The time before which events are asked for, written as from. Without it, no end."`
 	Limit    int64    `json:"limit,omitempty" minimum:"0" maximum:"10000000" example:"1000" doc:"The most rows wanted; 0 is the server's own limit."`
 	Name     string   `json:"name,omitempty" maxLength:"200" example:"Failed logins" doc:"A name for people."`
+	Deadline string   `json:"deadline,omitempty" maxLength:"64" example:"+1h" doc:"Until when nodes may answer, those too that are offline now: RFC 3339, or from now, as +1h. Without it, the server's own."`
 }
 
 // Query is a query that was asked: its state and what it stands on, target by
 // target.
 type Query struct {
-	ID      string    `json:"id" format:"uuid" example:"8f14e45f-ceea-467f-9575-1b5d3d1f0c2a" doc:"The query's id."`
-	Query   string    `json:"query" doc:"As it was written."`
-	Normal  string    `json:"normal" doc:"In its normal form."`
-	Name    string    `json:"name,omitempty" doc:"The name it was given."`
-	Targets []string  `json:"targets" nullable:"false" doc:"The targets asked."`
-	User    string    `json:"user" example:"admin" doc:"Who asked."`
-	State   string    `json:"state" enum:"queued,delivered,running,done,partial,failed,refused,cancelled,expired" doc:"What its tasks add up to. queued, delivered and running change; the others are final."`
-	Created time.Time `json:"created" doc:"When it was asked."`
-	Started time.Time `json:"started,omitzero" doc:"When the first node began; absent before."`
-	Ended   time.Time `json:"ended,omitzero" doc:"When the last task ended; absent before."`
-	Expires time.Time `json:"expires" doc:"When the query and its rows are removed."`
-	From    time.Time `json:"from,omitzero" doc:"The earliest time asked for; absent when open."`
-	To      time.Time `json:"to,omitzero" doc:"The time before which events were asked for; absent when open."`
-	Limit   int64     `json:"limit" doc:"The most rows wanted; 0 is the server's own limit."`
-	Rows    int64     `json:"rows" doc:"Rows there are so far."`
-	Columns []string  `json:"columns" nullable:"false" doc:"Names of the rows' fields, in the order to show them."`
-	Tasks   []Task    `json:"tasks" nullable:"false" doc:"One for each node asked."`
-	Error   string    `json:"error,omitempty" doc:"Why there is no complete answer, in one sentence."`
+	ID       string    `json:"id" format:"uuid" example:"8f14e45f-ceea-467f-9575-1b5d3d1f0c2a" doc:"The query's id."`
+	Query    string    `json:"query" doc:"As it was written."`
+	Normal   string    `json:"normal" doc:"In its normal form."`
+	Name     string    `json:"name,omitempty" doc:"The name it was given."`
+	Targets  []string  `json:"targets" nullable:"false" doc:"The targets asked."`
+	User     string    `json:"user" example:"admin" doc:"Who asked."`
+	State    string    `json:"state" enum:"queued,delivered,running,done,partial,failed,refused,cancelled,expired" doc:"What its tasks add up to. queued, delivered and running change; the others are final."`
+	Created  time.Time `json:"created" doc:"When it was asked."`
+	Started  time.Time `json:"started,omitzero" doc:"When the first node began; absent before."`
+	Ended    time.Time `json:"ended,omitzero" doc:"When the last task ended; absent before."`
+	Deadline time.Time `json:"deadline" doc:"Until when nodes may answer."`
+	Expires  time.Time `json:"expires" doc:"When the query and its rows are removed."`
+	From     time.Time `json:"from,omitzero" doc:"The earliest time asked for; absent when open."`
+	To       time.Time `json:"to,omitzero" doc:"The time before which events were asked for; absent when open."`
+	Limit    int64     `json:"limit" doc:"The most rows wanted; 0 is the server's own limit."`
+	Rows     int64     `json:"rows" doc:"Rows there are so far."`
+	Columns  []string  `json:"columns" nullable:"false" doc:"Names of the rows' fields, in the order to show them."`
+	Tasks    []Task    `json:"tasks" nullable:"false" doc:"One for each node asked."`
+	Error    string    `json:"error,omitempty" doc:"Why there is no complete answer, in one sentence."`
 }
 
 // Task is a query's part on one node.

@@ -2,6 +2,7 @@ package central
 
 import (
 	"context"
+	"time"
 
 	"github.com/llama-logs/llama/internal/api"
 	"github.com/llama-logs/llama/internal/store"
@@ -23,10 +24,14 @@ var (
 
 // Submit implements api.Queries.
 func (a adapter) Submit(ctx context.Context, q api.Question) (api.Query, error) {
-	asked, err := a.tasks.Submit(ctx, task.Request{
+	r := task.Request{
 		Query: q.Text, Name: q.Name, Language: q.Language, Targets: q.Targets,
 		From: start(q.From), To: end(q.To), Limit: int(q.Limit), User: q.User,
-	})
+	}
+	if !q.Deadline.IsZero() {
+		r.Deadline = time.Until(q.Deadline)
+	}
+	asked, err := a.tasks.Submit(ctx, r)
 	if err != nil {
 		return api.Query{}, err
 	}

@@ -36,7 +36,7 @@ func end(t time.Time) llama.Time {
 func wireQuery(q *store.Query) api.Query {
 	wire := api.Query{
 		ID: q.ID, Query: q.Text, Normal: q.Normal, Name: q.Name, Targets: q.Targets, User: q.User, State: string(q.State),
-		Created: std(q.Created), Started: std(q.Started), Ended: std(q.Ended), Expires: std(q.Expires),
+		Created: std(q.Created), Started: std(q.Started), Ended: std(q.Ended), Deadline: std(q.Deadline), Expires: std(q.Expires),
 		From: std(q.From), Limit: int64(q.Limit), Rows: q.Rows, Columns: q.Columns, Error: q.Error,
 		Tasks: []api.Task{},
 	}

@@ -16,12 +16,13 @@ import (
 
 // Question is what to ask. Times are RFC 3339, dates, or relative: now-15m, -1h.
 type Question struct {
-	Query   string   `json:"query"`
-	Targets []string `json:"targets,omitempty"`
-	From    string   `json:"from,omitempty"`
-	To      string   `json:"to,omitempty"`
-	Limit   int64    `json:"limit,omitempty"`
-	Name    string   `json:"name,omitempty"`
+	Query    string   `json:"query"`
+	Targets  []string `json:"targets,omitempty"`
+	From     string   `json:"from,omitempty"`
+	To       string   `json:"to,omitempty"`
+	Limit    int64    `json:"limit,omitempty"`
+	Name     string   `json:"name,omitempty"`
+	Deadline string   `json:"deadline,omitempty"`
 }
 
 // Query is a query's state.

@@ -1112,6 +1112,11 @@ export interface components {
             readonly created: string;
             /**
              * Format: date-time
+             * @description Until when nodes may answer.
+             */
+            readonly deadline: string;
+            /**
+             * Format: date-time
              * @description When the last task ended; absent before.
              */
             readonly ended?: string;
@@ -1576,6 +1581,11 @@ export interface components {
             readonly queries: components["schemas"]["QueryStatistics"];
         };
         readonly Submission: {
+            /**
+             * @description Until when nodes may answer, those too that are offline now: RFC 3339, or from now, as +1h. Without it, the server's own.
+             * @example +1h
+             */
+            readonly deadline?: string;
             /**
              * @description The earliest _time asked for: RFC 3339, a date, or relative to now: now-15m, -1h, -7d. Without it, from the beginning.
              * @example now-15m

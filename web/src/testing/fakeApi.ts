@@ -8,7 +8,7 @@ export const session: Session = { user: 'admin', roles: ['admin'], must_change_p
 export function aQuery(some: Partial<Query> = {}): Query {
   return {
     id: 'q1', query: '*', normal: '*', targets: ['local'], user: 'admin', state: 'running', created: '2026-11-20T12:00:00Z',
-    expires: '2026-11-21T12:00:00Z', limit: 1000, rows: 0, columns: [], tasks: [], ...some,
+    expires: '2026-11-21T12:00:00Z', deadline: '2026-11-21T12:00:00Z', limit: 1000, rows: 0, columns: [], tasks: [], ...some,
   }
 }
 
@@ -48,6 +48,10 @@ export function fakeApi(some: Partial<Api> = {}): Api {
     groups: () => Promise.resolve([]),
     putGroup: () => Promise.resolve(),
     removeGroup: () => Promise.resolve(),
+    codes: () => Promise.resolve([]),
+    addCode: ({ target, uses = 1 }) => Promise.resolve({ id: 'c1', code: 'llama1_code', target, uses, expires: '2030-01-01T00:00:00Z' }),
+    removeCode: () => Promise.resolve(),
+    revokeNode: () => Promise.resolve(),
     tokens: () => Promise.resolve([]),
     addToken: (name, _grants, expires) => Promise.resolve({ name, token: 'a token', expires }),
     removeToken: () => Promise.resolve(),
