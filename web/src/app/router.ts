@@ -9,6 +9,7 @@ export function createPageRouter(): Router {
       { path: '/', redirect: '/query' },
       { path: '/query', name: 'query', component: QueryPage },
       { path: '/live', name: 'live', component: LivePage },
+      { path: '/targets', component: () => import('@/features/targets/TargetsPage.vue') },
       {
         path: '/admin',
         component: () => import('@/features/admin/AdminPage.vue'),

@@ -1,0 +1,57 @@
+import { flushPromises } from '@vue/test-utils'
+import { describe, expect, it, vi } from 'vitest'
+import type { NewCode, Target } from '@/api/types'
+import { fakeApi } from '@/testing/fakeApi'
+import { mountPage, named } from '@/testing/mountPage'
+import TargetsPage from './TargetsPage.vue'
+import { holdings } from './holdings'
+
+const targets: Target[] = [
+  { name: 'brno', state: 'offline', nodes: [{ id: 'b1', state: 'offline', last_seen: '2020-01-01T00:00:00Z' }] },
+  { name: 'local', state: 'online', nodes: [{ id: 'l1', state: 'online', version: '0.1.0' }] },
+]
+
+describe('TargetsPage', () => {
+  it('says which sites are there and which are away', async () => {
+    const { page } = await mountPage(TargetsPage, fakeApi({ targets: () => Promise.resolve(targets) }))
+    const rows = page.findAll('tbody tr').map((row) => row.text())
+    expect(rows[0]).toMatch(/brno.*b1.*offline, last heard of \d+ d.* ago/)
+    expect(rows[1]).toMatch(/local.*l1.*online/)
+    page.unmount()
+  })
+
+  it('lets an administrator alone add and shut out nodes', async () => {
+    const revokeNode = vi.fn(() => Promise.resolve())
+    const codes: NewCode[] = []
+    const api = fakeApi({
+      targets: () => Promise.resolve(targets), revokeNode,
+      addCode: (code) => {
+        codes.push(code)
+        return Promise.resolve({ id: 'c', code: 'llama1_secret', target: code.target, uses: 1, expires: '2030-01-01T00:00:00Z' })
+      },
+    })
+    const { page, session } = await mountPage(TargetsPage, api)
+    expect(page.findAll('button').map((b) => b.text())).not.toContain('Let a node join')
+    await session.load()
+    await flushPromises()
+    await named(page, 'button', 'Let a node join').trigger('click')
+    await flushPromises()
+    const field = document.querySelector<HTMLInputElement>('#code-target')
+    if (!field) throw new Error('there is no field for the target')
+    field.value = 'porto'
+    field.dispatchEvent(new Event('input'))
+    await flushPromises()
+    document.querySelector<HTMLFormElement>('[role=dialog] form')?.requestSubmit()
+    await flushPromises()
+    expect(codes).toEqual([{ target: 'porto', uses: 1, seconds: 86_400 }])
+    expect(document.querySelector('[role=dialog]')?.textContent).toContain('llama1_secret')
+    page.unmount()
+  })
+})
+
+describe('holdings', () => {
+  it('adds up the collections of a target', () => {
+    const c = { name: 'a', target: 'x', events: 2, bytes: 10 }
+    expect(holdings([c, { ...c, name: 'b' }, { ...c, target: 'y' }]).get('x')).toEqual({ collections: 2, events: 4, bytes: 20 })
+  })
+})
