@@ -12,7 +12,7 @@ import (
 // TestMain lets scripts run this very program as `llama`, each in a process of
 // its own.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"llama": main})
+	testscript.Main(m, map[string]func(){"llama": main, "slowrelay": slowRelay})
 }
 
 // anyPorts is a configuration that takes whatever ports are free. Each script

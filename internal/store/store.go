@@ -23,8 +23,10 @@ import (
 	"time"
 
 	"github.com/pressly/goose/v3"
-	_ "modernc.org/sqlite" // the driver called sqlite
+	"modernc.org/sqlite" // also the driver called sqlite
+	sqlite3 "modernc.org/sqlite/lib"
 
+	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/seal"
 )
 
@@ -126,12 +128,20 @@ func (s *Store) update(ctx context.Context, fn func(tx *sql.Tx) error) error {
 	}
 	defer tx.Rollback() // harmless after Commit
 	if err := fn(tx); err != nil {
-		return err
+		return full(err)
 	}
 	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("commit transaction: %w", err)
+		return full(fmt.Errorf("commit transaction: %w", err))
 	}
 	return nil
+}
+
+// full says in words for people that the database's disk is full.
+func full(err error) error {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok && e.Code()&0xff == sqlite3.SQLITE_FULL {
+		return llama.Errorf(llama.Unavailable, "central's disk is full; try again later")
+	}
+	return err
 }
 
 // seal seals a value under the key called key, bound to its place.
