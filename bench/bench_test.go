@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -92,6 +93,27 @@ func TestLatencyAcknowledgesAll(t *testing.T) {
 	for _, form := range []string{"JSON lines", "plain lines"} {
 		if median, longest := r.value(t, form+", median"), r.value(t, form+", longest"); median > longest {
 			t.Errorf("%s: the median %v is longer than the longest %v", form, median, longest)
+		}
+	}
+}
+
+func TestPutAcknowledgesAll(t *testing.T) {
+	t.Parallel()
+	r := bench(t, "put", "-n", "0", "-rate", "50000", "-corpus", corpusOf(t, 10*latencyBatch, 4))
+	if median, longest := r.value(t, "Put, median"), r.value(t, "Put, longest"); median > longest {
+		t.Errorf("the median %v is longer than the longest %v", median, longest)
+	}
+}
+
+func TestRestSendsAgain(t *testing.T) {
+	t.Parallel()
+	r := bench(t, "rest", "-n", "0", "-repeat", "3", "-corpus", corpusOf(t, few, 5))
+	if want := []string{fmt.Sprintf("%g million", few/1e6), fmt.Sprintf("%g million", 3*few/1e6)}; !slices.Equal(r.Systems, want) {
+		t.Fatalf("got the columns %q, want %q", r.Systems, want)
+	}
+	for _, x := range r.Rows {
+		if x.Values[r.Systems[0]] <= 0 || x.Values[r.Systems[1]] <= 0 {
+			t.Errorf("%s: %v", x.What, x.Values)
 		}
 	}
 }
@@ -211,6 +233,7 @@ func TestRunRefuses(t *testing.T) {
 		{"unknown command", "help requested", []string{"swim"}},
 		{"no events", "-n 0", []string{"ingest", "-n", "0"}},
 		{"no rate", "-rate 0", []string{"latency", "-rate", "0"}},
+		{"not even once", "-repeat 0", []string{"rest", "-repeat", "0"}},
 		{"more words", `"fast" is no flag`, []string{"ingest", "fast"}},
 		{"no file", "no such file", []string{"ingest", "-llama", program, "-corpus", filepath.Join(dir, "none")}},
 		{"empty file", "has no lines", []string{"ingest", "-llama", program, "-corpus", write("empty.log", "")}},

@@ -10,6 +10,7 @@
 //	go run ./bench wide                          # JSON of ever-changing keys
 //	go run ./bench both                          # ingest and questions at once
 //	go run ./bench again                         # aggregates asked again after 1 % new events
+//	go run ./bench rest -repeat 10               # at rest, with ten times as much
 //	go run ./bench restart -peer victoria-logs   # after kill -9 at full rate
 //
 // Each command is a file. What they share: corpus.go is what is sent, and
@@ -45,6 +46,7 @@ var commands = []command{
 	{"restart", "kill -9 at full rate: what is left, and when it can be searched", restart},
 	{"both", "ingest beside ten heavy questions, and questions beside ingest at half its rate", both},
 	{"again", "aggregates asked for the first time, and again after 1 % new events", again},
+	{"rest", "memory at rest, start and disk, with a corpus and with the same many times", rest},
 	{"query", "fifteen questions, cold and warm", questions},
 }
 
@@ -57,6 +59,7 @@ type options struct {
 	peer      string  // VictoriaLogs; empty: none
 	stores    string  // folder where the stores of questions are kept between runs; empty: nowhere
 	rate      float64 // events/s of latency
+	repeat    int     // how often rest sends the corpus
 	runs      int     // medians are of so many
 	cold      bool    // questions after a restart and without caches, too
 	asJSON    bool
@@ -72,7 +75,8 @@ func (o *options) flags(set *flag.FlagSet) {
 	set.StringVar(&o.llama, "llama", "", "`PROGRAM` to measure (default: it is built)")
 	set.StringVar(&o.peer, "peer", "", "`PROGRAM` victoria-logs, measured beside it")
 	set.StringVar(&o.stores, "stores", "", "`DIR` where query keeps what it loaded for the next time")
-	set.Float64Var(&o.rate, "rate", 100_000, "`EVENTS` per second that latency sends")
+	set.Float64Var(&o.rate, "rate", 100_000, "`EVENTS` per second that latency and put send")
+	set.IntVar(&o.repeat, "repeat", 10, "how many `TIMES` rest sends the corpus")
 	set.IntVar(&o.runs, "runs", 1, "how many `RUNS` of ingest and restart; the table has their medians")
 	set.BoolVar(&o.cold, "cold", false, "query: ask after a restart and without caches, too (the system's caches need root)")
 	set.BoolVar(&o.asJSON, "json", false, "print JSON instead of a table")
@@ -157,6 +161,8 @@ func (o *options) check(set *flag.FlagSet) error {
 		return fmt.Errorf("-n %d: that is no number of events", o.events)
 	case o.rate <= 0:
 		return fmt.Errorf("-rate %g: at least one event a second", o.rate)
+	case o.repeat < 1:
+		return fmt.Errorf("-repeat %d: at least 1", o.repeat)
 	case o.runs < 1:
 		return fmt.Errorf("-runs %d: at least 1", o.runs)
 	}
