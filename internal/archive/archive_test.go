@@ -61,6 +61,13 @@ func put(t testing.TB, a *Archive, b *llama.Batch) {
 	}
 }
 
+func sealed(t testing.TB, a *Archive) {
+	t.Helper()
+	if err := a.sealAll(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // contents returns all that a snapshot holds, by arrival.
 func contents(a *Archive) ([]llama.Event, error) {
 	s := a.Snapshot()
@@ -377,9 +384,7 @@ func TestSnapshotStays(t *testing.T) {
 		b := batch(rng, 10)
 		put(t, a, b)
 		want = append(want, b.Events...)
-		if err := a.sealAll(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		sealed(t, a)
 	}
 	s := a.Snapshot()
 	refs := s.Refs("", math.MinInt64, math.MaxInt64)
@@ -421,9 +426,7 @@ func TestRefsPruneAndSort(t *testing.T) {
 			{Collection: "a", Time: llama.Time(i), Ingested: llama.At(now)}, {Collection: "b", Time: llama.Time(1000 + i), Ingested: llama.At(now)},
 		}})
 		if i == 20 {
-			if err := a.sealAll(t.Context()); err != nil {
-				t.Fatal(err)
-			}
+			sealed(t, a)
 		}
 	}
 	s := a.Snapshot()

@@ -63,9 +63,7 @@ func TestNothingOfAnEventIsReadable(t *testing.T) {
 		if i == 2 || i == 4 {
 			continue
 		}
-		if err := a.sealAll(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		sealed(t, a)
 		look("in segments")
 	}
 	if err := errors.Join(a.upkeep(t.Context()), a.Close()); err != nil {
@@ -195,9 +193,7 @@ func smallArchive(t *testing.T, m seal.Master) (files map[string]string, want []
 	}
 	put(t, a, b)
 	want = append(want, b.Events...)
-	if err := a.sealAll(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	sealed(t, a)
 	for _, span := range [][2]uint64{{3, 5}, {6, 6}, {7, 9}} {
 		b := lines("s", span[0], span[1])
 		b.Events[0].Fields = []llama.Field{{Name: "f", Value: "1.0", Kind: llama.Number}}
@@ -304,9 +300,7 @@ func overlapping(t *testing.T, first uint64) {
 	a := open(t, disk, m, small())
 	for i := range uint64(3) {
 		put(t, a, lines("s", 3*i, 3*i+2)) // two events
-		if err := a.sealAll(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		sealed(t, a)
 	}
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
@@ -335,9 +329,7 @@ func TestQueryMeetsDamage(t *testing.T) {
 	a := open(t, disk, m, small())
 	for i := range uint64(3) {
 		put(t, a, lines("s", 20*i, 20*i+19))
-		if err := a.sealAll(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		sealed(t, a)
 	}
 	total := int(a.next - 1)
 	if err := a.Close(); err != nil {

@@ -57,13 +57,6 @@ func plantAll(t testing.TB, a *Archive, text string) (left []llama.Event) {
 // theDay is that of which the events have the planted text.
 const theDay = "2026-11-19"
 
-func sealed(t testing.TB, a *Archive) {
-	t.Helper()
-	if err := a.sealAll(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestDestroyedDayIsGoneEverywhere(t *testing.T) {
 	t.Parallel()
 	disk, m := fsys.NewMem(), newMaster(t)

@@ -42,9 +42,7 @@ func TestHeadIsViewedWhenAsked(t *testing.T) {
 	want = append(want, b.Events...)
 	s := a.Snapshot()
 	defer s.Close()
-	if err := a.sealAll(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	sealed(t, a)
 	for _, ref := range s.Refs("", math.MinInt64, math.MaxInt64) { // of memory that is no longer the head's
 		if _, err := ref.Read(t.Context()); err != nil {
 			t.Fatal(err)

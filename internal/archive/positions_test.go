@@ -110,9 +110,7 @@ func TestPositionsOutliveTheLog(t *testing.T) {
 	put(t, a, lines("s", 0, 9))
 	put(t, a, lines("blank", 0, 1))
 	put(t, a, lines("blank", 2, 2)) // no event at all
-	if err := a.sealAll(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	sealed(t, a)
 	if a.Stat().LogBytes != 0 {
 		t.Errorf("%d bytes of log when all is sealed", a.Stat().LogBytes)
 	}

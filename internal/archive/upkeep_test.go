@@ -31,9 +31,7 @@ func daily(t *testing.T, a *Archive, collection string, days, n int) {
 			b.Events[i].Ingested = llama.At(now.Add(-time.Duration(d) * day))
 		}
 		put(t, a, b)
-		if err := a.sealAll(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		sealed(t, a)
 	}
 }
 
@@ -189,9 +187,7 @@ func TestWrongClockRemovesNothing(t *testing.T) {
 		a := open(t, fsys.NewMem(), m, o)
 		put(t, a, lines("s", 0, 2)) // dated as the tests have it, long after the clock here
 		want := a.Stat().Events
-		if err := a.sealAll(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		sealed(t, a)
 		ctx, cancel := context.WithCancel(t.Context())
 		var run sync.WaitGroup
 		run.Go(func() { a.Run(ctx) })
@@ -295,9 +291,7 @@ func TestLeftoversAreRemoved(t *testing.T) {
 		}
 		put(t, a, b)
 		want = append(want, b.Events...)
-		if err := a.sealAll(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		sealed(t, a)
 	}
 	old := tree(t, disk, segmentsFolder)
 	if err := errors.Join(a.upkeep(t.Context()), a.Close()); err != nil {

@@ -304,9 +304,7 @@ func TestVerifyFindsEveryDamagedByte(t *testing.T) {
 	a := open(t, disk, m, small())
 	for i := range uint64(3) {
 		put(t, a, lines("s", 3*i, 3*i+2))
-		if err := a.sealAll(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		sealed(t, a)
 	}
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
@@ -726,9 +724,7 @@ func TestVerifyFindsNothingInEventsWithANameTwice(t *testing.T) {
 				}})
 			}
 			put(t, a, b)
-			if err := a.sealAll(t.Context()); err != nil {
-				t.Fatal(err)
-			}
+			sealed(t, a)
 		}
 		if got := verify(t, a, nil); got != nil {
 			t.Errorf("%d events at once: found %q", n, got)
