@@ -14,11 +14,12 @@ func newArchiveNewHistory() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "new-history",
 		Short: "Set a damaged history aside and begin another",
-		Long: `An archive whose history is damaged or missing is not opened: 'llama archive verify'
-says what is wrong. This sets what is there of it aside, beside the new one, and begins
-another history with the roots of all events that are there. Nothing vouches for them
-from before, which verify says until it is given a head of the new history. Heads that
-were kept are of no use any more. The node has to be stopped.`,
+		Long: `An archive whose history is missing, or damaged at its end, is not opened: 'llama
+archive verify' says what is wrong, also of damage further back. This sets what is
+there of it aside, beside the new one, and begins another history with the roots of
+all events that are there. Nothing vouches for them from before, which verify says
+until it is given a head of the new history. Heads that were kept are of no use any
+more. The node has to be stopped.`,
 		Example: "  llama archive new-history --yes && llama archive head > /media/usb/new.head",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
