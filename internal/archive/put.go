@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
+	"sync"
 	"syscall"
 	"time"
 
@@ -30,7 +32,13 @@ type commit struct {
 //
 // When the disk is full or fails, or memory is used up and cannot be freed, the
 // error is a *llama.Error with code Unavailable; later is fine.
-func (a *Archive) Put(ctx context.Context, b *llama.Batch) error {
+func (a *Archive) Put(ctx context.Context, b *llama.Batch) error { return a.PutPrepared(ctx, b) }
+
+// PutPrepared is Put for events that are made ready on the way, run by run, right before
+// they are written down: what a run refers to is still near then, and its fields need no
+// memory beyond the next run. Each prepare is given a share of the batch in its order, by
+// a goroutine of its own; events that were stored before are given to none.
+func (a *Archive) PutPrepared(ctx context.Context, b *llama.Batch, prepare ...func(run []llama.Event)) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -45,7 +53,7 @@ func (a *Archive) Put(ctx context.Context, b *llama.Batch) error {
 		return err
 	}
 	if !b.Position.Named() {
-		return a.store(b.Position, b.Events)
+		return a.store(b.Position, b.Events, prepare)
 	}
 	key := positionKey{b.Position.Source, b.Position.Epoch}
 	if err := a.positions.acquire(ctx, key); err != nil {
@@ -62,7 +70,7 @@ func (a *Archive) Put(ctx context.Context, b *llama.Batch) error {
 		}
 		return nil
 	}
-	return a.store(b.Position, events)
+	return a.store(b.Position, events, prepare)
 }
 
 // busyFor is how long after events came others are taken to be on their way.
@@ -77,8 +85,8 @@ func (a *Archive) Busy() bool {
 	return came > 0 && time.Since(started)-time.Duration(came) < busyFor
 }
 
-// check refuses positions and places that cannot be, and gives events without one a
-// time of arrival. What else is wrong with events shows when they are encoded.
+// check refuses positions and places that cannot be. What else is wrong with events shows
+// when they are encoded.
 func (a *Archive) check(b *llama.Batch) error {
 	p := &b.Position
 	if p.Named() {
@@ -93,9 +101,6 @@ func (a *Archive) check(b *llama.Batch) error {
 	for i := range b.Events {
 		e := &b.Events[i]
 		e.Seq = 0
-		if e.Ingested == 0 {
-			e.Ingested = llama.At(a.o.Now())
-		}
 		if p.Named() {
 			if e.Place < last || e.Place > p.Last {
 				return llama.Errorf(llama.Invalid, "source %q: place %d of event %d is not from %d to %d", p.Source, e.Place, i, last, p.Last)
@@ -128,12 +133,22 @@ func (a *Archive) unknown(b *llama.Batch) ([]llama.Event, error) {
 }
 
 // store makes a frame of events, has it written, and numbers the events.
-func (a *Archive) store(p llama.Position, events []llama.Event) error {
-	encoder, _ := a.encoders.Get().(*wal.Encoder)
-	if encoder == nil {
-		encoder = &wal.Encoder{}
+func (a *Archive) store(p llama.Position, events []llama.Event, prepare []func([]llama.Event)) error {
+	encoders := make([]*wal.Encoder, max(1, len(prepare)))
+	for i := range encoders {
+		if encoders[i], _ = a.encoders.Get().(*wal.Encoder); encoders[i] == nil {
+			encoders[i] = &wal.Encoder{}
+		}
 	}
-	f, err := encoder.Encode(p, events)
+	defer func() {
+		for _, e := range encoders {
+			e.Reset()
+			if e.Size() <= maxGroup {
+				a.encoders.Put(e)
+			}
+		}
+	}()
+	f, err := a.encode(encoders, p, events, prepare)
 	if err != nil {
 		return err
 	}
@@ -142,15 +157,60 @@ func (a *Archive) store(p llama.Position, events []llama.Event) error {
 			return llama.Errorf(llama.Invalid, "%q is not the name of a collection; %s", name, collectionRule)
 		}
 	}
-	err = a.commit(&commit{frame: f, done: make(chan struct{})})
-	if encoder.Size() <= maxGroup {
-		a.encoders.Put(encoder)
-	}
-	if err != nil {
+	if err = a.commit(&commit{frame: f, done: make(chan struct{})}); err != nil {
 		return err
 	}
 	for i := range events {
 		events[i].Seq = f.First + uint64(i)
+	}
+	return nil
+}
+
+// encode makes a frame, with one goroutine for each encoder.
+func (a *Archive) encode(encoders []*wal.Encoder, p llama.Position, events []llama.Event, prepare []func([]llama.Event)) (*wal.Frame, error) {
+	n := len(encoders)
+	errs := make([]error, n)
+	share := (len(events) + n - 1) / n
+	var others sync.WaitGroup
+	for i := 1; i < n; i++ {
+		from := min(i*share, len(events))
+		others.Go(func() {
+			errs[i] = a.encodeShare(encoders[i], events[from:min(from+share, len(events))], from, prepare[i])
+		})
+	}
+	var first func([]llama.Event)
+	if len(prepare) > 0 {
+		first = prepare[0]
+	}
+	errs[0] = a.encodeShare(encoders[0], events[:min(share, len(events))], 0, first)
+	others.Wait()
+	if i := slices.IndexFunc(errs, func(err error) bool { return err != nil }); i >= 0 {
+		return nil, errs[i]
+	}
+	return encoders[0].Frame(p, len(events), encoders[1:]...)
+}
+
+// encodeAtOnce is how many events are prepared before they are encoded. With their fields
+// they are about 100 KiB, which stay near.
+const encodeAtOnce = 64
+
+// encodeShare encodes events, of which the first is numbered from in its frame. Those
+// without a time of arrival are given one.
+func (a *Archive) encodeShare(to *wal.Encoder, events []llama.Event, from int, prepare func([]llama.Event)) error {
+	for len(events) > 0 {
+		run := events[:min(encodeAtOnce, len(events))]
+		if prepare != nil {
+			prepare(run)
+		}
+		for i := range run {
+			if run[i].Ingested == 0 {
+				run[i].Ingested = llama.At(a.o.Now())
+			}
+		}
+		if err := to.Add(run, from); err != nil {
+			return err
+		}
+		events, from = events[len(run):], from+len(run)
 	}
 	return nil
 }

@@ -6,18 +6,18 @@ import (
 	"github.com/llama-logs/llama"
 )
 
-// A fieldMemory lends memory to the events of one batch, or of one worker's part
-// of it, for as long as its Put lasts. Their fields lie there one after another,
-// so that they are written and read in the order of memory, and no receiver holds
-// room for the fields of a large batch while its peer is silent.
+// A fieldMemory lends memory to the events of a run for as long as it is at work on
+// them. Their fields lie there one after another, so that they are written and read in
+// the order of memory, and no receiver holds room for the fields of a large batch while
+// its peer is silent.
 //
-// What was lent is overwritten by a later batch and not cleared: the texts of the
-// last few batches stay in memory a little longer.
+// What was lent is overwritten by a later run and not cleared: the texts of the last few
+// batches stay in memory a little longer.
 type fieldMemory struct {
 	chunks [][]llama.Field
 	chunk  int // the one in use
 	used   int // of it
-	lent   []int32
+	lent   []*llama.Event
 }
 
 const (
@@ -29,8 +29,8 @@ const (
 
 var fieldMemories = sync.Pool{New: func() any { return new(fieldMemory) }}
 
-// lend gives e, the ith of its part, memory for its fields if it came without.
-func (m *fieldMemory) lend(e *llama.Event, i int) bool {
+// lend gives e memory for its fields if it came without.
+func (m *fieldMemory) lend(e *llama.Event) bool {
 	if cap(e.Fields) > 0 {
 		return false
 	}
@@ -38,7 +38,7 @@ func (m *fieldMemory) lend(e *llama.Event, i int) bool {
 		m.chunks = append(m.chunks, make([]llama.Field, chunkFields))
 	}
 	e.Fields = m.chunks[m.chunk][m.used : m.used : m.used+usualFields]
-	m.lent = append(m.lent, int32(i))
+	m.lent = append(m.lent, e)
 	return true
 }
 
@@ -54,11 +54,11 @@ func (m *fieldMemory) settle(e *llama.Event) {
 	}
 }
 
-// takeBack ends the loan to the events of the part, which are empty afterwards.
-func (m *fieldMemory) takeBack(events []llama.Event) {
-	for _, i := range m.lent {
-		events[i].Fields = nil
+// takeBack ends the loans: the events that had them are without fields afterwards.
+func (m *fieldMemory) takeBack() {
+	for _, e := range m.lent {
+		e.Fields = nil
 	}
+	clear(m.lent)
 	m.chunk, m.used, m.lent = 0, 0, m.lent[:0]
-	fieldMemories.Put(m)
 }

@@ -18,7 +18,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
+	"sync/atomic"
 
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/parse"
@@ -44,6 +44,7 @@ type Pipeline struct {
 	log     *slog.Logger
 	metrics *Metrics
 	sources sources
+	busy    atomic.Int32 // batches that are put now
 }
 
 // New returns a pipeline before next. All routes that are wrong are in the error.
@@ -110,6 +111,12 @@ func (e *Entry) WithParser(name string) (llama.Sink, error) {
 	return &Entry{p: e.p, origin: e.origin, how: h}, nil
 }
 
+// A preparing sink has events made ready by functions that are each given a share of the
+// batch, run by run, in its order. The fields of a run are needed until the next only.
+type preparing interface {
+	PutPrepared(ctx context.Context, b *llama.Batch, prepare ...func(run []llama.Event)) error
+}
+
 // parallelFrom is how many events are worth another core: starting one takes as
 // long as parsing about ten.
 const parallelFrom = 256
@@ -117,55 +124,73 @@ const parallelFrom = 256
 // Put prepares the events in place and hands them on. Events that come without
 // memory for fields have none afterwards.
 func (e *Entry) Put(ctx context.Context, b *llama.Batch) error {
-	parts := make([]part, max(1, min(runtime.GOMAXPROCS(0), len(b.Events)/parallelFrom)))
-	share := (len(b.Events) + len(parts) - 1) / len(parts)
-	for i := range parts {
-		parts[i].events = b.Events[i*share : min((i+1)*share, len(b.Events))]
-		parts[i].memory = fieldMemories.Get().(*fieldMemory)
+	busy := int(e.p.busy.Add(1))
+	defer e.p.busy.Add(-1)
+	next, ok := e.p.next.(preparing)
+	if !ok {
+		w := newWorker(e)
+		defer w.end()
+		w.prepare(b.Events)
+		err := e.p.next.Put(ctx, b)
+		e.p.count(&w.tally, b, err)
+		return err
 	}
-	if len(parts) == 1 {
-		e.prepare(&parts[0])
-	} else {
-		var all sync.WaitGroup
-		for i := range parts {
-			all.Go(func() { e.prepare(&parts[i]) })
-		}
-		all.Wait()
+	// Cores that others are at work on are left to them: events that are parsed by one
+	// core and written down by the same need not travel.
+	idle := runtime.GOMAXPROCS(0) - busy
+	workers := make([]*worker, max(1, min(1+idle, len(b.Events)/parallelFrom)))
+	prepare := make([]func([]llama.Event), len(workers))
+	for i := range workers {
+		workers[i] = newWorker(e)
+		defer workers[i].end()
+		prepare[i] = workers[i].prepare
 	}
-	err := e.p.next.Put(ctx, b)
-	for i := range parts {
-		e.p.count(&parts[i].tally, err == nil)
-		parts[i].memory.takeBack(parts[i].events)
+	err := next.PutPrepared(ctx, b, prepare...)
+	for _, w := range workers[1:] {
+		workers[0].tally.add(&w.tally)
 	}
+	e.p.count(&workers[0].tally, b, err)
 	return err
 }
 
-// A part of a batch is what one core prepares.
-type part struct {
-	events []llama.Event
+// A worker prepares events, run by run.
+type worker struct {
+	entry  *Entry
 	memory *fieldMemory
 	tally  tally
+	origin origin // of the event before
+}
+
+func newWorker(e *Entry) *worker {
+	return &worker{entry: e, memory: fieldMemories.Get().(*fieldMemory), origin: origin{Origin: e.origin}}
+}
+
+// end takes back what was lent to events.
+func (w *worker) end() {
+	w.memory.takeBack()
+	fieldMemories.Put(w.memory)
 }
 
 // prepare makes events ready for the archive. Neighbours mostly have one source,
 // so what is known of it is kept from event to event.
-func (e *Entry) prepare(p *part) {
-	o, t := origin{Origin: e.origin}, &p.tally
-	for i := range p.events {
-		event := &p.events[i]
-		lent := p.memory.lend(event, i)
-		if i == 0 || event.Source != o.source {
+func (w *worker) prepare(events []llama.Event) {
+	w.memory.takeBack() // from the run before
+	o, t := &w.origin, &w.tally
+	for i := range events {
+		event := &events[i]
+		lent := w.memory.lend(event)
+		if t.now == nil || event.Source != o.source {
 			o.read(event.Source)
 			t.from(event.Source)
 		}
 		t.now.Bytes += int64(len(event.Message))
 		t.now.Events++
-		if err := e.event(event, &o); err != nil {
+		if err := w.entry.event(event, o); err != nil {
 			t.now.Failed++
 			event.Set("error.message", err.Error(), llama.String)
 		}
 		if lent {
-			p.memory.settle(event)
+			w.memory.settle(event)
 		}
 	}
 }

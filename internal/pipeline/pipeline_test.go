@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -235,6 +237,83 @@ func TestStatsCount(t *testing.T) {
 		"syslog-udp 10.0.0.1": {Events: 2, Bytes: int64(len(sshd) + len("junk")), Failed: 1},
 		"syslog-udp 10.0.0.2": {Events: 1, Bytes: int64(len(sshd))},
 		"x":                   {Rejected: 1},
+	}
+	if diff := cmp.Diff(want, p.Stats()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// keepPrepared is a sink that has events prepared in runs, each worker's share by one
+// goroutine, and clones of a run what it keeps before the next is prepared.
+type keepPrepared struct {
+	keep
+	workers int // at most, that were given
+	trim    int // events that are known already
+}
+
+func (k *keepPrepared) PutPrepared(_ context.Context, b *llama.Batch, prepare ...func([]llama.Event)) error {
+	if k.err != nil {
+		return k.err
+	}
+	k.workers = max(k.workers, len(prepare))
+	events := b.Events[k.trim:]
+	share := (len(events) + len(prepare) - 1) / len(prepare)
+	shares := make([]keep, len(prepare))
+	var all sync.WaitGroup
+	for i := range prepare {
+		all.Go(func() {
+			for run := range slices.Chunk(events[min(i*share, len(events)):min((i+1)*share, len(events))], 7) {
+				prepare[i](run)
+				shares[i].Put(context.Background(), &llama.Batch{Events: run})
+			}
+		})
+	}
+	all.Wait()
+	for _, s := range shares {
+		k.events = append(k.events, s.events...)
+	}
+	return nil
+}
+
+// TestPreparedInRuns puts the same events to a sink that has them prepared in runs and
+// to one that has not.
+func TestPreparedInRuns(t *testing.T) {
+	t.Parallel()
+	var messages []string
+	for i := range 1001 {
+		messages = append(messages, []string{sshd, "junk", fmt.Sprintf("<13>Nov 20 10:00:00 gate app[%d]: event %d", i, i)}[i%3])
+	}
+	whole, runs := &keep{}, &keepPrepared{}
+	p, q := open(t, "", whole), open(t, "", runs)
+	put(t, p, "syslog-tcp 10.0.0.1", "", messages...)
+	put(t, q, "syslog-tcp 10.0.0.1", "", messages...)
+	if diff := cmp.Diff(whole.events, runs.events); diff != "" {
+		t.Errorf("events differ:\n%s", diff)
+	}
+	if diff := cmp.Diff(p.Stats(), q.Stats()); diff != "" {
+		t.Errorf("counts differ:\n%s", diff)
+	}
+	if want := min(runtime.GOMAXPROCS(0), 1001/256); runs.workers != want {
+		t.Errorf("%d workers, want %d", runs.workers, want)
+	}
+}
+
+// TestWhatIsNotPreparedIsNotCounted has a sink that knows some events, and one that fails
+// before it looks at any.
+func TestWhatIsNotPreparedIsNotCounted(t *testing.T) {
+	t.Parallel()
+	k := &keepPrepared{trim: 2}
+	p := open(t, "", k)
+	put(t, p, "syslog-tcp 10.0.0.1", "", sshd, sshd, sshd)
+	k.err = errors.New("full")
+	b := &llama.Batch{Events: []llama.Event{{Source: "x"}, {Source: "y"}, {Source: "x"}}}
+	if err := p.Put(context.Background(), b); err != k.err {
+		t.Errorf("got %v", err)
+	}
+	want := map[string]pipeline.Counts{
+		"syslog-tcp 10.0.0.1": {Events: 1, Bytes: int64(len(sshd))},
+		"x":                   {Rejected: 2},
+		"y":                   {Rejected: 1},
 	}
 	if diff := cmp.Diff(want, p.Stats()); diff != "" {
 		t.Error(diff)

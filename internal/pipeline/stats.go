@@ -3,6 +3,7 @@ package pipeline
 import (
 	"sync"
 
+	"github.com/llama-logs/llama"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -40,6 +41,16 @@ func (t *tally) from(source string) {
 	t.now = &t.list[len(t.list)-1].Counts
 }
 
+// add adds what another has counted.
+func (t *tally) add(other *tally) {
+	for _, c := range other.list {
+		t.from(c.source)
+		t.now.Events += c.Events
+		t.now.Bytes += c.Bytes
+		t.now.Failed += c.Failed
+	}
+}
+
 // sources are the counts of all sources since the start.
 type sources struct {
 	mu sync.Mutex
@@ -53,22 +64,39 @@ const (
 	otherSources = "others"
 )
 
-func (p *Pipeline) count(t *tally, stored bool) {
+// count counts what was prepared of a batch, or all of it when it was refused: then some
+// of it may not have been looked at.
+func (p *Pipeline) count(t *tally, b *llama.Batch, err error) {
+	if err != nil {
+		p.countRejected(b)
+		return
+	}
 	p.sources.mu.Lock()
 	defer p.sources.mu.Unlock()
 	for _, c := range t.list {
 		to := p.sources.of(c.source)
-		if !stored {
-			to.Rejected += c.Events
-			p.metrics.rejected.Add(float64(c.Events))
-			continue
-		}
 		to.Events += c.Events
 		to.Bytes += c.Bytes
 		to.Failed += c.Failed
 		p.metrics.events.Add(float64(c.Events))
 		p.metrics.bytes.Add(float64(c.Bytes))
 		p.metrics.failed.Add(float64(c.Failed))
+	}
+}
+
+func (p *Pipeline) countRejected(b *llama.Batch) {
+	var t tally
+	for i := range b.Events {
+		if source := b.Events[i].Source; i == 0 || source != b.Events[i-1].Source {
+			t.from(source)
+		}
+		t.now.Events++
+	}
+	p.sources.mu.Lock()
+	defer p.sources.mu.Unlock()
+	for _, c := range t.list {
+		p.sources.of(c.source).Rejected += c.Events
+		p.metrics.rejected.Add(float64(c.Events))
 	}
 }
 

@@ -85,9 +85,9 @@ type width struct {
 	of         int // events; see wideOf, tests have less
 	wide       bool
 	collection string
-	judged     int               // shapes of the section when that was asked last
-	kinds      [kindsKept]uint64 // hashes of the names and kinds of fields
-	seen, come int               // events with fields of their own, and those whose kind came again
+	judged     int      // shapes of the section when that was asked last
+	kinds      []uint64 // hashes of the names and kinds of fields; nil until it was wide
+	seen, come int      // events with fields of their own, and those whose kind came again
 }
 
 // begin begins a section of a collection.
@@ -116,6 +116,9 @@ func (w *width) judge(rows, shapes int) {
 // note takes the hash of the kind of an event that has fields of its own.
 func (w *width) note(hash uint64) {
 	w.seen++
+	if w.kinds == nil {
+		w.kinds = make([]uint64, kindsKept)
+	}
 	if at := &w.kinds[hash%kindsKept]; *at == hash {
 		w.come++
 	} else {
@@ -124,43 +127,43 @@ func (w *width) note(hash uint64) {
 }
 
 // own writes what fields an event has. Those that are new to the section are named.
-func (e *Encoder) own(ev *llama.Event, at int) error {
-	e.body = append(e.body, shapeOwn)
-	e.source(ev.Source)
-	e.body = binary.AppendUvarint(e.body, uint64(len(ev.Fields)))
+func (w *sectionWriter) own(ev *llama.Event, at int) error {
+	w.body = append(w.body, shapeOwn)
+	w.source(ev.Source)
+	w.body = binary.AppendUvarint(w.body, uint64(len(ev.Fields)))
 	hash := uint64(len(ev.Source))
 	for i := range ev.Fields {
 		f := &ev.Fields[i]
-		n, isNew := e.pairs.number(f.Name, f.Kind)
-		hash = bits.RotateLeft64(hash, 9) ^ e.pairs.list[n].hash
-		if n >= len(e.written) {
-			e.written = append(e.written, make([]uint32, n+1-len(e.written))...)
+		n, isNew := w.pairs.number(f.Name, f.Kind)
+		hash = bits.RotateLeft64(hash, 9) ^ w.pairs.list[n].hash
+		if n >= len(w.written) {
+			w.written = append(w.written, make([]uint32, n+1-len(w.written))...)
 		}
-		if e.written[n] != 0 {
-			e.body = binary.AppendUvarint(e.body, uint64(e.written[n]))
+		if w.written[n] != 0 {
+			w.body = binary.AppendUvarint(w.body, uint64(w.written[n]))
 			continue
 		}
 		if isNew && f.Kind > llama.Object {
 			return wrongKind(f, at)
 		}
-		e.owned++
-		e.written[n] = uint32(e.owned)
-		e.body = append(appendString(append(e.body, 0), f.Name), byte(f.Kind))
+		w.owned++
+		w.written[n] = uint32(w.owned)
+		w.body = append(appendString(append(w.body, 0), f.Name), byte(f.Kind))
 	}
-	e.width.note(hash)
+	w.width.note(hash)
 	return nil
 }
 
 // source writes who handed in an event that has fields of its own.
-func (e *Encoder) source(source string) {
-	for i := len(e.sources) - 1; i >= max(0, len(e.sources)-4); i-- {
-		if same(e.sources[i], source) {
-			e.body = binary.AppendUvarint(e.body, uint64(i+1))
+func (w *sectionWriter) source(source string) {
+	for i := len(w.sources) - 1; i >= max(0, len(w.sources)-4); i-- {
+		if same(w.sources[i], source) {
+			w.body = binary.AppendUvarint(w.body, uint64(i+1))
 			return
 		}
 	}
-	e.sources = append(e.sources, source)
-	e.body = appendString(append(e.body, 0), source)
+	w.sources = append(w.sources, source)
+	w.body = appendString(append(w.body, 0), source)
 }
 
 // appendOwnValues appends the values of an event that has fields of its own.

@@ -68,66 +68,10 @@ func (s *Section) Share(kept string) {
 	s.Shapes[0] = kept
 }
 
-// A bucket lists the events of a batch that have one collection and day.
-type bucket struct {
-	bucketKey
-	first, last int
-}
-
+// A bucketKey is what the events of a section have in common.
 type bucketKey struct {
 	collection string
 	day        int64
-}
-
-// fewBuckets are looked through without a map.
-const fewBuckets = 16
-
-// sort finds the buckets of a batch. Each keeps the order of its events.
-func (e *Encoder) sort(events []llama.Event) {
-	if cap(e.next) < len(events) {
-		e.next = make([]int32, len(events))
-	}
-	e.next = e.next[:len(events)]
-	at := -1
-	for i := range events {
-		ev := &events[i]
-		day := DayOf(ev.Ingested)
-		if at < 0 || day != e.buckets[at].day || !same(ev.Collection, e.buckets[at].collection) {
-			at = e.bucket(bucketKey{ev.Collection, day})
-		}
-		b := &e.buckets[at]
-		if b.first < 0 {
-			b.first = i
-		} else {
-			e.next[b.last] = int32(i)
-		}
-		b.last = i
-		e.next[i] = -1
-	}
-}
-
-// bucket returns the number of the bucket for key.
-func (e *Encoder) bucket(key bucketKey) int {
-	if len(e.buckets) <= fewBuckets {
-		for i := range e.buckets {
-			if e.buckets[i].day == key.day && same(e.buckets[i].collection, key.collection) {
-				return i
-			}
-		}
-	} else if i, ok := e.byKey[key]; ok {
-		return i
-	}
-	n := len(e.buckets)
-	e.buckets = append(e.buckets, bucket{bucketKey: key, first: -1})
-	if n >= fewBuckets {
-		if e.byKey == nil {
-			e.byKey = map[bucketKey]int{}
-		}
-		for i := len(e.byKey); i <= n; i++ {
-			e.byKey[e.buckets[i].bucketKey] = i
-		}
-	}
-	return n
 }
 
 // decodeBody reads the position and the sections of a frame, and every event once: a

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/klauspost/compress/s2"
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/fsys"
 	"github.com/llama-logs/llama/internal/seal"
@@ -81,7 +82,7 @@ func encode(t interface{ Fatal(...any) }, p llama.Position, events []llama.Event
 
 func TestFrameRoundTrip(t *testing.T) {
 	t.Parallel()
-	encoders := []Encoder{{}, {width: width{of: 3}}} // used again and again
+	encoders := []Encoder{{}, {wideOf: 3}} // used again and again
 	var shapes Shapes
 	rapid.Check(t, func(t *rapid.T) {
 		want := events(t)
@@ -690,6 +691,54 @@ func TestCheckpointRoundTrip(t *testing.T) {
 	}
 }
 
+// TestRunsAreEncodedAsTheyCome adds a batch in runs, to two encoders, and overwrites the
+// fields of a run as soon as it was added.
+func TestRunsAreEncodedAsTheyCome(t *testing.T) {
+	t.Parallel()
+	encoders := [2]Encoder{{}, {wideOf: 3}} // used again and again
+	var shapes Shapes
+	rapid.Check(t, func(t *rapid.T) {
+		want := events(t)
+		second := rapid.IntRange(0, len(want)).Draw(t, "second")
+		var room [100]llama.Field
+		for i := 0; i < len(want); {
+			e, end := &encoders[0], second
+			if i >= second {
+				e, end = &encoders[1], len(want)
+			}
+			run := slices.Clone(want[i:min(end, i+rapid.IntRange(1, 5).Draw(t, "run"))])
+			used := room[:0]
+			for k := range run {
+				from := len(used)
+				used = append(used, run[k].Fields...)
+				run[k].Fields = used[from:]
+			}
+			if err := e.Add(run, i); err != nil {
+				t.Fatal(err)
+			}
+			for k := range room {
+				room[k] = llama.Field{Name: "overwritten", Value: "overwritten"}
+			}
+			i += len(run)
+		}
+		f, err := encoders[0].Frame(llama.Position{}, len(want), &encoders[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := decode(f, &shapes)
+		if !slices.EqualFunc(want, got, sameEvent) || err != nil {
+			t.Fatalf("error %v (-want +got):\n%s", err, cmp.Diff(want, got))
+		}
+		body, _ := s2.Decode(nil, f.packed[metaSize:])
+		again := &Frame{Events: len(want)}
+		if err := again.decodeBody(string(body), &shapes); err != nil || !slices.EqualFunc(again.Sections, f.Sections, func(x, y Section) bool {
+			return cmp.Equal(x, y, cmp.AllowUnexported(Events{}), cmpopts.IgnoreFields(Section{}, "Names", "Shapes"))
+		}) {
+			t.Fatalf("read back: error %v (-want +got):\n%s", err, cmp.Diff(f.Sections, again.Sections, cmp.AllowUnexported(Events{})))
+		}
+	})
+}
+
 // TestWideEventsHaveFieldsOfTheirOwn encodes events whose names change all the time, and
 // others, and looks at whether that is noticed.
 func TestWideEventsHaveFieldsOfTheirOwn(t *testing.T) {
@@ -741,14 +790,14 @@ func TestWideEventsHaveFieldsOfTheirOwn(t *testing.T) {
 		if !slices.EqualFunc(batch, got, sameEvent) || err != nil {
 			t.Errorf("%s: other events, error %v", tt.name, err)
 		}
-		if e.width.wide != tt.wide {
-			t.Errorf("%s: at the end it is wide: %t", tt.name, e.width.wide)
+		if wide := e.spareWriter("c").width.wide; wide != tt.wide {
+			t.Errorf("%s: at the end it is wide: %t", tt.name, wide)
 		}
 	}
 }
 
 func FuzzDecodeBody(f *testing.F) {
-	e := Encoder{width: width{of: 1}}
+	e := Encoder{wideOf: 1}
 	message := "of root"
 	for range 2 {
 		if _, err := e.Encode(llama.Position{Source: "s", Last: 4}, []llama.Event{

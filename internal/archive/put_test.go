@@ -1,0 +1,70 @@
+package archive
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/fsys"
+)
+
+// TestPutPrepared puts batches whose events are made on the way, by several goroutines,
+// in fields that serve each run anew. Of a batch that is known in part, what is known is
+// not prepared.
+func TestPutPrepared(t *testing.T) {
+	t.Parallel()
+	a := open(t, fsys.NewMem(), newMaster(t), Options{FreeFloor: 1, Now: func() time.Time { return now }})
+	defer a.Close()
+	for _, tt := range []struct{ workers, known, events int }{{1, 0, 1000}, {2, 1000, 1500}, {3, 1500, 1501}, {2, 1501, 1501}} {
+		b := &llama.Batch{Position: llama.Position{Source: "s", Last: uint64(tt.events - 1)}}
+		for i := range tt.events {
+			b.Events = append(b.Events, llama.Event{Place: uint64(i)})
+		}
+		var mu sync.Mutex
+		var prepared []uint64
+		prepare := make([]func([]llama.Event), tt.workers)
+		for w := range prepare {
+			fields := make([]llama.Field, encodeAtOnce)
+			prepare[w] = func(run []llama.Event) {
+				for i := range run {
+					e := &run[i]
+					fields[i] = llama.Field{Name: "n", Value: fmt.Sprint(e.Place)}
+					e.Message, e.Fields, e.Collection = fmt.Sprint("event ", e.Place), fields[i:i+1:i+1], []string{"even", "odd"}[e.Place%2]
+					mu.Lock()
+					prepared = append(prepared, e.Place)
+					mu.Unlock()
+				}
+			}
+		}
+		if err := a.PutPrepared(context.Background(), b, prepare...); err != nil {
+			t.Fatal(err)
+		}
+		slices.Sort(prepared)
+		var places []uint64
+		for i := tt.known; i < tt.events; i++ {
+			places = append(places, uint64(i))
+		}
+		if diff := cmp.Diff(places, prepared); diff != "" {
+			t.Errorf("%d workers: prepared (-want +got):\n%s", tt.workers, diff)
+		}
+		got, err := contents(a)
+		if err != nil || len(got) != tt.events {
+			t.Fatalf("%d workers: %d events, want %d, error %v", tt.workers, len(got), tt.events, err)
+		}
+		slices.SortFunc(got, func(x, y llama.Event) int { return int(x.Seq) - int(y.Seq) })
+		for i, e := range got {
+			want := llama.Event{
+				Time: e.Time, Ingested: llama.At(now), Seq: uint64(i + 1), Collection: []string{"even", "odd"}[i%2],
+				Message: fmt.Sprint("event ", i), Fields: []llama.Field{{Name: "n", Value: fmt.Sprint(i)}},
+			}
+			if diff := cmp.Diff(want, e); diff != "" {
+				t.Fatalf("%d workers, event %d (-want +got):\n%s", tt.workers, i, diff)
+			}
+		}
+	}
+}
