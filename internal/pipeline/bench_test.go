@@ -4,12 +4,16 @@ import (
 	"bytes"
 	"context"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/archive"
+	"github.com/llama-logs/llama/internal/fsys"
 	"github.com/llama-logs/llama/internal/pipeline"
+	"github.com/llama-logs/llama/internal/seal"
 )
 
 // The kinds of events that a site sends most, as they come over syslog.
@@ -27,9 +31,8 @@ var discard = llama.SinkFunc(func(context.Context, *llama.Batch) error { return 
 
 // benchmarkPut measures Put with batches of the lines, as many at once as stay on
 // one core, so that what it shows is the time of one.
-func benchmarkPut(b *testing.B, lines []string) {
-	const batch = 500
-	sink := open(b, "routes: [{when: {program: other}, collection: other}]", discard).From(pipeline.Origin{Receiver: "syslog", Port: 5514})
+func benchmarkPut(b *testing.B, batch int, lines []string, next llama.Sink) {
+	sink := open(b, "routes: [{when: {program: other}, collection: other}]", next).From(pipeline.Origin{Receiver: "syslog", Port: 5514})
 	at := llama.At(time.Date(2026, 11, 20, 10, 0, 1, 0, time.UTC))
 	events := make([]llama.Event, batch)
 	done, bytes := 0, 0
@@ -51,13 +54,40 @@ func benchmarkPut(b *testing.B, lines []string) {
 
 func BenchmarkPut(b *testing.B) {
 	for _, k := range kinds {
-		b.Run(k.name, func(b *testing.B) { benchmarkPut(b, []string{k.line}) })
+		b.Run(k.name, func(b *testing.B) { benchmarkPut(b, 500, []string{k.line}, discard) })
 	}
 }
 
 // BenchmarkPutCorpus measures the same with the lines of a file that
 // LLAMA_CORPUS names.
-func BenchmarkPutCorpus(b *testing.B) {
+func BenchmarkPutCorpus(b *testing.B) { benchmarkPut(b, 500, corpus(b), discard) }
+
+// BenchmarkPutArchive puts them into an archive, in batches as a fast sender fills
+// them: they are parsed, written to the log and, when memory is used up, sealed.
+func BenchmarkPutArchive(b *testing.B) {
+	lines := corpus(b)
+	disk, err := fsys.Dir(b.TempDir())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer disk.Close()
+	path := filepath.Join(b.TempDir(), "key")
+	if _, err := seal.CreateKeyFile(path); err != nil {
+		b.Fatal(err)
+	}
+	key, err := seal.OpenKeyFile(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	a, err := archive.Open(disk, key, archive.Options{FreeFloor: 1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer a.Close()
+	benchmarkPut(b, 5000, lines, a)
+}
+
+func corpus(b *testing.B) []string {
 	path := os.Getenv("LLAMA_CORPUS")
 	if path == "" {
 		b.Skip("LLAMA_CORPUS names no file of syslog lines")
@@ -70,5 +100,5 @@ func BenchmarkPutCorpus(b *testing.B) {
 	if len(text) > enough {
 		text = text[:bytes.LastIndexByte(text[:enough], '\n')]
 	}
-	benchmarkPut(b, strings.Split(strings.TrimSpace(string(text)), "\n"))
+	return strings.Split(strings.TrimSpace(string(text)), "\n")
 }

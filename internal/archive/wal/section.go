@@ -27,8 +27,8 @@ func DayOf(t llama.Time) int64 {
 }
 
 // A Section is the events of a frame that have one collection and day of arrival, or
-// some of them where they are very many. It has memory of its own, so that it can
-// stay when others go.
+// some of them where they are very many or not all from one Encoder. It has memory of
+// its own, so that it can stay when others go.
 type Section struct {
 	Collection       string
 	Day              int64 // of arrival, since 1970
