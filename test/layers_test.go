@@ -51,6 +51,7 @@ var within = map[[2]string]string{
 var only = map[string]string{
 	"github.com/goccy/go-yaml":          "internal/config",
 	"modernc.org/sqlite":                "internal/store",
+	"github.com/jackc/pgx/v5":           "internal/store",
 	"github.com/nats-io/nats-server/v2": "internal/carrier",
 	"github.com/nats-io/nats.go":        "internal/carrier",
 	"github.com/golang-jwt/jwt/v5":      "internal/auth",

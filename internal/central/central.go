@@ -129,7 +129,12 @@ func (c *Central) openStore(ctx context.Context) (*store.Store, error) {
 	if c.identity, err = envelope.OpenIdentity(files, "identity", keys); err != nil {
 		return nil, err
 	}
-	db, err := store.Open(ctx, filepath.Join(c.o.Data, "central", "central.db"), keys)
+	var db *store.Store
+	if c.o.Database != nil {
+		db, err = c.o.Database.open(ctx, keys)
+	} else {
+		db, err = store.Open(ctx, filepath.Join(c.o.Data, "central", "central.db"), keys)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -1,25 +1,32 @@
 package central
 
 import (
+	"context"
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/url"
+	"os"
+	"strings"
 	"time"
 
+	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/auth"
 	"github.com/llama-logs/llama/internal/config"
 	"github.com/llama-logs/llama/internal/seal"
+	"github.com/llama-logs/llama/internal/store"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Options configure central.
 type Options struct {
-	Listen  string        `yaml:"listen" doc:"Address of the page and the API. Plain HTTP on loopback, TLS on any other."`
-	Names   []string      `yaml:"names" doc:"Host names the page is reached by, besides localhost and addresses."`
-	TLS     *TLS          `yaml:"tls" doc:"A certificate of yours. Without it, addresses other than loopback get one from an authority made for this server (DATA/ca.pem)."`
-	Results ResultOptions `yaml:"results" doc:"How long and how much of queries is kept."`
-	Audit   AuditOptions  `yaml:"audit" doc:"The record of what was done at central."`
-	Issuers []Issuer      `yaml:"issuers" doc:"Others whose tokens (JWT) are taken: identity providers of the company."`
+	Listen   string        `yaml:"listen" doc:"Address of the page and the API. Plain HTTP on loopback, TLS on any other."`
+	Names    []string      `yaml:"names" doc:"Host names the page is reached by, besides localhost and addresses."`
+	TLS      *TLS          `yaml:"tls" doc:"A certificate of yours. Without it, addresses other than loopback get one from an authority made for this server (DATA/ca.pem)."`
+	Results  ResultOptions `yaml:"results" doc:"How long and how much of queries is kept."`
+	Database *Database     `yaml:"database" doc:"A PostgreSQL database for users, queries and results. Without it they are in a file of the data directory."`
+	Audit    AuditOptions  `yaml:"audit" doc:"The record of what was done at central."`
+	Issuers  []Issuer      `yaml:"issuers" doc:"Others whose tokens (JWT) are taken: identity providers of the company."`
 
 	Broker BrokerOptions `yaml:"-"` // beside central in the file, as 'llama broker' has it, too
 
@@ -32,6 +39,44 @@ func (o *Options) Validate() error {
 		return config.Wrong("listen", "%q is not an address and a port; e.g. 127.0.0.1:8080", o.Listen)
 	}
 	return nil
+}
+
+// Database names a PostgreSQL database.
+type Database struct {
+	URL      string `yaml:"url" doc:"As postgres://llama@db.example.com/llama?sslmode=verify-full, without the password."`
+	Password string `yaml:"password_file" doc:"File with the password, readable by its owner only; without it, none is sent."`
+}
+
+// Validate says which option is wrong.
+func (d *Database) Validate() error {
+	u, err := url.Parse(d.URL)
+	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" || u.Host == "" {
+		return config.Wrong("url", "is no URL of a PostgreSQL database; e.g. postgres://llama@db.example.com/llama?sslmode=verify-full")
+	}
+	if _, has := u.User.Password(); has || u.Query().Has("password") {
+		return config.Wrong("url", "holds a password, which others may read here; put it into password_file")
+	}
+	return nil
+}
+
+// open opens the database.
+func (d *Database) open(ctx context.Context, keys *seal.Keyring) (*store.Store, error) {
+	p := store.Postgres{URL: d.URL}
+	if d.Password != "" {
+		info, err := os.Stat(d.Password)
+		if err != nil {
+			return nil, llama.Errorf(llama.Invalid, "central.database.password_file: %w", err)
+		}
+		if mode := info.Mode().Perm(); mode&0o077 != 0 {
+			return nil, llama.Errorf(llama.Invalid, "central.database.password_file: %s has mode %04o; others may read it: chmod 600", d.Password, mode)
+		}
+		text, err := os.ReadFile(d.Password)
+		if err != nil {
+			return nil, llama.Errorf(llama.Invalid, "central.database.password_file: %w", err)
+		}
+		p.Password = strings.TrimRight(string(text), "\r\n")
+	}
+	return store.OpenPostgres(ctx, p, keys)
 }
 
 // AuditOptions say how the audit log is kept.

@@ -111,6 +111,9 @@ func texts(rows *sql.Rows) ([]string, error) {
 // targets.
 func (s *Store) SetGrants(ctx context.Context, name string, grants []Grant) error {
 	return s.update(ctx, func(tx *sql.Tx) error {
+		if err := s.alone(ctx, tx, "user_grants"); err != nil {
+			return err
+		}
 		if _, err := tx.ExecContext(ctx, `DELETE FROM user_grants WHERE user_name = $1`, name); err != nil {
 			return fmt.Errorf("change grants of %s: %w", name, err)
 		}
@@ -133,6 +136,9 @@ func (s *Store) SetGrants(ctx context.Context, name string, grants []Grant) erro
 // those of SetGrants.
 func (s *Store) RemoveAccount(ctx context.Context, name string) error {
 	return s.update(ctx, func(tx *sql.Tx) error {
+		if err := s.alone(ctx, tx, "user_grants"); err != nil {
+			return err
+		}
 		done, err := tx.ExecContext(ctx, `DELETE FROM users WHERE name = $1`, name)
 		if err != nil {
 			return fmt.Errorf("remove user %s: %w", name, err)

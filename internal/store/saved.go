@@ -34,6 +34,9 @@ func (s *Store) PutSaved(ctx context.Context, v *SavedQuery) error {
 		return err
 	}
 	return s.update(ctx, func(tx *sql.Tx) error {
+		if err := s.alone(ctx, tx, "saved_queries"); err != nil {
+			return err
+		}
 		if err := nameFree(ctx, tx, "saved_queries", v.ID, v.Name); err != nil {
 			return err
 		}

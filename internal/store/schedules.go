@@ -49,6 +49,9 @@ func (s *Store) PutSchedule(ctx context.Context, v *Schedule) error {
 		return err
 	}
 	return s.update(ctx, func(tx *sql.Tx) error {
+		if err := s.alone(ctx, tx, "schedules"); err != nil {
+			return err
+		}
 		if err := nameFree(ctx, tx, "schedules", v.ID, v.Name); err != nil {
 			return err
 		}

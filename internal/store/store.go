@@ -3,8 +3,9 @@
 // query; what central holds in memory can be rebuilt from it.
 //
 // The database is SQLite in one file, in WAL mode, with one connection that
-// writes and several that read. A method that changes something has made it
-// durable when it returns nil. The SQL keeps to what PostgreSQL knows too.
+// writes and several that read, or PostgreSQL. A method that changes something has
+// made it durable when it returns nil. The SQL keeps to what both know, and
+// numbers its parameters in the order of their first use, which SQLite wants.
 //
 // Whatever comes from an event or from a query's text is sealed before it
 // reaches a column, under a key of the day on which it will be deleted. The
@@ -38,6 +39,8 @@ type Store struct {
 	keys  *seal.Keyring
 	write *sql.DB // one connection
 	read  *sql.DB
+
+	postgres bool // both are the same pool then
 }
 
 // Open opens the database file, or makes it with mode 0600, and brings its
@@ -58,7 +61,7 @@ func Open(ctx context.Context, file string, keys *seal.Keyring) (*Store, error) 
 	if s.read, err = connect(file, 4, "deferred"); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	if err := s.migrate(ctx, file); err != nil {
+	if err := s.migrate(ctx, file, goose.DialectSQLite3); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
@@ -69,7 +72,7 @@ func (s *Store) Close() error {
 	var err error
 	for _, db := range []*sql.DB{s.read, s.write} { // the writer last: it folds the WAL into the file
 		if db != nil {
-			err = errors.Join(err, db.Close())
+			err = errors.Join(err, db.Close()) // closing twice is fine
 		}
 	}
 	return err
@@ -97,13 +100,16 @@ func connect(file string, connections int, lock string) (*sql.DB, error) {
 	return db, nil
 }
 
-func (s *Store) migrate(ctx context.Context, file string) error {
+func (s *Store) migrate(ctx context.Context, file string, dialect goose.Dialect, more ...goose.ProviderOption) error {
 	sources, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)
 	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, s.write, sources,
-		goose.WithDisableGlobalRegistry(true), goose.WithAllowOutofOrder(true))
+	if s.postgres {
+		sources = spelled{sources}
+	}
+	provider, err := goose.NewProvider(dialect, s.write, sources,
+		append(more, goose.WithDisableGlobalRegistry(true), goose.WithAllowOutofOrder(true))...)
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)
 	}

@@ -42,7 +42,7 @@ type Session = struct {
 // HasAccounts reports whether there is any account.
 func (s *Store) HasAccounts(ctx context.Context) (bool, error) {
 	var n int
-	err := s.read.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM users LIMIT 1) some`).Scan(&n)
+	err := s.read.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM users LIMIT 1) found`).Scan(&n)
 	return n > 0, rowsErr("look for users", err)
 }
 
