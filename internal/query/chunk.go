@@ -358,6 +358,9 @@ type scratch struct {
 	memo []uint8
 	pool *Pool        // that yields to who comes first; nil for none
 	stop *atomic.Bool // set when the run is over; nil where none can be
+
+	budget        *budget // of the run, for what pipes make; nil for none
+	made, pending int     // bytes of that: counted, and not yet
 }
 
 // errStopped ends the work on a chunk; the run answers with the context's error.
@@ -375,6 +378,10 @@ func (c *chunk) stopped(row int) bool {
 	c.err = errStopped
 	return true
 }
+
+// stopOften is by how much a row's number is shifted left where each row has to ask
+// whether the run is over.
+const stopOften = 10
 
 // all returns the numbers below n. They must not be changed.
 func (s *scratch) all(n int) []uint32 {
@@ -405,7 +412,11 @@ func (s *scratch) zeroes(n int) []uint8 {
 	return out
 }
 
-func (s *scratch) reset() { s.used = 0 }
+// reset makes ready for the next chunk.
+func (s *scratch) reset() {
+	s.used = 0
+	s.give()
+}
 
 // cloneRow copies the texts of a row, which share memory with their block.
 func cloneRow(row Row) Row {

@@ -143,10 +143,7 @@ func newIn(field string, values []string) filter {
 func newContains(field, name string, phrases []string) filter {
 	f := &fieldFilter{field: canonical(field), text: name + "(" + quoteAll(phrases, quote, ",") + ")", cost: costText}
 	if name == "contains_any" {
-		f.oneOf = phrases
-		f.match = func(s string) bool {
-			return slices.ContainsFunc(phrases, func(p string) bool { return p == "" || matchPhrase(s, p) })
-		}
+		f.oneOf, f.match = phrases, anyPhrase(phrases)
 		return f
 	}
 	f.needle, f.allOf = phrasesNeedle(phrases), phrases
@@ -159,6 +156,36 @@ func newContains(field, name string, phrases []string) filter {
 		return true
 	}
 	return f
+}
+
+// anyPhrase returns what reports whether a text holds one of the phrases. Many are
+// looked for by a word of each: a phrase is in a text only where all its words are.
+func anyPhrase(phrases []string) func(string) bool {
+	plain := phrases // those that are tried one by one
+	byWord := map[string][]string{}
+	if len(phrases) > 8 {
+		plain = nil
+		for _, phrase := range phrases {
+			if word := longestWord(phrase); word != "" {
+				byWord[word] = append(byWord[word], phrase)
+			} else {
+				plain = append(plain, phrase)
+			}
+		}
+	}
+	return func(s string) bool {
+		if slices.ContainsFunc(plain, func(p string) bool { return p == "" || matchPhrase(s, p) }) {
+			return true
+		}
+		for rest := s; rest != "" && len(byWord) > 0; {
+			var word string
+			word, rest = cutWord(rest)
+			if slices.ContainsFunc(byWord[word], func(p string) bool { return matchPhrase(s, p) }) {
+				return true
+			}
+		}
+		return false
+	}
 }
 
 func newSequence(field string, phrases []string) filter {

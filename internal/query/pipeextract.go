@@ -73,6 +73,9 @@ func (e *extractPipe) apply(c *chunk) error {
 		if name != "" {
 			t := &target{name: name, keep: e.keep, skipEmpty: e.skipEmpty}
 			t.open(c, all)
+			if c.err != nil {
+				return c.err
+			}
 			targets, at = append(targets, t), append(at, i)
 		}
 	}
@@ -100,7 +103,7 @@ func (e *extractPipe) extract(c *chunk, sel []uint32, source *column.Column, tar
 	var texts []string
 	var known []uint32 // the codes that the texts have in their targets
 	for i, r := range sel {
-		if c.stopped(i) {
+		if c.stopped(i << stopOften) {
 			return
 		}
 		code := source.Codes[r]
@@ -110,6 +113,9 @@ func (e *extractPipe) extract(c *chunk, sel []uint32, source *column.Column, tar
 				text = source.Values[code-1]
 			}
 			e.values(text, values)
+			if !c.charge(20 * len(steps)) {
+				return
+			}
 			at[code] = uint32(len(texts)) + 1
 			for _, n := range steps {
 				texts = append(texts, values[n])

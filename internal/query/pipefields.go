@@ -83,7 +83,10 @@ func (m *movePipe) write(b *strings.Builder) {
 func (m *movePipe) apply(c *chunk) error {
 	for _, pair := range m.pairs {
 		moved := false
-		for _, f := range slices.Clone(c.fields) {
+		for i, f := range slices.Clone(c.fields) {
+			if c.stopped(i << 4) { // each looks through all fields
+				return c.err
+			}
 			if f.name != pair[0] && (f.hidden || !matchField(pair[0], f.name)) {
 				continue
 			}
@@ -103,6 +106,12 @@ func (m *movePipe) apply(c *chunk) error {
 			}
 			f.name, f.hidden = to, false
 			c.setField(f)
+			if len(c.fields) > maxFields {
+				return llama.Errorf(llama.TooLarge, "%s makes more than %d fields", m.kind, maxFields)
+			}
+			if !c.charge(costField + len(to)) {
+				return c.err
+			}
 		}
 		if !moved && !strings.HasSuffix(pair[0], "*") {
 			c.drop(pair[1]) // the field that is not there takes its place
@@ -157,6 +166,7 @@ type target struct {
 // open makes the target ready for the rows of c. Rows that are not written keep
 // their value.
 func (t *target) open(c *chunk, all bool) {
+	c.charge(4 * c.rows) // whoever opens many looks at c.err
 	t.b = builder{}
 	col := c.column(t.name)
 	if col == nil || all && !t.keep && !t.skipEmpty {

@@ -65,6 +65,12 @@ func (f *formatPipe) apply(c *chunk) error {
 			if s.field != "" {
 				text = append(text, formatValue(s.option, sources[i](r))...)
 			}
+			if len(text) > maxMade {
+				return errMade("format")
+			}
+		}
+		if !c.charge(len(text)) {
+			return c.err
 		}
 		t.assign(r, string(text), llama.String, 0)
 	}

@@ -73,7 +73,11 @@ func (c *chunk) derive(condition filter, from string, t *target, kind llama.Kind
 		case code == 0:
 			known[0] = t.assign(r, f(""), kind, 0)
 		default:
-			known[code] = t.assign(r, f(source.Values[code-1]), kind, 0)
+			text := f(source.Values[code-1])
+			if !c.charge(len(text)) {
+				return c.err
+			}
+			known[code] = t.assign(r, text, kind, 0)
 		}
 	}
 	t.close(c)

@@ -52,7 +52,18 @@ func (k *packPipe) apply(c *chunk) error {
 		if c.stopped(i) {
 			return c.err
 		}
-		t.assign(r, text(k.inOrder(c.row(r, k.fields, false))), kind, 0)
+		row, size := c.row(r, k.fields, false), 0
+		for _, f := range row {
+			size += len(f.Name) + len(f.Value)
+		}
+		if size > maxMade {
+			return errMade(k.kind)
+		}
+		packed := text(k.inOrder(row))
+		if !c.charge(len(packed)) {
+			return c.err
+		}
+		t.assign(r, packed, kind, 0)
 	}
 	t.close(c)
 	return c.err

@@ -50,23 +50,36 @@ func (r *replacePipe) write(b *strings.Builder) {
 
 func (r *replacePipe) apply(c *chunk) error { return c.rewrite(r.condition, r.at, r.replaced) }
 
-func (r *replacePipe) replaced(s string) string {
+func (r *replacePipe) replaced(s string) (string, error) {
 	n := r.limit
-	if n == 0 {
-		n = -1
-	}
 	if r.re == nil {
 		if r.old == "" {
-			return s
+			return s, nil
 		}
-		return strings.Replace(s, r.old, r.new, n)
+		if found := strings.Count(s, r.old); n == 0 || found < n {
+			n = found
+		}
+		if len(s)+n*(len(r.new)-len(r.old)) > maxMade {
+			return "", errMade(r.kind)
+		}
+		return strings.Replace(s, r.old, r.new, n), nil
+	}
+	if n == 0 || n > maxMatches {
+		n = maxMatches + 1
+	}
+	matches := r.re.FindAllStringSubmatchIndex(s, n)
+	if len(matches) > maxMatches {
+		return "", llama.Errorf(llama.TooLarge, "replace_regexp finds more than %d matches in one text", maxMatches)
 	}
 	var out []byte
 	end := 0
-	for _, match := range r.re.FindAllStringSubmatchIndex(s, n) {
+	for _, match := range matches {
 		out = append(out, s[end:match[0]]...)
 		out = r.re.ExpandString(out, r.new, s, match)
 		end = match[1]
+		if len(out) > maxMade {
+			return "", errMade(r.kind)
+		}
 	}
-	return string(append(out, s[end:]...))
+	return string(append(out, s[end:]...)), nil
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/column"
 )
 
 // rewritePipe writes a field's text in another form: without numbers, so that
@@ -52,33 +53,40 @@ func (w *rewritePipe) apply(c *chunk) error {
 			f = func(s string) string { return nameNumbers(collapseNumbers(s)) }
 		}
 	}
-	return c.rewrite(w.condition, w.at, f)
+	return c.rewrite(w.condition, w.at, func(s string) (string, error) { return f(s), nil })
 }
 
 // rewrite gives the rows that condition lets in another text in the field at. It
 // asks f once for each value of the dictionary.
-func (c *chunk) rewrite(condition filter, at string, f func(string) string) error {
+func (c *chunk) rewrite(condition filter, at string, f func(string) (string, error)) error {
 	sel, all := c.updated(condition)
 	source := c.column(at)
 	if source == nil {
-		return c.err
+		source = &column.Column{Codes: make([]uint32, c.rows)} // all are empty
 	}
 	t := &target{name: at}
 	t.open(c, all)
 	known := make([]uint32, len(source.Values)+1)
 	for i, row := range sel {
-		if c.stopped(i) {
+		if c.stopped(i << stopOften) {
 			return c.err
 		}
-		code := source.Codes[row]
-		if code == 0 {
-			continue
-		}
+		code, value := source.Codes[row], ""
 		if known[code] != 0 {
 			t.b.codes[row] = known[code]
 			continue
 		}
-		known[code] = t.assign(row, f(source.Values[code-1]), llama.String, 0)
+		if code != 0 {
+			value = source.Values[code-1]
+		}
+		text, err := f(value)
+		if err != nil {
+			return err
+		}
+		if !c.charge(len(text)) {
+			return c.err
+		}
+		known[code] = t.assign(row, text, llama.String, 0)
 	}
 	t.close(c)
 	return c.err

@@ -141,6 +141,9 @@ func (u *unpackPipe) aim(c *chunk, o *unpacked, targets map[string]*target) erro
 			}
 			t = &target{name: u.prefix + f.Name, keep: u.keep, skipEmpty: u.skipEmpty}
 			t.open(c, false)
+			if c.err != nil {
+				return c.err
+			}
 			targets[f.Name] = t
 		}
 		o.targets = append(o.targets, t)

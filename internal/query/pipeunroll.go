@@ -68,6 +68,9 @@ func (u *unrollPipe) apply(c *chunk) error {
 		if len(rows)+n > maxUnrolled {
 			return llama.Errorf(llama.TooLarge, "unroll makes more than %d rows of those of one block; filter before it", maxUnrolled)
 		}
+		if !c.charge(n * 4 * (1 + len(columns))) {
+			return c.err
+		}
 		for item := range n {
 			if c.block != nil {
 				item = n - 1 - item // rows of blocks are shown from the end on

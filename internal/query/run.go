@@ -333,7 +333,8 @@ func (r *run) gather(ctx context.Context) (gatherer, error) {
 	var next atomic.Int64
 	for i := range states {
 		group.Go(func() error {
-			work := &scratch{stop: &r.stop, pool: r.o.Pool}
+			work := &scratch{stop: &r.stop, pool: r.o.Pool, budget: r.env.budget}
+			defer work.give()
 			for {
 				n := int(next.Add(1)) - 1
 				if n >= len(refs) {
@@ -401,7 +402,10 @@ func runPipes(ctx context.Context, e *env, pipes []pipe, source source, emit fun
 		state = gather.gather(e, rest)
 	}
 	batch := make([]Row, 0, 1024)
-	work := &scratch{}
+	var stop atomic.Bool
+	defer context.AfterFunc(ctx, func() { stop.Store(true) })()
+	work := &scratch{stop: &stop, budget: e.budget}
+	defer work.give()
 	flush := func() error {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
@@ -411,11 +415,11 @@ func runPipes(ctx context.Context, e *env, pipes []pipe, source source, emit fun
 		batch = batch[:0]
 		for _, p := range rows {
 			if err := p.apply(c); err != nil {
-				return err
+				return stopError(ctx, err)
 			}
 		}
 		if state != nil {
-			return state.add(c)
+			return stopError(ctx, state.add(c))
 		}
 		for _, r := range c.sel {
 			if err := emit(c.row(r, nil, false)); err != nil {

@@ -62,7 +62,8 @@ func (r *run) deal(ctx context.Context, jobs, order chan<- job) error {
 }
 
 func (r *run) search(ctx context.Context, jobs <-chan job, json bool) error {
-	work := &scratch{stop: &r.stop, pool: r.o.Pool}
+	work := &scratch{stop: &r.stop, pool: r.o.Pool, budget: r.env.budget}
+	defer work.give()
 	for j := range jobs {
 		var maker *rowMaker
 		var c *chunk

@@ -55,6 +55,37 @@ func startsWithWord(s string) bool {
 	return r == utf8.RuneError || isWordRune(r)
 }
 
+// cutWord returns the first word of s, or "" where there is none, and what is behind
+// it.
+func cutWord(s string) (word, rest string) {
+	start := strings.IndexFunc(s, isWordRune)
+	if start < 0 {
+		return "", ""
+	}
+	s = s[start:]
+	end := strings.IndexFunc(s, func(r rune) bool { return !isWordRune(r) })
+	if end < 0 {
+		return s, ""
+	}
+	return s[:end], s[end:]
+}
+
+// longestWord returns the longest word of s, or "" where there is none or where s has
+// bytes that are not UTF-8, beside which a word may go on.
+func longestWord(s string) string {
+	longest := ""
+	if !utf8.ValidString(s) {
+		return ""
+	}
+	for s != "" {
+		var word string
+		if word, s = cutWord(s); len(word) > len(longest) {
+			longest = word
+		}
+	}
+	return longest
+}
+
 // matchPhrase reports whether s has phrase as whole words. The empty phrase
 // stands for the empty text.
 func matchPhrase(s, phrase string) bool {
