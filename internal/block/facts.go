@@ -62,15 +62,15 @@ func (d *decoder) facts(s column.Slot) (*column.Facts, error) {
 func (l *layout) facts(data []byte) (facts, bool) {
 	all := make(facts, len(l.names)+1)
 	for len(data) > 0 {
-		r := reader{data: data}
-		home, groups := r.uvarint(), r.count()
-		if r.failed || home >= uint64(len(all)) {
+		r := column.Reader{Data: data}
+		home, groups := r.Uvarint(), r.Count(1)
+		if r.Failed || home >= uint64(len(all)) {
 			return nil, false
 		}
 		list := make([]column.Facts, groups)
 		for i := range list {
 			var ok bool
-			if list[i], r.data, ok = column.DecodeFacts(r.data); !ok {
+			if list[i], r.Data, ok = column.DecodeFacts(r.Data); !ok {
 				return nil, false
 			}
 		}
@@ -82,14 +82,14 @@ func (l *layout) facts(data []byte) (facts, bool) {
 		for i := range slots {
 			g := uint64(0)
 			if groups > 1 {
-				g = r.uvarint()
+				g = r.Uvarint()
 			}
-			if r.failed || g >= uint64(groups) {
+			if r.Failed || g >= uint64(groups) {
 				return nil, false
 			}
 			all[home][i] = &list[g]
 		}
-		data = r.data
+		data = r.Data
 	}
 	return all, true
 }

@@ -3,6 +3,8 @@ package block
 import (
 	"encoding/binary"
 	"fmt"
+
+	"github.com/llama-logs/llama/internal/column"
 )
 
 // Where only few events of a block are loose, their columns lie together in a chunk of
@@ -51,13 +53,13 @@ func (d *decoder) fewLoose() (map[string][]byte, error) {
 		if err != nil {
 			return nil, 0, err
 		}
-		r := reader{data: data}
+		r := column.Reader{Data: data}
 		all := map[string][]byte{}
-		for len(r.data) > 0 {
-			name := string(r.bytes(r.count()))
-			all[name] = r.bytes(r.count())
+		for len(r.Data) > 0 {
+			name := string(r.Bytes(r.Count(1)))
+			all[name] = r.Bytes(r.Count(1))
 		}
-		if r.failed {
+		if r.Failed {
 			return nil, 0, fmt.Errorf("%w: columns of loose events", ErrDamaged)
 		}
 		return all, len(data) + 100*len(all), nil

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"testing"
+
+	"github.com/llama-logs/llama/internal/column"
 )
 
 // FuzzOpen reads all of a block of which every chunk may be anything: a number of
@@ -28,15 +30,15 @@ func FuzzOpen(f *testing.F) {
 		f.Add(uint16(s.rows), data)
 	}
 	f.Fuzz(func(t *testing.T, rows uint16, data []byte) {
-		r := reader{data: data}
+		r := column.Reader{Data: data}
 		s := &stored{rows: int(rows), chunks: map[Kind]map[string][]byte{Field: {}}}
 		for kind := Times; kind <= Facts; kind++ {
-			s.chunks[kind] = map[string][]byte{"": r.bytes(r.count())}
+			s.chunks[kind] = map[string][]byte{"": r.Bytes(r.Count(1))}
 		}
-		for !r.failed && len(r.data) > 0 {
-			name := string(r.bytes(r.count()))
+		for !r.Failed && len(r.Data) > 0 {
+			name := string(r.Bytes(r.Count(1)))
 			s.names = append(s.names, name)
-			s.chunks[Field][name] = r.bytes(r.count())
+			s.chunks[Field][name] = r.Bytes(r.Count(1))
 		}
 		readAll(s)
 	})

@@ -1,7 +1,6 @@
 package block
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -23,13 +22,13 @@ type rowsOf struct {
 
 // decodeRows reads which template the events have, of a chunk of the kind Times.
 func decodeRows(rows int, data []byte) (*rowsOf, error) {
-	r := reader{data: data}
-	templates := r.count()
-	o := &rowsOf{unit: r.bytes(templates + 1)}
-	if r.failed || slices.Max(o.unit) >= byte(len(units)) {
+	r := column.Reader{Data: data}
+	templates := r.Count(1)
+	o := &rowsOf{unit: r.Bytes(templates + 1)}
+	if r.Failed || slices.Max(o.unit) >= byte(len(units)) {
 		return nil, fmt.Errorf("%w: units of times", ErrDamaged)
 	}
-	numbers, left, err := column.DecodeNumbers(rows, r.data)
+	numbers, left, err := column.DecodeNumbers(rows, r.Data)
 	if err != nil {
 		return nil, err
 	}
@@ -132,32 +131,32 @@ type formField struct {
 
 // decodeTemplates reads a chunk of the kind Templates. Its texts share data.
 func decodeTemplates(data []byte) (*layout, error) {
-	r := reader{data: data}
-	l := &layout{names: r.texts()}
-	texts := r.texts()
+	r := column.Reader{Data: data}
+	l := &layout{names: readTexts(&r)}
+	texts := readTexts(&r)
 	l.fields, l.uses = make([][]int32, len(l.names)), make([][]use, len(l.names))
-	for range r.count() {
+	for range r.Count(1) {
 		f, ok := l.form(&r, texts)
-		if !ok || r.failed {
+		if !ok || r.Failed {
 			return nil, fmt.Errorf("%w: template %d", ErrDamaged, len(l.templates)+1)
 		}
 		l.templates = append(l.templates, f)
 	}
-	if r.failed || len(r.data) != 0 {
+	if r.Failed || len(r.Data) != 0 {
 		return nil, fmt.Errorf("%w: wrong length of templates", ErrDamaged)
 	}
 	return l, nil
 }
 
 // form reads one template.
-func (l *layout) form(r *reader, texts []string) (f form, ok bool) {
+func (l *layout) form(r *column.Reader, texts []string) (f form, ok bool) {
 	number := int32(len(l.templates))
 	slot := func(list *[]int32, home int32) int32 {
 		f.slots = append(f.slots, column.Slot{Home: home, Number: int32(len(*list))})
 		*list = append(*list, number)
 		return int32(len(f.slots)) - 1
 	}
-	parts := r.count()
+	parts := r.Count(1)
 	if parts > maxParts {
 		return f, false
 	}
@@ -165,7 +164,7 @@ func (l *layout) form(r *reader, texts []string) (f form, ok bool) {
 	for i := range f.parts {
 		p := &f.parts[i]
 		p.slot = -1
-		v := r.uvarint()
+		v := r.Uvarint()
 		switch n := v >> 2; {
 		case v&3 == partText && n < uint64(len(texts)):
 			p.text = texts[n]
@@ -179,16 +178,16 @@ func (l *layout) form(r *reader, texts []string) (f form, ok bool) {
 			return f, false
 		}
 	}
-	f.fields = make([]formField, r.count())
+	f.fields = make([]formField, r.Count(1))
 	for i := range f.fields {
-		name, kind := r.uvarint(), r.byte()
+		name, kind := r.Uvarint(), r.Byte()
 		if name >= uint64(len(l.names)) || kind>>2 > byte(llama.Object) {
 			return f, false
 		}
 		d := formField{name: int32(name), kind: llama.Kind(kind >> 2), slot: -1}
 		switch kind & 3 {
 		case formConstant:
-			n := r.uvarint()
+			n := r.Uvarint()
 			if n >= uint64(len(texts)) {
 				return f, false
 			}
@@ -196,13 +195,13 @@ func (l *layout) form(r *reader, texts []string) (f form, ok bool) {
 		case formSlot:
 			d.slot = slot(&l.fields[name], int32(name))
 		case formAgain:
-			n := r.uvarint()
+			n := r.Uvarint()
 			if n >= uint64(len(f.slots)) {
 				return f, false
 			}
 			d.slot = int32(n)
 		case formSpan:
-			first, length := r.uvarint(), r.uvarint()
+			first, length := r.Uvarint(), r.Uvarint()
 			if length == 0 || length > uint64(parts) || first > uint64(parts)-length {
 				return f, false
 			}
@@ -216,56 +215,10 @@ func (l *layout) form(r *reader, texts []string) (f form, ok bool) {
 	return f, true
 }
 
-// A reader takes bytes apart. After the first mistake it only gives zeros.
-type reader struct {
-	data   []byte
-	failed bool
-}
-
-func (r *reader) fail() { r.data, r.failed = nil, true }
-
-func (r *reader) byte() byte {
-	b := r.bytes(1)
-	if r.failed {
-		return 0
-	}
-	return b[0]
-}
-
-func (r *reader) bytes(n int) []byte {
-	if n < 0 || n > len(r.data) {
-		r.fail()
-		return nil
-	}
-	b := r.data[:n]
-	r.data = r.data[n:]
-	return b
-}
-
-func (r *reader) uvarint() uint64 {
-	v, n := binary.Uvarint(r.data)
-	if n <= 0 {
-		r.fail()
-		return 0
-	}
-	r.data = r.data[n:]
-	return v
-}
-
-// count reads a number of things that have at least a byte each.
-func (r *reader) count() int {
-	n := r.uvarint()
-	if n > uint64(len(r.data)) {
-		r.fail()
-		return 0
-	}
-	return int(n)
-}
-
-func (r *reader) texts() []string {
-	texts := make([]string, r.count())
+func readTexts(r *column.Reader) []string {
+	texts := make([]string, r.Count(1))
 	for i := range texts {
-		b := r.bytes(r.count())
+		b := r.Bytes(r.Count(1))
 		texts[i] = unsafe.String(unsafe.SliceData(b), len(b))
 	}
 	return texts

@@ -96,6 +96,10 @@ func (l *looseEvents) parts(row int, message, source string) {
 // set gives a row a value. Of a name that an event has twice, the last counts.
 func (c *looseColumn) set(row int, value string, kind llama.Kind) {
 	n := len(c.rows)
+	if n > 0 && len(c.kinds) == 1 && c.kinds[0] == kind && int(c.rows[n-1]) < row { // the usual
+		c.append(row, value)
+		return
+	}
 	if n > 0 && int(c.rows[n-1]) >= row {
 		if int(c.rows[n-1]) == row {
 			n--
@@ -107,9 +111,7 @@ func (c *looseColumn) set(row int, value string, kind llama.Kind) {
 			c.early = n
 		}
 	}
-	c.rows = append(c.rows, uint16(row))
-	c.data = append(c.data, value...)
-	c.ends = append(c.ends, uint32(len(c.data)))
+	c.append(row, value)
 	if len(c.kinds) == 1 && n > 0 {
 		if c.kinds[0] == kind {
 			return
@@ -119,6 +121,12 @@ func (c *looseColumn) set(row int, value string, kind llama.Kind) {
 		}
 	}
 	c.kinds = append(c.kinds, kind)
+}
+
+func (c *looseColumn) append(row int, value string) {
+	c.rows = append(c.rows, uint16(row))
+	c.data = append(c.data, value...)
+	c.ends = append(c.ends, uint32(len(c.data)))
 }
 
 // start returns where the n-th value begins.

@@ -269,13 +269,13 @@ func (c *chunk) split(o *rowsOf, data []byte, templates []int32) error {
 	if len(data) == 0 && len(templates) == 0 {
 		return nil
 	}
-	r := reader{data: data}
-	generic := r.count()
-	c.groups = make([]groupOf, r.count())
+	r := column.Reader{Data: data}
+	generic := r.Count(1)
+	c.groups = make([]groupOf, r.Count(1))
 	for _, t := range templates {
 		g := uint64(0)
 		if len(c.groups) > 1 {
-			g = r.uvarint()
+			g = r.Uvarint()
 		}
 		if g >= uint64(len(c.groups)) {
 			return fmt.Errorf("%w: group %d of %d", ErrDamaged, g, len(c.groups))
@@ -287,13 +287,13 @@ func (c *chunk) split(o *rowsOf, data []byte, templates []int32) error {
 	}
 	lengths := make([]int, len(c.groups))
 	for i := range lengths {
-		lengths[i] = r.count()
+		lengths[i] = r.Count(1)
 	}
-	c.generic = r.bytes(generic)
+	c.generic = r.Bytes(generic)
 	for i, length := range lengths {
-		c.groups[i].data = r.bytes(length)
+		c.groups[i].data = r.Bytes(length)
 	}
-	if r.failed || len(r.data) != 0 {
+	if r.Failed || len(r.Data) != 0 {
 		return fmt.Errorf("%w: a chunk's pieces", ErrDamaged)
 	}
 	return nil

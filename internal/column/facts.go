@@ -127,25 +127,25 @@ func (f *Facts) Append(dst []byte) []byte {
 
 // DecodeFacts reads what Append wrote, and returns what is behind it.
 func DecodeFacts(data []byte) (f Facts, rest []byte, ok bool) {
-	r := reader{data: data}
-	f.kind = r.byte()
+	r := Reader{Data: data}
+	f.kind = r.Byte()
 	switch f.kind {
 	case factsText:
-		if b := r.bytes(8); len(b) == 8 {
+		if b := r.Bytes(8); len(b) == 8 {
 			f.bytes = binary.BigEndian.Uint64(b)
 		}
-		n := r.uvarint()
+		n := r.Uvarint()
 		f.longest = int(n)
 		if bits.Len64(n) > 31 {
-			r.fail()
+			r.Fail()
 		}
 	case factsInteger:
-		f.low, f.high = r.varint(), r.varint()
+		f.low, f.high = r.Varint(), r.Varint()
 	case factsPadded:
-		f.low = int64(r.byte())
+		f.low = int64(r.Byte())
 	case factsHex, factsNumber, factsAddress:
 	default:
-		r.fail()
+		r.Fail()
 	}
-	return f, r.data, !r.failed
+	return f, r.Data, !r.Failed
 }

@@ -67,19 +67,19 @@ func zigzag(n int64) uint64   { return uint64(n)<<1 ^ uint64(n>>63) }
 func unzigzag(u uint64) int64 { return int64(u>>1) ^ -int64(u&1) }
 
 // ints reads n numbers that AppendInts wrote.
-func (r *reader) ints(n int) []int64 {
-	form := r.byte()
-	base := r.varint()
+func (r *Reader) ints(n int) []int64 {
+	form := r.Byte()
+	base := r.Varint()
 	w := int(form & intsWidth)
 	if w > 8 || form&^(intsWidth|intsDelta) != 0 {
-		r.fail()
+		r.Fail()
 	}
-	if r.failed || w > 0 && n > len(r.data)/w {
-		r.fail()
+	if r.Failed || w > 0 && n > len(r.Data)/w {
+		r.Fail()
 		return nil
 	}
 	numbers := make([]int64, n)
-	planes := r.bytes(w * n)
+	planes := r.Bytes(w * n)
 	for p := range w {
 		for i, b := range planes[p*n : (p+1)*n] {
 			numbers[i] |= int64(b) << (8 * p)
@@ -101,12 +101,12 @@ func (r *reader) ints(n int) []int64 {
 // DecodeInts returns the n numbers that AppendInts encoded, and what lies behind
 // them. The error wraps ErrDamaged.
 func DecodeInts(n int, data []byte) (numbers []int64, rest []byte, err error) {
-	r := reader{data: data}
+	r := Reader{Data: data}
 	numbers = r.ints(n)
-	if r.failed {
+	if r.Failed {
 		return nil, nil, damagedInts(n, data)
 	}
-	return numbers, r.data, nil
+	return numbers, r.Data, nil
 }
 
 func damagedInts(n int, data []byte) error {

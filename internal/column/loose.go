@@ -69,8 +69,8 @@ func appendPresence(dst []byte, form, rows int, present []uint16) []byte {
 // with its values.
 // The column may share data, which must not change any more. The error wraps ErrDamaged.
 func DecodeLoose(name string, rows int, data []byte) (*Column, error) {
-	r := reader{data: data}
-	flags := r.byte()
+	r := Reader{Data: data}
+	flags := r.Byte()
 	if flags >= 2*flagKinds || flags&3 == 3 {
 		return nil, fmt.Errorf("%w: flags %#x", ErrDamaged, flags)
 	}
@@ -81,10 +81,10 @@ func DecodeLoose(name string, rows int, data []byte) (*Column, error) {
 		n = present
 	}
 	kinds := r.kinds(n)
-	if r.failed || present == 0 {
+	if r.Failed || present == 0 {
 		return nil, fmt.Errorf("%w: a column of %d of %d rows", ErrDamaged, present, rows)
 	}
-	v, err := DecodeValues(present, r.data)
+	v, err := DecodeValues(present, r.Data)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +139,7 @@ func (c *Column) fillPairs(v *Values, kinds []llama.Kind) {
 }
 
 // presence sets codes to 1 where the row has the column, and counts them.
-func (r *reader) presence(codes []uint32, form int) (present int) {
+func (r *Reader) presence(codes []uint32, form int) (present int) {
 	switch form {
 	case presentAll:
 		for i := range codes {
@@ -147,9 +147,9 @@ func (r *reader) presence(codes []uint32, form int) (present int) {
 		}
 		return len(codes)
 	case presentBitmap:
-		bits := r.bytes((len(codes) + 7) / 8)
+		bits := r.Bytes((len(codes) + 7) / 8)
 		for i := range codes {
-			if r.failed {
+			if r.Failed {
 				break
 			}
 			bit := uint32(bits[i/8]>>(i%8)) & 1
@@ -159,12 +159,12 @@ func (r *reader) presence(codes []uint32, form int) (present int) {
 		return present
 	}
 	at := uint64(0)
-	present = r.count()
+	present = r.Count(1)
 	for i := range present {
-		step := r.uvarint()
+		step := r.Uvarint()
 		at += step
 		if step >= uint64(len(codes)) || at >= uint64(len(codes)) || i > 0 && step == 0 {
-			r.fail()
+			r.Fail()
 			return 0
 		}
 		codes[at] = 1
@@ -172,12 +172,12 @@ func (r *reader) presence(codes []uint32, form int) (present int) {
 	return present
 }
 
-func (r *reader) kinds(n int) []llama.Kind {
-	raw := r.bytes(n)
+func (r *Reader) kinds(n int) []llama.Kind {
+	raw := r.Bytes(n)
 	kinds := make([]llama.Kind, len(raw))
 	for i, kind := range raw {
 		if kind > byte(llama.Object) {
-			r.fail()
+			r.Fail()
 			return nil
 		}
 		kinds[i] = llama.Kind(kind)

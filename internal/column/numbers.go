@@ -34,27 +34,27 @@ func (n *Numbers) bytes() int { return len(n.one) + 2*len(n.two) + 4*len(n.four)
 
 // numbers reads n numbers that AppendInts wrote, and shares the memory they are in
 // where it can.
-func (r *reader) numbers(n int) Numbers {
-	if len(r.data) == 0 {
-		r.fail()
+func (r *Reader) numbers(n int) Numbers {
+	if len(r.Data) == 0 {
+		r.Fail()
 		return Numbers{}
 	}
-	if form := r.data[0]; form&intsDelta == 0 && form&intsWidth <= 4 {
-		r.byte()
-		base := r.varint()
+	if form := r.Data[0]; form&intsDelta == 0 && form&intsWidth <= 4 {
+		r.Byte()
+		base := r.Varint()
 		return r.planes(n, int(form&intsWidth), base)
 	}
 	return pack(r.ints(n))
 }
 
 // planes reads the planes of n numbers of up to four bytes.
-func (r *reader) planes(n, w int, base int64) Numbers {
+func (r *Reader) planes(n, w int, base int64) Numbers {
 	out := Numbers{base: base, n: n}
-	if r.failed || w > 0 && n > len(r.data)/w {
-		r.fail()
+	if r.Failed || w > 0 && n > len(r.Data)/w {
+		r.Fail()
 		return Numbers{}
 	}
-	planes := r.bytes(w * n)
+	planes := r.Bytes(w * n)
 	switch w {
 	case 0:
 	case 1:
@@ -133,10 +133,10 @@ func (n *Numbers) most() int64 {
 // DecodeNumbers is DecodeInts, with the numbers in as few bytes as they need. They
 // may share data.
 func DecodeNumbers(n int, data []byte) (numbers Numbers, rest []byte, err error) {
-	r := reader{data: data}
+	r := Reader{Data: data}
 	numbers = r.numbers(n)
-	if r.failed {
+	if r.Failed {
 		return Numbers{}, nil, damagedInts(n, data)
 	}
-	return numbers, r.data, nil
+	return numbers, r.Data, nil
 }

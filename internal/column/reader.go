@@ -2,52 +2,58 @@ package column
 
 import "encoding/binary"
 
-// A reader takes a column apart. After the first mistake it only gives zeros.
-type reader struct {
-	data   []byte
-	failed bool
+// A Reader takes bytes apart, from Data's front. After the first mistake it has Failed,
+// and only gives zeros.
+type Reader struct {
+	Data   []byte
+	Failed bool
 }
 
-func (r *reader) fail() { r.data, r.failed = nil, true }
+// Fail makes what was read a mistake.
+func (r *Reader) Fail() { r.Data, r.Failed = nil, true }
 
-func (r *reader) byte() byte {
-	if len(r.data) == 0 {
-		r.fail()
+// Byte reads a byte.
+func (r *Reader) Byte() byte {
+	if len(r.Data) == 0 {
+		r.Fail()
 		return 0
 	}
-	b := r.data[0]
-	r.data = r.data[1:]
+	b := r.Data[0]
+	r.Data = r.Data[1:]
 	return b
 }
 
-func (r *reader) uvarint() uint64 {
-	v, n := binary.Uvarint(r.data)
+// Uvarint reads a number as binary.AppendUvarint writes it.
+func (r *Reader) Uvarint() uint64 {
+	v, n := binary.Uvarint(r.Data)
 	if n <= 0 {
-		r.fail()
+		r.Fail()
 		return 0
 	}
-	r.data = r.data[n:]
+	r.Data = r.Data[n:]
 	return v
 }
 
-func (r *reader) varint() int64 { return unzigzag(r.uvarint()) }
+// Varint reads a number as binary.AppendVarint writes it.
+func (r *Reader) Varint() int64 { return unzigzag(r.Uvarint()) }
 
-// count reads a number of things that have at least a byte each.
-func (r *reader) count() int {
-	n := r.uvarint()
-	if n > uint64(len(r.data)) {
-		r.fail()
+// Count reads a number of things that have at least size bytes each.
+func (r *Reader) Count(size int) int {
+	n := r.Uvarint()
+	if n > uint64(len(r.Data)/size) {
+		r.Fail()
 		return 0
 	}
 	return int(n)
 }
 
-func (r *reader) bytes(n int) []byte {
-	if n < 0 || n > len(r.data) {
-		r.fail()
+// Bytes reads n bytes, and shares them.
+func (r *Reader) Bytes(n int) []byte {
+	if n < 0 || n > len(r.Data) {
+		r.Fail()
 		return nil
 	}
-	b := r.data[:n]
-	r.data = r.data[n:]
+	b := r.Data[:n:n]
+	r.Data = r.Data[n:]
 	return b
 }

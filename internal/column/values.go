@@ -1,6 +1,9 @@
 package column
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"unsafe"
+)
 
 // An Encoder encodes values in the shortest form that gives them back byte for
 // byte. It is not safe for concurrent use.
@@ -84,16 +87,25 @@ func (e *Encoder) typed(values [][]string, first string) (Typing, bool) {
 
 func (e *Encoder) numbers(values [][]string, t Typing) bool {
 	e.ints = e.ints[:0]
+	last, n, ok := "", int64(0), false
 	for _, piece := range values {
 		for _, v := range piece {
-			n, ok := t.parse(v)
-			if !ok {
-				return false
+			if !isSame(v, last) {
+				if n, ok = t.parse(v); !ok {
+					return false
+				}
+				last = v
 			}
 			e.ints = append(e.ints, n)
 		}
 	}
 	return true
+}
+
+// isSame reports whether a value is the one before, without looking at its bytes: what
+// has not changed from event to event mostly is the same string in memory.
+func isSame(v, last string) bool {
+	return len(v) == len(last) && len(v) > 0 && unsafe.StringData(v) == unsafe.StringData(last)
 }
 
 // appendTyped encodes values that have a typing, directly or by a dictionary.
@@ -189,12 +201,18 @@ func (e *Encoder) distinct(values [][]string) bool {
 		rows += len(piece)
 	}
 	mask := e.room(rows)
+	last := ""
 	for _, piece := range values {
 		for _, v := range piece {
+			plain += len(v) + 1
+			if isSame(v, last) {
+				e.codes = append(e.codes, e.codes[len(e.codes)-1])
+				continue
+			}
+			last = v
 			if hopeless(len(e.codes), len(e.texts)) {
 				return false
 			}
-			plain += len(v) + 1
 			at := e.hasher.Hash(v) & mask
 			for e.table[at] != 0 && e.texts[e.table[at]-1] != v {
 				at = (at + 1) & mask

@@ -24,114 +24,114 @@ type Values struct {
 // DecodeValues returns the values of n rows that Encoder encoded. They may share
 // data, which must not change any more. The error wraps ErrDamaged.
 func DecodeValues(n int, data []byte) (*Values, error) {
-	r := reader{data: data}
-	f := form(r.byte())
+	r := Reader{Data: data}
+	f := form(r.Byte())
 	v := &Values{n: n}
 	switch f {
 	case same:
 		v.coded, v.n, v.codes = true, 1, Numbers{n: n}
 		v.typing.form = text
-		v.data = r.bytes(r.count())
+		v.data = r.Bytes(r.Count(1))
 		v.ends = Numbers{base: int64(len(v.data)), n: 1}
 	case dict:
-		d := r.uvarint()
+		d := r.Uvarint()
 		if d == 0 || d > uint64(n) {
-			r.fail()
+			r.Fail()
 			break
 		}
 		v.coded, v.n = true, int(d)
-		v.plain(&r, form(r.byte()))
+		v.plain(&r, form(r.Byte()))
 		v.codes = r.planes(n, width(d-1), 0)
 		r.checkCodes(&v.codes, int(d))
 	default:
 		v.plain(&r, f)
 	}
-	if r.failed || len(r.data) != 0 {
+	if r.Failed || len(r.Data) != 0 {
 		return nil, fmt.Errorf("%w: %d values of form %d", ErrDamaged, n, f)
 	}
 	return v, nil
 }
 
 // checkCodes fails where a code stands for none of so many values.
-func (r *reader) checkCodes(codes *Numbers, values int) {
-	if r.failed || values == 1<<(8*width(uint64(values-1))) {
+func (r *Reader) checkCodes(codes *Numbers, values int) {
+	if r.Failed || values == 1<<(8*width(uint64(values-1))) {
 		return
 	}
 	if codes.n > 0 && codes.most() >= int64(values) {
-		r.fail()
+		r.Fail()
 	}
 }
 
 // plain reads v.n values without a dictionary.
-func (v *Values) plain(r *reader, f form) {
+func (v *Values) plain(r *Reader, f form) {
 	v.typing = Typing{form: f}
 	switch f {
 	case text:
 		v.texts(r)
 	case hex:
-		v.typing.digits = int(r.byte())
+		v.typing.digits = int(r.Byte())
 		if v.typing.digits%2 != 0 || v.typing.digits == 0 || v.typing.digits > maxHex {
-			r.fail()
+			r.Fail()
 		}
 		v.nibbles(r, v.typing.digits/2)
 	case uuid:
 		v.nibbles(r, 16)
 	case padded, decimal:
-		v.typing.digits = int(r.byte())
+		v.typing.digits = int(r.Byte())
 		if v.typing.digits == 0 || v.typing.digits > maxDigits {
-			r.fail()
+			r.Fail()
 		}
 		v.numbers(r)
 	case integer, ipv4:
 		v.numbers(r)
 	default:
-		r.fail()
+		r.Fail()
 	}
 }
 
 // texts reads strings: where each ends, and their bytes.
-func (v *Values) texts(r *reader) {
+func (v *Values) texts(r *Reader) {
 	lengths := r.ints(v.n)
 	total := int64(0)
 	for i, length := range lengths {
-		if length < 0 || length > int64(len(r.data))-total {
-			r.fail()
+		if length < 0 || length > int64(len(r.Data))-total {
+			r.Fail()
 			return
 		}
 		total += length
 		lengths[i] = total
 	}
-	v.data, v.ends = r.bytes(int(total)), pack(lengths)
+	v.data, v.ends = r.Bytes(int(total)), pack(lengths)
 }
 
 // numbers reads numbers, and fails for those that have no text.
-func (v *Values) numbers(r *reader) {
-	if r.failed {
+func (v *Values) numbers(r *Reader) {
+	if r.Failed {
 		return
 	}
 	v.ints = r.numbers(v.n)
-	if r.failed || v.n == 0 {
+	if r.Failed || v.n == 0 {
 		return
 	}
 	switch low := v.ints.least(); v.typing.form {
 	case padded, ipv4:
 		if low < 0 {
-			r.fail()
+			r.Fail()
 		}
 	case decimal:
 		if low == -1<<63 {
-			r.fail()
+			r.Fail()
 		}
 	}
 }
 
 // nibbles reads digits, so many bytes a value.
-func (v *Values) nibbles(r *reader, bytes int) {
-	if r.failed || v.n > len(r.data)/bytes {
-		r.fail()
+func (v *Values) nibbles(r *Reader, bytes int) {
+	if r.Failed || v.n > len(r.Data)/bytes {
+		r.Fail()
 		return
 	}
-	v.data = r.bytes(v.n * bytes)
+	v.data = r.Bytes(v.n * bytes)
 }
 
 // Bytes returns about how much memory the values take, without what they share with

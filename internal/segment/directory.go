@@ -158,16 +158,16 @@ func appendString(dst []byte, s string) []byte {
 // decodeDirectory reads what append wrote. The chunks lie between the header and
 // end, and the names are sorted; that is relied on later and so seen to here.
 func decodeDirectory(data []byte, end int64) (*Directory, error) {
-	r := reader{data: data}
+	r := reader{column.Reader{Data: data}}
 	d := &Directory{collection: r.string()}
-	d.names = make([]string, r.count(1))
+	d.names = make([]string, r.Count(1))
 	for i := range d.names {
 		d.names[i] = r.string()
 	}
 	if !slices.IsSorted(d.names) {
 		return nil, errors.New("names are out of order")
 	}
-	d.blocks = make([]blockPlace, r.count(6))
+	d.blocks = make([]blockPlace, r.Count(6))
 	offset, piece := int64(headerSize), uint64(firstChunk)
 	for i := range d.blocks {
 		b := &d.blocks[i]
@@ -176,11 +176,11 @@ func decodeDirectory(data []byte, end int64) (*Directory, error) {
 		b.stat.Collection = d.collection
 		offset += b.stat.Bytes
 		piece += uint64(len(b.columns))
-		if r.failed || offset > end {
+		if r.Failed || offset > end {
 			return nil, fmt.Errorf("block %d does not fit", i)
 		}
 	}
-	if r.failed || len(r.data) > 0 || offset != end {
+	if r.Failed || len(r.Data) > 0 || offset != end {
 		return nil, errors.New("wrong length")
 	}
 	d.pieces = piece
@@ -188,45 +188,20 @@ func decodeDirectory(data []byte, end int64) (*Directory, error) {
 }
 
 // A reader takes a directory apart. After the first mistake it only gives zeros.
-type reader struct {
-	data   []byte
-	failed bool
-}
-
-func (r *reader) fail() { r.data, r.failed = nil, true }
-
-func (r *reader) uvarint() uint64 {
-	v, n := binary.Uvarint(r.data)
-	if n <= 0 {
-		r.fail()
-		return 0
-	}
-	r.data = r.data[n:]
-	return v
-}
-
-// count reads a number of things that have at least size bytes each.
-func (r *reader) count(size int) int {
-	n := r.uvarint()
-	if n > uint64(len(r.data)/size) {
-		r.fail()
-		return 0
-	}
-	return int(n)
-}
+type reader struct{ column.Reader }
 
 func (r *reader) string() string {
-	n := r.count(1)
-	s := string(r.data[:n])
-	r.data = r.data[n:]
+	n := r.Count(1)
+	s := string(r.Data[:n])
+	r.Data = r.Data[n:]
 	return s
 }
 
 // below reads a number that is less than limit.
 func (r *reader) below(limit uint64) uint64 {
-	n := r.uvarint()
+	n := r.Uvarint()
 	if n >= limit {
-		r.fail()
+		r.Fail()
 		return 0
 	}
 	return n
@@ -234,17 +209,17 @@ func (r *reader) below(limit uint64) uint64 {
 
 func (r *reader) place(b *blockPlace, names int) {
 	b.stat.Rows = int(r.below(column.MaxRows + 1))
-	b.stat.FirstSeq = r.uvarint()
-	b.stat.LastSeq = b.stat.FirstSeq + r.uvarint()
-	minTime, n := binary.Varint(r.data)
+	b.stat.FirstSeq = r.Uvarint()
+	b.stat.LastSeq = b.stat.FirstSeq + r.Uvarint()
+	minTime, n := binary.Varint(r.Data)
 	if n <= 0 || b.stat.Rows == 0 || b.stat.LastSeq < b.stat.FirstSeq {
-		r.fail()
+		r.Fail()
 		return
 	}
-	r.data = r.data[n:]
+	r.Data = r.Data[n:]
 	b.stat.MinTime = llama.Time(minTime)
-	b.stat.MaxTime = llama.Time(minTime + int64(r.uvarint()))
-	b.columns = make([]columnPlace, r.count(2))
+	b.stat.MaxTime = llama.Time(minTime + int64(r.Uvarint()))
+	b.columns = make([]columnPlace, r.Count(2))
 	for i := range b.columns {
 		c := &b.columns[i]
 		c.kind = block.Kind(r.below(uint64(block.Facts) + 1))
@@ -257,12 +232,12 @@ func (r *reader) place(b *blockPlace, names int) {
 		}
 		b.stat.Bytes += int64(c.length)
 		if !inOrder(b.columns, i) {
-			r.fail()
+			r.Fail()
 			return
 		}
 	}
 	if len(b.columns) < fixed+last {
-		r.fail()
+		r.Fail()
 	}
 	b.messages = r.below(math.MaxInt64)
 	r.roots(b)
@@ -285,32 +260,22 @@ const minRoot = 3 + root.SaltSize + tlog.HashSize
 
 // roots reads the roots of a block, and sees to it that they are of its events.
 func (r *reader) roots(b *blockPlace) {
-	b.roots = make([]root.Root, r.count(minRoot))
+	b.roots = make([]root.Root, r.Count(minRoot))
 	rows, next := 0, b.stat.FirstSeq
 	for i := range b.roots {
 		x := &b.roots[i]
 		x.Rows = int(r.below(column.MaxRows + 1))
-		x.First = next + r.uvarint()
-		x.Last = x.First + r.uvarint()
-		copy(x.Salt[:], r.bytes(root.SaltSize))
-		copy(x.Hash[:], r.bytes(tlog.HashSize))
+		x.First = next + r.Uvarint()
+		x.Last = x.First + r.Uvarint()
+		copy(x.Salt[:], r.Bytes(root.SaltSize))
+		copy(x.Hash[:], r.Bytes(tlog.HashSize))
 		if x.First < next || x.Last < x.First || x.Last > b.stat.LastSeq || x.Rows == 0 || uint64(x.Rows-1) > x.Last-x.First {
-			r.fail()
+			r.Fail()
 			return
 		}
 		rows, next = rows+x.Rows, x.Last+1
 	}
 	if rows != b.stat.Rows || next != b.stat.LastSeq+1 || b.roots[0].First != b.stat.FirstSeq {
-		r.fail()
+		r.Fail()
 	}
-}
-
-func (r *reader) bytes(n int) []byte {
-	if n > len(r.data) {
-		r.fail()
-		return nil
-	}
-	b := r.data[:n]
-	r.data = r.data[n:]
-	return b
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/FastFilter/xorfilter"
 
 	"github.com/llama-logs/llama/internal/block"
+	"github.com/llama-logs/llama/internal/column"
 	"github.com/llama-logs/llama/internal/seal"
 )
 
@@ -63,18 +64,18 @@ func decodeFilter(data []byte) (*Filter, error) {
 	if len(data) == 0 {
 		return nil, nil
 	}
-	r := reader{data: data}
-	head := r.bytes(17)
-	segments := r.uvarint()
-	if r.failed || head[16] > maxSegment || segments == 0 || segments > uint64(len(r.data)) ||
-		uint64(len(r.data)) != (segments+2)<<head[16] {
+	r := column.Reader{Data: data}
+	head := r.Bytes(17)
+	segments := r.Uvarint()
+	if r.Failed || head[16] > maxSegment || segments == 0 || segments > uint64(len(r.Data)) ||
+		uint64(len(r.Data)) != (segments+2)<<head[16] {
 		return nil, errors.New("wrong length of a filter")
 	}
 	length := uint32(1) << head[16]
 	f := &Filter{salt: binary.BigEndian.Uint64(head)}
 	f.fuse = xorfilter.BinaryFuse[uint8]{
 		Seed: binary.BigEndian.Uint64(head[8:]), SegmentLength: length, SegmentLengthMask: length - 1,
-		SegmentCount: uint32(segments), SegmentCountLength: uint32(segments) * length, Fingerprints: r.data,
+		SegmentCount: uint32(segments), SegmentCountLength: uint32(segments) * length, Fingerprints: r.Data,
 	}
 	return f, nil
 }
@@ -116,14 +117,14 @@ func (s *Segment) Filters(d *Directory) (*Filters, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := reader{data: plain}
+	r := column.Reader{Data: plain}
 	for i := range all.of {
-		all.raw[i] = r.bytes(r.count(1))
+		all.raw[i] = r.Bytes(r.Count(1))
 		if all.of[i], err = decodeFilter(all.raw[i]); err != nil {
 			return nil, s.corrupt(at, err)
 		}
 	}
-	if r.failed || len(r.data) > 0 {
+	if r.Failed || len(r.Data) > 0 {
 		return nil, s.corrupt(at, errors.New("wrong length of filters"))
 	}
 	return all, nil
