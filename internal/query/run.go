@@ -310,8 +310,11 @@ func (r *run) gatherBlock(ctx context.Context, keep *keeper, ref *column.Ref, wo
 		r.progress(ref, nil)
 		return keep.without(ref, own)
 	}
-	r.progress(ref, c.block)
-	return r.add(keep, ref, worker, own, c)
+	if err := r.add(keep, ref, worker, own, c); err != nil {
+		return err
+	}
+	r.progress(ref, c.block) // now that what is needed of it was read
+	return nil
 }
 
 // gather runs the workers, each with a state of its own, and merges the states.
