@@ -12,7 +12,7 @@ import (
 )
 
 // long makes a history of 100 records, with places for an edge behind each ten.
-func long(t *testing.T, disk fsys.FS, key seal.Key) *History {
+func long(t testing.TB, disk fsys.FS, key seal.Key) *History {
 	t.Helper()
 	h := open(t, disk, key, Options{New: true, markEvery: 10})
 	for n := range 100 {
@@ -136,4 +136,16 @@ func TestWrongEdgeIsPassedOver(t *testing.T) {
 			t.Errorf("%s: %d records, an edge behind %d", name, len(got), h.edge.tree.Size())
 		}
 	}
+}
+
+func FuzzMark(f *testing.F) {
+	h := long(f, fsys.NewMem(), seal.NewKey())
+	for _, m := range h.marks {
+		f.Add(m.append(nil))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if m, ok := decodeMark(data); ok && !bytes.Equal(m.append(nil), data) {
+			t.Errorf("%x comes back as %x", data, m.append(nil))
+		}
+	})
 }
