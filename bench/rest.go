@@ -9,8 +9,8 @@ import (
 
 // What rest measures: LLAMA at rest with a corpus in it, and with the same sent again
 // and again over syslog TCP: the memory that is resident after a start when all that
-// was put off is done, how long a start takes until all events can be counted, and
-// how much of the disk an event has.
+// was put off is done, and when all events have been counted since; how long a start
+// takes until they are counted, and how much of the disk an event has.
 
 func rest(ctx context.Context, o *options) (*report, error) {
 	c, err := o.openCorpus()
@@ -50,10 +50,14 @@ func rest(ctx context.Context, o *options) (*report, error) {
 	return r, nil
 }
 
-// measureRest starts a server that has so many events, twice: once to have it merge what
-// is left to merge, and once to look at it.
+// measureRest starts a server that has so many events three times: to have it merge what
+// is left to merge, to look at it as it is then, and to ask it.
 func (o *options) measureRest(ctx context.Context, r *report, s *llamaServer, events int) error {
 	if _, _, err := o.merge(ctx, s); err != nil {
+		return err
+	}
+	_, resident, err := o.merge(ctx, s) // nothing is left to merge
+	if err != nil {
 		return err
 	}
 	disk, err := diskUse(s.keeps())
@@ -80,7 +84,8 @@ func (o *options) measureRest(ctx context.Context, r *report, s *llamaServer, ev
 	if err := s.proc.settle(ctx); err != nil {
 		return err
 	}
-	r.set(column, "memory at rest", "MB", float64(s.proc.resident())/1e6)
+	r.set(column, "memory at rest", "MB", float64(resident)/1e6)
+	r.set(column, "- after all were counted", "MB", float64(s.proc.resident())/1e6)
 	r.set(column, "start until counted", "s", took.Seconds())
 	r.set(column, "CPU until then", "s", used.Seconds())
 	r.set(column, "disk, merged", "B/event", float64(disk)/float64(events))
