@@ -28,7 +28,7 @@ that its data directory has joined. Nothing listens for central: the node calls.
 		},
 	}
 	flagsOf(cmd, &file, roles{node: true})
-	cmd.AddCommand(newNodeJoin(), newNodeList(), newNodeRevoke(), newNodeLedger(), newNodeMetrics())
+	cmd.AddCommand(newNodeJoin(), newNodeList(), newNodeRevoke(), newNodeRotate(), newNodeLedger(), newNodeMetrics())
 	return cmd
 }
 
@@ -154,5 +154,28 @@ func newTargetCodes() *cobra.Command {
 		newMatchList("list", "List enrolment codes, without their secrets", "  llama target code list", "/enrolments"),
 		newRemove("remove ID", "Withdraw a code; nodes that joined by it stay", "  llama target code remove 5b0c9d1e2f3a4b5c", "/enrolments"),
 	)
+	return cmd
+}
+
+func newNodeRotate() *cobra.Command {
+	var data string
+	cmd := &cobra.Command{
+		Use:   "rotate",
+		Short: "Change the keys of the node on this machine",
+		Long: `Makes new keys for the node that runs on a data directory, proves them to central under
+the old ones, and uses them. Receiving and answering go on; the old keys are of no use
+to anybody once central has heard the new.`,
+		Example: "  llama node rotate\n  llama node rotate --data /srv/llama",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			answer, err := ask(cmd.Context(), data, "/node/rotate", nil)
+			if err != nil {
+				return err
+			}
+			words(os.Stderr, "the node has new keys, which central knows")
+			return answer.Close()
+		},
+	}
+	cmd.Flags().StringVar(&data, "data", defaultData(), "`DIR` of the node's data")
 	return cmd
 }

@@ -271,6 +271,43 @@ func TestRevokedNode(t *testing.T) {
 	}
 }
 
+// TestKeysChangeWhileASiteAnswers changes a node's keys under a query, twice, and
+// proves that the old ones are of no use any more.
+func TestKeysChangeWhileASiteAnswers(t *testing.T) {
+	t.Parallel()
+	d := newDeployment(t, "")
+	const events = 20_000
+	d.node("madrid", events, "")
+	d.stop("madrid")
+	if err := os.CopyFS(d.path("stolen.data"), os.DirFS(d.path("madrid.data"))); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(d.path("stolen.data", "ingest-token"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.start("madrid")
+	for range 2 {
+		id := d.submit("_collection:app | fields n")
+		d.must("node", "rotate", "--data", d.path("madrid.data"))
+		d.until(id, func(s state) bool { return s.State == "done" && s.Rows == events })
+	}
+	d.stop("madrid")
+	d.start("madrid")
+	d.until(d.submit("_collection:app | stats count() n"), func(s state) bool { return s.State == "done" })
+	d.stop("madrid")
+
+	d.configure("stolen", fmt.Sprintf("node:\n  syslog: 127.0.0.1:0\n  ingest: 127.0.0.1:0\n  uplink: {machine_id: %s}\n", d.path("madrid.id")))
+	key, err := os.ReadFile(d.path("keys", "madrid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.write("keys/stolen", string(key))
+	d.start("stolen")
+	waitFor(t, "the old keys to be refused", func() bool {
+		return strings.Contains(d.said["stolen"].String(), "the node may have been revoked")
+	})
+}
+
 // withBroker puts a broker between central and the nodes to come, and returns its
 // URL.
 func (d *deployment) withBroker() string {

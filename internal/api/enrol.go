@@ -58,6 +58,8 @@ type JoinRequest struct {
 // JoinAnswer is what it is answered.
 type JoinAnswer struct {
 	Envelope []byte `json:"envelope" doc:"The answer, sealed to the node."`
+
+	Node, Target string `json:"-"` // for the audit log
 }
 
 // TargetNode is a node and the target it belongs to.
@@ -134,6 +136,8 @@ func (s *Server) join(ctx context.Context, in *joinRequest) (*joinResponse, erro
 	if err != nil {
 		return nil, err
 	}
+	note(ctx, "llama.object", answer.Node)
+	noteTargets(ctx, []string{answer.Target})
 	return &joinResponse{Body: answer}, nil
 }
 

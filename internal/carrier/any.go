@@ -21,8 +21,10 @@ type Any struct {
 	patience time.Duration // with a way that does not connect
 	log      *slog.Logger
 
-	mu  sync.Mutex
-	now link // nil while there is none
+	mu   sync.Mutex
+	now  link // nil while there is none
+	key  Key
+	anew func() // ends the way that there is; nil while there is none
 }
 
 // A link is a node's end of some kind.
@@ -40,7 +42,7 @@ const waysPatience = 8 * time.Second
 // wss:// and https://, the last for requests to a Door. Those of brokers that are
 // neighbours in urls and of one scheme are one way.
 func NewAny(urls []string, key Key, node string, way Way, log *slog.Logger) (*Any, error) {
-	a := &Any{patience: waysPatience, log: log}
+	a := &Any{patience: waysPatience, log: log, key: key}
 	last := ""
 	for _, text := range urls {
 		u, err := url.Parse(text)
@@ -51,7 +53,7 @@ func NewAny(urls []string, key Key, node string, way Way, log *slog.Logger) (*An
 			a.dials[n-1].URLs = append(a.dials[n-1].URLs, text)
 			continue
 		}
-		a.dials = append(a.dials, Dial{URLs: []string{text}, Key: key, Node: node, Way: way})
+		a.dials = append(a.dials, Dial{URLs: []string{text}, Node: node, Way: way})
 		last = u.Scheme
 	}
 	if len(a.dials) == 0 {
@@ -67,6 +69,28 @@ func open(d Dial, log *slog.Logger) (link, error) {
 		return OpenPoll(d, log)
 	}
 	return Open(d, log)
+}
+
+// open opens a way with the key in force.
+func (a *Any) open(d Dial, anew func()) (link, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	d.Key = a.key
+	l, err := open(d, a.log)
+	if err == nil {
+		a.now, a.anew = l, anew
+	}
+	return l, err
+}
+
+// UseKey connects anew, with another key.
+func (a *Any) UseKey(key Key) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.key = key
+	if a.anew != nil {
+		a.anew()
+	}
 }
 
 // Close does nothing: Run closes what it opens.
@@ -100,21 +124,18 @@ func (a *Any) Run(ctx context.Context, h Handler) error {
 // try uses one way until ctx ends or, when there are others, the way has not been
 // connected for a while.
 func (a *Any) try(ctx context.Context, d Dial, h Handler) (worked bool, err error) {
-	l, err := open(d, a.log)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	l, err := a.open(d, cancel)
 	if err != nil {
 		return false, err
 	}
-	defer l.Close()
-	a.mu.Lock()
-	a.now = l
-	a.mu.Unlock()
 	defer func() {
 		a.mu.Lock()
-		defer a.mu.Unlock()
-		a.now = nil
+		a.now, a.anew = nil, nil
+		a.mu.Unlock()
+		l.Close()
 	}()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	group, ctx := errgroup.WithContext(ctx)
 	heard := make(chan struct{}, 1)
 	told := h

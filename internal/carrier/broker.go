@@ -22,7 +22,7 @@ type Broker struct {
 	secure  bool
 
 	mu    sync.Mutex
-	conns map[string]map[uint64]bool // of each member; those that have ended may be among them
+	conns map[string]map[uint64]string // of each member, with their keys; those that have ended may be among them
 }
 
 // BrokerOptions say how a broker runs. The zero value is good for one process.
@@ -35,7 +35,7 @@ type BrokerOptions struct {
 
 // OpenBroker starts a broker that central's process decides for.
 func OpenBroker(o BrokerOptions, members *Members, log *slog.Logger) (*Broker, error) {
-	b := &Broker{members: members, secure: o.TLS != nil, conns: map[string]map[uint64]bool{}}
+	b := &Broker{members: members, secure: o.TLS != nil, conns: map[string]map[uint64]string{}}
 	options := limits()
 	options.Host, options.Port, options.DontListen = o.Host, o.Port, o.Host == ""
 	options.NoSystemAccount = true
@@ -123,13 +123,19 @@ func (b *Broker) WebSocket() http.Handler {
 	}
 }
 
-// kick ends the connections of a member.
+// kick ends the connections that a member has made with keys which are not its keys
+// any more.
 func (b *Broker) kick(name string) {
 	b.mu.Lock()
-	conns := b.conns[name]
-	delete(b.conns, name)
+	var gone []uint64
+	for conn, nkey := range b.conns[name] {
+		if who, ok := b.members.behind(nkey); !ok || who != name {
+			gone = append(gone, conn)
+			delete(b.conns[name], conn)
+		}
+	}
 	b.mu.Unlock()
-	for conn := range conns {
+	for _, conn := range gone {
 		b.server.DisconnectClientByID(conn) // fails when it is gone
 	}
 }
@@ -142,7 +148,7 @@ func (b *Broker) Check(c server.ClientAuthentication) bool {
 	if !ok {
 		return false
 	}
-	b.note(name, c.GetID())
+	b.note(name, c.GetID(), c.GetOpts().Nkey)
 	r := rightsOf(name)
 	c.RegisterUser(&server.User{Username: name, Permissions: &server.Permissions{
 		Publish:   &server.SubjectPermission{Allow: r.publish},
@@ -155,9 +161,9 @@ func (b *Broker) Check(c server.ClientAuthentication) bool {
 // have ended are forgotten.
 const maxConns = 64
 
-func (b *Broker) note(name string, id uint64) {
+func (b *Broker) note(name string, id uint64, nkey string) {
 	if b.conns[name] == nil {
-		b.conns[name] = map[uint64]bool{}
+		b.conns[name] = map[uint64]string{}
 	}
 	if len(b.conns[name]) >= maxConns {
 		for old := range b.conns[name] {
@@ -166,7 +172,7 @@ func (b *Broker) note(name string, id uint64) {
 			}
 		}
 	}
-	b.conns[name][id] = true
+	b.conns[name][id] = nkey
 }
 
 // brokerLog hands on what of the NATS server's log a person should see.

@@ -121,6 +121,15 @@ func (m *Members) who(nkey, signature string, nonce []byte) (name string, ok boo
 	return m.named(public)
 }
 
+// behind returns the member that has a key, as NATS writes it.
+func (m *Members) behind(nkey string) (name string, ok bool) {
+	_, public, err := decode(nkey)
+	if err != nil {
+		return "", false
+	}
+	return m.named(public)
+}
+
 func (m *Members) named(public []byte) (name string, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

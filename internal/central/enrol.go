@@ -69,12 +69,12 @@ func (e *enrolment) Join(ctx context.Context, r api.JoinRequest, address string)
 	if err != nil {
 		return api.JoinAnswer{}, err
 	}
-	sealed, err := e.c.tasks.AnswerJoining(ctx, r.Keys, r.Envelope, about)
+	sealed, err := e.c.tasks.AnswerJoining(ctx, r.Keys, r.Envelope, &about)
 	if err != nil {
 		return api.JoinAnswer{}, err
 	}
 	e.attempts.Succeed(address)
-	return api.JoinAnswer{Envelope: sealed}, nil
+	return api.JoinAnswer{Envelope: sealed, Node: about.Node, Target: about.Target}, nil
 }
 
 // Revoke implements api.Enrolment.

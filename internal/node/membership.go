@@ -109,6 +109,9 @@ func JoinCentral(ctx context.Context, o JoinOptions) (*Membership, error) {
 		if err := files.Remove(identityFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("remove the other machine's keys: %w", err)
 		}
+		if err := dropNext(files); err != nil {
+			return nil, err
+		}
 	case !errors.Is(err, ErrNotJoined):
 		return nil, err
 	}
@@ -160,5 +163,13 @@ func (n *Node) RunJoined(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return n.Run(ctx, Join{Central: central, Target: n.member.Target, Link: link})
+	runner := n.newRunner(Join{Central: central, Target: n.member.Target, Link: link})
+	n.rotation.Store(&rotation{
+		offer: func(ctx context.Context, next *envelope.Identity) error { return runner.OfferKeys(ctx, n.id, next) },
+		use: func(key carrier.Key) {
+			runner.UseKeys()
+			link.UseKey(key)
+		},
+	})
+	return n.run(ctx, runner)
 }

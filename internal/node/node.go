@@ -18,6 +18,8 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 
 	"github.com/llama-logs/llama/internal/archive"
 	"github.com/llama-logs/llama/internal/config"
@@ -84,6 +86,10 @@ type Node struct {
 	id        string      // as central knows it, whatever keys it has
 	identity  *envelope.Identity
 	member    *Membership // nil for a node that is in one process with central
+	files     fsys.FS     // the node's folder
+	keys      *seal.Keyring
+	rotating  sync.Mutex               // one change of keys at a time
+	rotation  atomic.Pointer[rotation] // nil until the node runs
 	archive   *archive.Archive
 	pipeline  *pipeline.Pipeline
 	receivers []running
@@ -143,6 +149,7 @@ func (n *Node) openArchive() error {
 		return fmt.Errorf("open the node's keyring: %w", err)
 	}
 	n.opened = append(n.opened, keys)
+	n.files, n.keys = files, keys
 	if n.identity, err = envelope.OpenIdentity(files, identityFile, keys); err != nil {
 		return err
 	}
@@ -198,10 +205,17 @@ type Join struct {
 // Run receives and answers until ctx ends. The receivers stop first; the archive
 // goes on until what they held is safe.
 func (n *Node) Run(ctx context.Context, j Join) error {
-	runner := task.NewRunner(task.RunnerOptions{
+	return n.run(ctx, n.newRunner(j))
+}
+
+func (n *Node) newRunner(j Join) *task.Runner {
+	return task.NewRunner(task.RunnerOptions{
 		Identity: n.identity, Central: j.Central, Target: j.Target, Version: n.o.Version,
 		Link: j.Link, Executor: recorded{n.executor, n.ledger}, Log: n.o.Log, Metrics: n.o.Registry,
 	})
+}
+
+func (n *Node) run(ctx context.Context, runner *task.Runner) error {
 	keep, stopKeeping := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopKeeping()
 	group, ctx := errgroup.WithContext(ctx)

@@ -77,6 +77,7 @@ func (n *Node) serveSocket(ctx context.Context) error {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(n.o.Registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("/select/logsql/query", n.selectQuery)
 	mux.HandleFunc("/select/logsql/tail", n.selectTail)
+	mux.HandleFunc("POST /node/rotate", n.rotateKeys)
 	mux.HandleFunc("POST /archive/destroy", n.destroyDay)
 	mux.HandleFunc("POST /archive/export", n.archiveExport)
 	mux.HandleFunc("POST /archive/head", n.head(n.archive))

@@ -72,9 +72,9 @@ func OpenJoined(own *envelope.Identity, central envelope.Public, data []byte) (J
 	return j, nil
 }
 
-// AnswerJoining lets the node with the given public keys join, and returns the
-// sealed answer, which is j with the node and its target.
-func (c *Central) AnswerJoining(ctx context.Context, keys, sealed []byte, j Joined) ([]byte, error) {
+// AnswerJoining lets the node with the given public keys join. It fills in j the node
+// and its target, and returns that sealed.
+func (c *Central) AnswerJoining(ctx context.Context, keys, sealed []byte, j *Joined) ([]byte, error) {
 	public, err := envelope.ParsePublic(keys)
 	if err != nil || len(sealed) > maxJoin {
 		return nil, llama.Errorf(llama.Invalid, "this is no request to join")

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -52,7 +53,9 @@ const (
 // A Runner runs central's tasks at a node.
 type Runner struct {
 	o       RunnerOptions
-	central *envelope.Peer
+	central atomic.Pointer[peers]
+	offered atomic.Pointer[envelope.Peer] // with keys that were offered last
+	taken   chan string                   // holds the id of keys that central has taken
 	metrics *nodeMetrics
 	boot    string
 	wake    chan struct{} // holds one when there may be work
@@ -90,9 +93,10 @@ func NewRunner(o RunnerOptions) *Runner {
 	o.Resend = cmp.Or(o.Resend, 2*time.Second)
 	o.Lease = cmp.Or(o.Lease, 15*time.Second)
 	r := &Runner{
-		o: o, central: o.Identity.Peer(o.Central), boot: rand.Text(), wake: make(chan struct{}, 1),
+		o: o, taken: make(chan string, 1), boot: rand.Text(), wake: make(chan struct{}, 1),
 		runs: map[held]*run{}, tails: map[uuid.UUID]*tail{},
 	}
+	r.central.Store(&peers{now: o.Identity.Peer(o.Central)})
 	r.metrics = newNodeMetrics(o.Metrics, r)
 	return r
 }
@@ -163,7 +167,7 @@ func (r *Runner) resend(now bool) {
 // send seals and sends. What cannot be sent is as if lost under way: the
 // protocol repairs it.
 func (r *Runner) send(h envelope.Header, body []byte) {
-	data, err := r.central.Seal(h, body)
+	data, err := r.central.Load().now.Seal(h, body)
 	if err == nil {
 		err = r.o.Link.Send(carrier.Message{Kind: route(h.Kind), Data: data})
 	}
@@ -183,7 +187,7 @@ func (r *Runner) sendJSON(h envelope.Header, v any) {
 
 // receive is called for one message after the other.
 func (r *Runner) receive(ctx context.Context, asks *sync.WaitGroup, m carrier.Message) {
-	h, body, err := r.central.Open(m.Data)
+	h, body, err := r.central.Load().open(m.Data)
 	if err != nil {
 		r.metrics.refused.Add(1)
 		r.o.Log.Warn("message refused", "kind", string(m.Kind), "error", err)
@@ -197,6 +201,11 @@ func (r *Runner) receive(ctx context.Context, asks *sync.WaitGroup, m carrier.Me
 		r.cancel(key)
 	case kindAck:
 		r.ack(key, h.Frame)
+	case kindKeys:
+		select {
+		case r.taken <- string(body):
+		default: // one is waiting to be read already
+		}
 	case kindTail:
 		r.tail(ctx, asks, key.Query, h.Frame, body)
 	case kindStatus:
