@@ -40,8 +40,9 @@ type process struct {
 }
 
 // garbage is how much the heap grows, in percent of what lives in it, before it is
-// collected, unless GOGC says otherwise. Little garbage is made, so 70 costs some
-// hundredths of the time of Go's own 100 at full rate, and saves a fifth of the memory.
+// collected, unless GOGC says otherwise. Of 5M events over TCP, 70 took 463 MB at its
+// peak and Go's own 100 547 MB; their CPU time differed by less than that of two runs
+// with one value does.
 const garbage = 70
 
 // run opens everything, says where it is, and runs until ctx ends.
