@@ -38,8 +38,8 @@ type Encoder struct {
 const (
 	// fewBuckets are looked through without a map.
 	fewBuckets = 16
-	// maxSpare is how many writers of sections are kept for the next batch.
-	maxSpare = 64
+	// maxOpen bounds the sections that are written at once. A writer takes some KiB.
+	maxOpen = 512
 )
 
 // Encode makes the frame of a batch. What it returns shares memory with the Encoder
@@ -97,25 +97,35 @@ func (e *Encoder) Frame(p llama.Position, events int, others ...*Encoder) (*Fram
 
 // collect moves the sections to a frame.
 func (e *Encoder) collect(f *Frame) {
+	e.endAll()
 	f.Sections = append(f.Sections, e.ended...)
-	for _, w := range e.open {
-		f.Sections = append(f.Sections, w.end())
-	}
 	e.Reset()
+}
+
+// endAll ends all sections. Events that come behind make others.
+func (e *Encoder) endAll() {
+	for _, w := range e.open {
+		e.ended = append(e.ended, w.end())
+	}
+	e.close()
+}
+
+// close has the writers in use be spare ones.
+func (e *Encoder) close() {
+	for _, w := range e.open {
+		w.forget()
+	}
+	e.spare = append(e.spare, e.open...)
+	clear(e.open)
+	clear(e.byKey)
+	e.open, e.last = e.open[:0], nil
 }
 
 // Reset forgets all events.
 func (e *Encoder) Reset() {
-	for _, w := range e.open {
-		w.forget()
-		if len(e.spare) < maxSpare {
-			e.spare = append(e.spare, w)
-		}
-	}
-	clear(e.open)
-	clear(e.byKey)
+	e.close()
 	clear(e.ended)
-	e.open, e.ended, e.last, e.bytes = e.open[:0], e.ended[:0], nil, 0
+	e.ended, e.bytes = e.ended[:0], 0
 }
 
 // Size returns about how much memory the Encoder keeps.
@@ -146,6 +156,9 @@ func (e *Encoder) find(key bucketKey) *sectionWriter {
 		}
 	} else if i, ok := e.byKey[key]; ok {
 		return e.open[i]
+	}
+	if len(e.open) == maxOpen {
+		e.endAll()
 	}
 	w := e.spareWriter(key.collection)
 	w.bucketKey = key

@@ -273,6 +273,6 @@ func (w *sectionWriter) take(n int) []llama.Field {
 }
 
 const (
-	minRoom, maxRoom = 128, 1 << 13 // fields
+	minRoom, maxRoom = 32, 1 << 13 // fields
 	bytesOfField     = 40
 )

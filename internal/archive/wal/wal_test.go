@@ -691,6 +691,35 @@ func TestCheckpointRoundTrip(t *testing.T) {
 	}
 }
 
+// TestVeryManyCollections has more of them in a batch than are written at once.
+func TestVeryManyCollections(t *testing.T) {
+	t.Parallel()
+	var e Encoder
+	var want []llama.Event
+	for i := range 5000 {
+		want = append(want, llama.Event{Collection: fmt.Sprint("c", i*7%1000), Message: fmt.Sprint(i)})
+	}
+	for range 2 {
+		f, err := e.Encode(llama.Position{}, want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := s2.Decode(nil, f.packed[metaSize:])
+		var shapes Shapes
+		again := &Frame{Events: len(want)}
+		if err := again.decodeBody(string(body), &shapes); err != nil {
+			t.Fatal(err)
+		}
+		got, err := decode(again, &shapes)
+		if !slices.EqualFunc(want, got, sameEvent) || err != nil {
+			t.Errorf("other events, error %v", err)
+		}
+		if len(e.spare) > maxOpen {
+			t.Errorf("%d writers are kept", len(e.spare))
+		}
+	}
+}
+
 // TestRunsAreEncodedAsTheyCome adds a batch in runs, to two encoders, and overwrites the
 // fields of a run as soon as it was added.
 func TestRunsAreEncodedAsTheyCome(t *testing.T) {
