@@ -88,6 +88,10 @@ func Open(collection string, rows int, names []string, s Source) (*column.Block,
 			return v.Values, v.first, d.Explain(err)
 		},
 	}
+	b.At = func(rows []uint32) (*column.Moments, error) {
+		m, err := d.at(rows)
+		return m, d.Explain(err)
+	}
 	b.Facts = func(s column.Slot) (*column.Facts, error) {
 		f, err := d.facts(s)
 		return f, d.Explain(err)
@@ -96,7 +100,10 @@ func Open(collection string, rows int, names []string, s Source) (*column.Block,
 		return explained(d, func() (*column.Column, error) {
 			return kept(d.Keep, "loose "+name, func() (*column.Column, int, error) {
 				c, err := d.looseColumn(name)
-				return c, c.Bytes(), err
+				if c == nil || err != nil {
+					return nil, 0, err
+				}
+				return c, 100 + 4*len(c.Codes) + 16*len(c.Values) + len(c.Kinds), nil // texts share the chunk
 			})
 		})()
 	}

@@ -24,6 +24,9 @@ type Block struct {
 	// Ingested decodes event.ingested as times, which Load gives as text. Nil in
 	// a block without them.
 	Ingested func() ([]llama.Time, error)
+	// At returns what Times, Seqs and Ingested have of some rows, which grow. It is for
+	// few of them. Nil in a block that has all at hand.
+	At func(rows []uint32) (*Moments, error)
 	// Families tells which events have what in common. Nil in a block that has
 	// columns only, and then so are the next two.
 	Families func() (*Families, error)
@@ -56,6 +59,14 @@ func (b *Block) BytesRead() int64 {
 		return 0
 	}
 	return b.Read.Load()
+}
+
+// Moments are what a block has of some rows beside their fields.
+type Moments struct {
+	Rows     []uint32 // growing
+	Times    []llama.Time
+	Seqs     []uint64
+	Ingested []llama.Time
 }
 
 // A Column is one field of a block: for each row a code into a dictionary.

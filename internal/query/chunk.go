@@ -2,6 +2,7 @@ package query
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -22,6 +23,7 @@ type chunk struct {
 	times    []llama.Time
 	seqs     []uint64
 	ingested []llama.Time
+	few      *column.Moments // or of the few rows that are left; see fewLeft
 	// items number the rows that one event became, from 0; nil when each is one.
 	items  []uint32
 	fields []field // those a row shows, in order
@@ -125,9 +127,50 @@ func (c *chunk) isMade(name string) bool {
 	case llama.NameTime, llama.NameCollection, llama.NameID, llama.NameSeq:
 		return true
 	case llama.NameIngested:
-		return c.arrivals() != nil
+		return c.few != nil || c.arrivals() != nil
 	}
 	return false
+}
+
+// fewLeft reads of the rows that are left what there is of them beside their fields, if
+// these are so few that it is not worth to do so of all.
+func (c *chunk) fewLeft() {
+	if c.block == nil || c.block.At == nil || c.err != nil || len(c.sel) > fewRows || len(c.sel) == 0 || c.items != nil || c.times != nil {
+		return
+	}
+	var err error
+	if c.few, err = c.block.At(c.sel); err != nil {
+		c.fail(err)
+	}
+}
+
+// place returns where a row is among the few; ok is false where all are at hand.
+func (c *chunk) place(r uint32) (i int, ok bool) {
+	if c.few == nil {
+		return 0, false
+	}
+	return slices.BinarySearch(c.few.Rows, r)
+}
+
+func (c *chunk) timeOf(r uint32) llama.Time {
+	if i, ok := c.place(r); ok {
+		return c.few.Times[i]
+	}
+	return c.happened()[r]
+}
+
+func (c *chunk) seqOf(r uint32) uint64 {
+	if i, ok := c.place(r); ok {
+		return c.few.Seqs[i]
+	}
+	return c.numbered()[r]
+}
+
+func (c *chunk) arrivalOf(r uint32) llama.Time {
+	if i, ok := c.place(r); ok {
+		return c.few.Ingested[i]
+	}
+	return c.arrivals()[r]
 }
 
 // happened returns `_time` of each row of a block.
@@ -169,16 +212,16 @@ func (c *chunk) arrivals() []llama.Time {
 func (c *chunk) make(name string, r uint32) (string, llama.Kind) {
 	switch name {
 	case llama.NameTime:
-		return c.happened()[r].String(), llama.String
+		return c.timeOf(r).String(), llama.String
 	case llama.NameIngested:
-		return c.ingested[r].String(), llama.String
+		return c.arrivalOf(r).String(), llama.String
 	case llama.NameCollection:
 		return c.block.Collection, llama.String
 	case llama.NameSeq:
-		return strconv.FormatUint(c.numbered()[r], 10), llama.Number
+		return strconv.FormatUint(c.seqOf(r), 10), llama.Number
 	}
 	text := append(make([]byte, 0, len(c.node)+21), c.node...)
-	return string(strconv.AppendUint(append(text, '-'), c.numbered()[r], 10)), llama.String
+	return string(strconv.AppendUint(append(text, '-'), c.seqOf(r), 10)), llama.String
 }
 
 // clock returns the times of the rows when name is a field whose values the block
@@ -274,7 +317,7 @@ func (c *chunk) order(r uint32) (llama.Time, uint64) {
 	if c.block == nil {
 		return 0, ^uint64(r) // the first first
 	}
-	return c.happened()[r], c.numbered()[r]
+	return c.timeOf(r), c.seqOf(r)
 }
 
 // A builder makes a column value by value.

@@ -340,11 +340,11 @@ func (m *rowMaker) appendMade(dst []byte, base string, r uint32) []byte {
 	c := m.c
 	switch base {
 	case llama.NameTime:
-		return append(c.happened()[r].Append(append(dst, '"')), '"')
+		return append(c.timeOf(r).Append(append(dst, '"')), '"')
 	case llama.NameIngested:
-		return append(c.ingested[r].Append(append(dst, '"')), '"')
+		return append(c.arrivalOf(r).Append(append(dst, '"')), '"')
 	case llama.NameSeq:
-		return strconv.AppendUint(dst, c.numbered()[r], 10)
+		return strconv.AppendUint(dst, c.seqOf(r), 10)
 	}
 	value, kind := c.make(base, r)
 	return llama.AppendValue(dst, value, kind)

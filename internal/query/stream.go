@@ -69,6 +69,7 @@ func (r *run) search(ctx context.Context, jobs <-chan job, json bool) error {
 		var c *chunk
 		err := r.turn(ctx, func() (err error) {
 			if c, err = r.chunk(ctx, j.ref, work); c != nil && err == nil {
+				c.fewLeft()
 				maker = c.maker(nil, false)
 			}
 			return err
