@@ -41,7 +41,7 @@ Where central is and who asks is known from 'llama login', or from LLAMA_URL,
 LLAMA_CA and LLAMA_TOKEN, which win.
 
 Times are RFC 3339, dates, or relative to now: -15m, now-7d. To look for the word
-list, show, rows or cancel, quote it: '"list"'.`,
+list, show, rows, cancel or tasks, quote it: '"list"'.`,
 		Example: `  llama query --target local --from -1h 'error | stats by (host.name) count() n'
   llama query --local '_collection:sshd event.outcome:failure | top 10 by (source.ip)'
   llama query --file app.log --format csv 'level:error | fields _time, _msg'
@@ -69,7 +69,7 @@ list, show, rows or cancel, quote it: '"list"'.`,
 	flags.BoolVar(&o.formatOnly, "format-query", false, "print the query in its normal form, or where it is wrong, and ask nothing")
 	flags.BoolVar(&o.explain, "explain", false, "print what the query would read, of each collection on each node, and do not run it")
 	cmd.MarkFlagsMutuallyExclusive("explain", "file", "format-query")
-	cmd.AddCommand(newQueryList(), newQueryShow(), newQueryRows(), newQueryCancel())
+	cmd.AddCommand(newQueryList(), newQueryShow(), newQueryRows(), newQueryCancel(), newQueryTasks())
 	cmd.MarkFlagsMutuallyExclusive("local", "file", "format-query", "target")
 	return cmd
 }

@@ -38,6 +38,7 @@ const knownID = "8f14e45f-ceea-467f-9575-1b5d3d1f0c2a"
 type world struct {
 	mu        sync.Mutex
 	queries   map[string]*Query
+	open      []Query
 	rows      [][]llama.Field
 	rowsErr   error // after the rows
 	changes   []Change
@@ -95,6 +96,12 @@ func (w *world) List(context.Context, QueryFilter) (QueryPage, error) {
 		p.Queries = append(p.Queries, *q)
 	}
 	return p, w.err
+}
+
+func (w *world) Open(context.Context) ([]Query, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.open), w.err
 }
 
 func (w *world) Cancel(_ context.Context, id string) error {
@@ -280,7 +287,7 @@ func serve(t *testing.T, users *auth.Auth, db *store.Store, dir string, secure b
 	s := &site{t: t, world: w, db: db, log: &bytes.Buffer{}, http: &http.Client{Timeout: 10 * time.Second}}
 	var err error
 	s.server, err = New(Options{
-		Users: users, Queries: w, Results: w, Tail: w, Nodes: w, Directory: db, Schedules: db, Saved: db, Enrolment: w, Hosts: []string{"logs.example.com"},
+		Users: users, Queries: w, Results: w, Tail: w, Nodes: w, Directory: db, Schedules: db, Saved: db, Usage: db, Enrolment: w, Hosts: []string{"logs.example.com"},
 		Log: slog.New(slog.NewTextHandler(s.log, nil)), KeepAlive: 20 * time.Millisecond,
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "llama_up 1\n") }),
 		Healthy: func(context.Context) error { return w.sick },

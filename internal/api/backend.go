@@ -18,6 +18,8 @@ type Queries interface {
 	// Query returns a query, or NotFound.
 	Query(ctx context.Context, id string) (Query, error)
 	List(ctx context.Context, f QueryFilter) (QueryPage, error)
+	// Open returns the queries that have not ended, the oldest first.
+	Open(ctx context.Context) ([]Query, error)
 	// Cancel ends a query. One that has ended is left as it is.
 	Cancel(ctx context.Context, id string) error
 }

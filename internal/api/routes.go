@@ -26,6 +26,7 @@ func (s *Server) routes() {
 	handle(s, auth.ReadTargets, get("/statistics", "statistics", "What central knows, summed up", "targets"), s.statistics)
 
 	handle(s, auth.SubmitQueries, created(post("/queries", "submit-query", "Ask a query", "queries")), s.submitQuery)
+	handle(s, auth.SubmitQueries, s.askDocs(post("/ask", "ask", "Ask a query and wait for its rows", "queries")), s.ask)
 	handle(s, auth.ReadQueries, get("/queries", "queries", "Queries that were asked, newest first", "queries"), s.listQueries)
 	handle(s, auth.ReadQueries, get("/query/{uuid}", "query", "A query and its tasks", "queries"), s.query)
 	handle(s, auth.SubmitQueries, remove("/query/{uuid}", "cancel-query", "Cancel a query", "queries"), s.cancelQuery)
@@ -41,6 +42,7 @@ func (s *Server) routes() {
 	s.scheduleRoutes()
 	s.savedRoutes()
 	s.auditRoutes()
+	s.usageRoutes()
 
 	handle(s, auth.Anyone, hidden(get("/openapi.json", "openapi", "This document", "meta")), s.document)
 }

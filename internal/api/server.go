@@ -48,6 +48,7 @@ type Options struct {
 	Schedules Schedules
 	Wake      func()
 	Saved     SavedQueries
+	Usage     Usage
 	// Audit records what is done; nil for none.
 	Audit Audit
 

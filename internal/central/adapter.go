@@ -65,5 +65,14 @@ func (a adapter) List(ctx context.Context, f api.QueryFilter) (api.QueryPage, er
 	return page, nil
 }
 
+// Open implements api.Queries.
+func (a adapter) Open(context.Context) ([]api.Query, error) {
+	var open []api.Query
+	for _, q := range a.tasks.Open() {
+		open = append(open, wireQuery(&q))
+	}
+	return open, nil
+}
+
 // Cancel implements api.Queries.
 func (a adapter) Cancel(ctx context.Context, id string) error { return a.tasks.Cancel(ctx, id) }

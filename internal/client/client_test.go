@@ -114,6 +114,8 @@ func (c *central) Tail(ctx context.Context, f api.Following, emit func(api.Arriv
 	return ctx.Err()
 }
 
+func (c *central) Open(context.Context) ([]api.Query, error) { return nil, nil }
+
 func (c *central) Targets(context.Context) ([]api.Target, error) {
 	return []api.Target{{Name: "a", State: "online", Nodes: []api.Node{{ID: "a-1", State: "online"}}}}, nil
 }

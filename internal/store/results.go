@@ -134,6 +134,9 @@ func (s *Store) Finish(ctx context.Context, q *Query, chunks iter.Seq2[Chunk, er
 		if _, err := tx.ExecContext(ctx, `UPDATE queries SET live = 0 WHERE id = $1`, q.ID); err != nil {
 			return fmt.Errorf("end query %s: %w", q.ID, err)
 		}
+		if err := countUsage(ctx, tx, q); err != nil {
+			return err
+		}
 		return s.putProgress(ctx, tx, q)
 	})
 }

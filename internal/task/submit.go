@@ -254,6 +254,24 @@ func (c *Central) Get(ctx context.Context, id string) (*store.Query, error) {
 	return c.o.Store.Query(ctx, id)
 }
 
+// Open returns the queries that have not ended, the oldest first.
+func (c *Central) Open() []store.Query {
+	c.mu.Lock()
+	all := make([]*live, 0, len(c.live))
+	for _, l := range c.live {
+		all = append(all, l)
+	}
+	c.mu.Unlock()
+	open := make([]store.Query, 0, len(all))
+	for _, l := range all {
+		if q := l.query(); q.Ended == 0 {
+			open = append(open, *q)
+		}
+	}
+	slices.SortFunc(open, func(a, b store.Query) int { return strings.Compare(a.ID, b.ID) })
+	return open
+}
+
 func (l *live) query() *store.Query {
 	l.mu.Lock()
 	defer l.mu.Unlock()

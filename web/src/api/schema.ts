@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+    readonly "/ask": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Ask a query and wait for its rows
+         * @description Asks, waits and answers with the rows, in one call. The header Llama-Query has the query's id, the trailer Llama-State its state. Who goes before the end cancels the query.
+         */
+        readonly post: operations["ask"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/audit": {
         readonly parameters: {
             readonly query?: never;
@@ -398,6 +418,23 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/statistics/usage": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** What was asked, summed by target, user or time */
+        readonly get: operations["usage"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/tail": {
         readonly parameters: {
             readonly query?: never;
@@ -459,6 +496,23 @@ export interface paths {
         };
         /** Targets, their nodes and who is online */
         readonly get: operations["targets"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/tasks": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Tasks that have not ended, and their place in each node's queue */
+        readonly get: operations["tasks"];
         readonly put?: never;
         readonly post?: never;
         readonly delete?: never;
@@ -1020,6 +1074,91 @@ export interface components {
              * @description Connected.
              */
             readonly online: number;
+        };
+        readonly OpenTask: {
+            /**
+             * Format: int64
+             * @description Bytes read from disk so far.
+             */
+            readonly bytes_read: number;
+            /**
+             * Format: date-time
+             * @description When the node took it.
+             */
+            readonly delivered?: string;
+            /**
+             * Format: date-time
+             * @description When it ended.
+             */
+            readonly ended?: string;
+            /** @description Why it did not end well, in one sentence. */
+            readonly error?: string;
+            /**
+             * Format: int64
+             * @description Events looked at so far.
+             */
+            readonly events_read: number;
+            /** @description The query's name. */
+            readonly name?: string;
+            /**
+             * @description The node's id.
+             * @example local-1
+             */
+            readonly node: string;
+            /**
+             * Format: int64
+             * @description Its place among the open tasks of its node, the oldest first.
+             */
+            readonly position: number;
+            /**
+             * Format: double
+             * @description The share of the work done.
+             */
+            readonly progress: number;
+            /**
+             * Format: uuid
+             * @description Its query's id.
+             */
+            readonly query: string;
+            /**
+             * Format: date-time
+             * @description When it was addressed to the node.
+             */
+            readonly queued: string;
+            /**
+             * Format: int64
+             * @description Rows or groups the node has sent so far.
+             */
+            readonly rows: number;
+            /**
+             * Format: date-time
+             * @description When the node began.
+             */
+            readonly started?: string;
+            /**
+             * @description queued until the node took it; partial when the node answered within its budget only.
+             * @enum {string}
+             */
+            readonly state: "queued" | "delivered" | "running" | "done" | "partial" | "failed" | "refused" | "cancelled" | "expired";
+            /**
+             * @description The node's target.
+             * @example local
+             */
+            readonly target: string;
+            /**
+             * @description Who asked.
+             * @example ana
+             */
+            readonly user: string;
+        };
+        readonly OpenTasksResponseBody: {
+            /** @description The tasks, the oldest first. */
+            readonly tasks: readonly components["schemas"]["OpenTask"][];
+            /**
+             * Format: int64
+             * @description How many there are, also beyond limit.
+             */
+            readonly total: number;
         };
         readonly PasswordChange: {
             /**
@@ -1744,6 +1883,57 @@ export interface components {
             /** @description The tokens, by name. */
             readonly tokens: readonly components["schemas"]["MachineToken"][];
         };
+        readonly UsageResponseBody: {
+            /** @description The sums, in order. */
+            readonly usage: readonly components["schemas"]["UsageSum"][];
+        };
+        readonly UsageSum: {
+            /**
+             * Format: int64
+             * @description Bytes read from disk at the nodes.
+             */
+            readonly bytes_read: number;
+            /**
+             * Format: int64
+             * @description Events looked at.
+             */
+            readonly events_read: number;
+            /**
+             * Format: int64
+             * @description Of them, those without a complete answer.
+             */
+            readonly failed: number;
+            /**
+             * Format: date-time
+             * @description When the hour or day began, in UTC; absent unless summed by that.
+             */
+            readonly from?: string;
+            /**
+             * Format: int64
+             * @description Queries that ended.
+             */
+            readonly queries: number;
+            /**
+             * Format: int64
+             * @description Rows of the results; by target, rows and groups that it sent.
+             */
+            readonly rows: number;
+            /**
+             * Format: int64
+             * @description Of them, those that schedules asked.
+             */
+            readonly scheduled: number;
+            /**
+             * @description The target; absent unless summed by target.
+             * @example local
+             */
+            readonly target?: string;
+            /**
+             * @description Who asked; absent unless summed by user.
+             * @example ana
+             */
+            readonly user?: string;
+        };
         readonly User: {
             /**
              * Format: date-time
@@ -1779,6 +1969,51 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    readonly ask: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description The form of the rows. */
+                readonly format?: "ndjson" | "csv";
+                /** @description As for the rows of a query. */
+                readonly spreadsheet?: boolean;
+                /** @description Answer with the rows there are when not all targets have answered wholly. Without it, such an answer is a problem. */
+                readonly partial?: boolean;
+                /** @description How long to wait for all targets, from 1s to 24h; then the query is cancelled. */
+                readonly wait?: string;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["Submission"];
+            };
+        };
+        readonly responses: {
+            /** @description The rows */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/x-ndjson": {
+                        readonly [key: string]: unknown;
+                    };
+                    readonly "text/csv": string;
+                };
+            };
+            /** @description A problem */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     readonly audit: {
         readonly parameters: {
             readonly query?: {
@@ -2904,6 +3139,42 @@ export interface operations {
             };
         };
     };
+    readonly usage: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description What to sum by. */
+                readonly by?: "target" | "user" | "hour" | "day";
+                /** @description The earliest time of an end, as in a submission; whole hours count. */
+                readonly from?: string;
+                /** @description The time before which they ended. */
+                readonly to?: string;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["UsageResponseBody"];
+                };
+            };
+            /** @description A problem */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     readonly tail: {
         readonly parameters: {
             readonly query?: {
@@ -3078,6 +3349,44 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["TargetList"];
+                };
+            };
+            /** @description A problem */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly tasks: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Only those of this target. */
+                readonly target?: string;
+                /** @description Only those of this node. */
+                readonly node?: string;
+                /** @description Only those in this state. */
+                readonly state?: "queued" | "delivered" | "running";
+                /** @description The most wanted. */
+                readonly limit?: number;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["OpenTasksResponseBody"];
                 };
             };
             /** @description A problem */
