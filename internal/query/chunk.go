@@ -422,9 +422,13 @@ func (c *chunk) stopped(row int) bool {
 	return true
 }
 
-// stopOften is by how much a row's number is shifted left where each row has to ask
-// whether the run is over.
-const stopOften = 10
+// ended is stopped where one row may take long: it asks at each, and yields as rarely.
+func (c *chunk) ended(row int) bool {
+	if row&1023 != 0 && (c.work.stop == nil || !c.work.stop.Load()) {
+		return false
+	}
+	return c.stopped(row &^ 1023)
+}
 
 // all returns the numbers below n. They must not be changed.
 func (s *scratch) all(n int) []uint32 {

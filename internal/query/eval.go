@@ -122,15 +122,11 @@ func (c *chunk) evalField(f *fieldFilter, sel []uint32) []uint32 {
 	if f.match("") {
 		memo[0] = memoYes
 	}
-	every := 0 // as a shift: one regular expression may take long
-	if f.cost == costRegexp {
-		every = stopOften
-	}
 	// Where values repeat, all are asked first: mostly none is in.
 	if len(col.Values) <= len(sel)/2 {
 		none := memo[0] == memoNo
 		for i, value := range col.Values {
-			if c.stopped(i << every) {
+			if c.ended(i) {
 				return nil
 			}
 			memo[i+1] = memoNo
@@ -146,7 +142,7 @@ func (c *chunk) evalField(f *fieldFilter, sel []uint32) []uint32 {
 	}
 	out := c.work.numbers(len(sel))
 	for i, r := range sel {
-		if c.stopped(i << every) {
+		if c.ended(i) {
 			return nil
 		}
 		code := col.Codes[r]

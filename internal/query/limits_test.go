@@ -116,7 +116,7 @@ func TestNoQueryRunsAway(t *testing.T) {
 func TestMadeTextsAreGivenBack(t *testing.T) {
 	t.Parallel()
 	src := manyBlocks(12, func(int, string) {})
-	q := mustParse(t, `* | format "`+times(200, "<_msg>")+`" as long | unpack_words from long as words | replace_regexp (".", "xx") at long | stats sum_len(long) n, max(words) m`)
+	q := mustParse(t, `* | format "`+times(200, "<_msg>")+`" as long | unpack_words from long as words | replace (" ", "--") at long | stats sum_len(long) n, max(words) m`)
 	err := q.Execute(t.Context(), src, RunOptions{Workers: 1, MaxMemory: 2 << 20}, func(Row) error { return nil })
 	if err != nil {
 		t.Fatal(err)

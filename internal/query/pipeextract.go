@@ -103,7 +103,7 @@ func (e *extractPipe) extract(c *chunk, sel []uint32, source *column.Column, tar
 	var texts []string
 	var known []uint32 // the codes that the texts have in their targets
 	for i, r := range sel {
-		if c.stopped(i << stopOften) {
+		if c.ended(i) {
 			return
 		}
 		code := source.Codes[r]

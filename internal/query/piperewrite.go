@@ -68,7 +68,7 @@ func (c *chunk) rewrite(condition filter, at string, f func(string) (string, err
 	t.open(c, all)
 	known := make([]uint32, len(source.Values)+1)
 	for i, row := range sel {
-		if c.stopped(i << stopOften) {
+		if c.ended(i) {
 			return c.err
 		}
 		code, value := source.Codes[row], ""
