@@ -77,7 +77,7 @@ func TestLanguage(t *testing.T) {
 		{`_time:[2026-11-20T00:00:00Z, 2026-11-20T00:03:20Z) | stats by rollup (_time:100s) rate() r | fields r, rollup`, []string{"r=0.02 rollup=0", "r=0.02 rollup=0", "r=0.02 rollup=1"}},
 		{`options(concurrency=1) * | stats count() n`, []string{"n=5"}},
 		{`* | sample 1 | stats count() n`, []string{"n=5"}},
-		{`refund | replace_regexp ("^", ">") at items | replace_regexp ("x*$", "!") at user | fields items, user`, []string{"items=> user=ann!"}},
+		{`refund | replace_regexp ("^", ">") at items | replace_regexp ("x*$", "!") at user | fields items, user`, []string{"user=ann!"}},
 		{`warn | unpack_logfmt | by (took:5ms) count() n`, []string{"n=1 took=10ms"}},
 		{`refund | format "a=b\x1b 'c" | pack_logfmt fields (_msg) | fields _msg`, []string{`_msg=_msg="a=b\u001b 'c"`}},
 		{`refund | math round(price, -10) as x | fields x`, []string{"x=0"}},

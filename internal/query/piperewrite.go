@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"github.com/llama-logs/llama"
-	"github.com/llama-logs/llama/internal/column"
 )
 
 // rewritePipe writes a field's text in another form: without numbers, so that
@@ -57,12 +56,12 @@ func (w *rewritePipe) apply(c *chunk) error {
 }
 
 // rewrite gives the rows that condition lets in another text in the field at. It
-// asks f once for each value of the dictionary.
+// asks f once for each value of the dictionary; what is empty stays so.
 func (c *chunk) rewrite(condition filter, at string, f func(string) (string, error)) error {
 	sel, all := c.updated(condition)
 	source := c.column(at)
 	if source == nil {
-		source = &column.Column{Codes: make([]uint32, c.rows)} // all are empty
+		return c.err
 	}
 	t := &target{name: at}
 	t.open(c, all)
@@ -71,15 +70,15 @@ func (c *chunk) rewrite(condition filter, at string, f func(string) (string, err
 		if c.ended(i) {
 			return c.err
 		}
-		code, value := source.Codes[row], ""
+		code := source.Codes[row]
+		if code == 0 || source.Values[code-1] == "" {
+			continue
+		}
 		if known[code] != 0 {
 			t.b.codes[row] = known[code]
 			continue
 		}
-		if code != 0 {
-			value = source.Values[code-1]
-		}
-		text, err := f(value)
+		text, err := f(source.Values[code-1])
 		if err != nil {
 			return err
 		}

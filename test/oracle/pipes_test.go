@@ -182,36 +182,40 @@ func (q *draft) copyPipe() string {
 	return one(q, "copy", "copy ", "cp ") + name(f.name) + one(q, "as", " as ", " ") + name(to)
 }
 
-// order draws fields to sort by, of which no two rows are alike.
-func (q *draft) order() string {
+// order draws fields to sort by, of which no two rows are alike. Rows can be parted
+// by the first: what they are parted by and not sorted may not be read there.
+func (q *draft) order() (text, first string) {
 	if len(q.unique) == 0 {
-		return ""
+		return "", ""
 	}
 	var parts []string
 	for _, f := range q.some(2, sortable) {
 		if !slices.Contains(q.unique, f.name) {
+			if first == "" {
+				first = name(f.name)
+			}
 			parts = append(parts, name(f.name)+one(q, "direction", "", " desc", " asc"))
 		}
 	}
 	for _, u := range q.unique {
 		i := slices.IndexFunc(q.fields, func(f field) bool { return f.name == u })
 		if i < 0 || !q.fields[i].class.sortable() {
-			return ""
+			return "", ""
 		}
 		parts = append(parts, name(u)+one(q, "direction", "", " desc", " asc"))
 	}
-	return strings.Join(parts, ", ")
+	return strings.Join(parts, ", "), first
 }
 
 func (q *draft) sortPipe() string {
-	order := q.order()
+	order, first := q.order()
 	if order == "" {
 		return ""
 	}
 	text := one(q, "sort", "sort", "order") + " by (" + order + ")" + one(q, "desc", "", " desc")
-	if f, ok := q.field(nil); ok && q.int(0, 4, "partition") == 0 {
+	if first != "" && q.int(0, 4, "partition") == 0 {
 		q.ordered = false
-		return text + " partition by (" + name(f.name) + ") limit " + strconv.Itoa(q.int(1, 3, "limit"))
+		return text + " partition by (" + first + ") limit " + strconv.Itoa(q.int(1, 3, "limit"))
 	}
 	windowed := q.bool("window")
 	if windowed && q.bool("offset") {
@@ -238,15 +242,15 @@ func (q *draft) sortPipe() string {
 }
 
 func (q *draft) firstPipe() string {
-	order := q.order()
+	order, first := q.order()
 	if order == "" {
 		return ""
 	}
 	q.ordered = true
 	text := one(q, "first", "first ", "last ") + strconv.Itoa(q.int(1, 9, "rows")) + " by (" + order + ")"
-	if f, ok := q.field(nil); ok && q.int(0, 4, "partition") == 0 {
+	if first != "" && q.int(0, 4, "partition") == 0 {
 		q.ordered = false
-		text += " partition by (" + name(f.name) + ")"
+		text += " partition by (" + first + ")"
 	}
 	return text
 }
