@@ -40,7 +40,7 @@ func ask(ctx context.Context, dataDir, path string, form url.Values) (io.ReadClo
 	resp, err := transport.RoundTrip(req)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		return nil, fmt.Errorf("no node runs on the data directory %s; start it with 'llama up', or name another with --data", dataDir)
+		return nil, fmt.Errorf("%w on the data directory %s; start it with 'llama up', or name another with --data", errNoNode, dataDir)
 	case err != nil:
 		return nil, fmt.Errorf("ask the node at %s: %w", socket, err)
 	case resp.StatusCode != http.StatusOK:
@@ -49,6 +49,9 @@ func ask(ctx context.Context, dataDir, path string, form url.Values) (io.ReadClo
 	}
 	return resp.Body, nil
 }
+
+// errNoNode says that nobody answers on the socket.
+var errNoNode = errors.New("no node runs")
 
 func nodeProblem(resp *http.Response) error {
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxRow)) // what is there is better than nothing
@@ -73,8 +76,16 @@ func queryLocal(ctx context.Context, text string, o queryOptions, emit func([]ll
 	return readRows(body, emit)
 }
 
-func tailLocal(ctx context.Context, text, dataDir string, emit func([]llama.Field) error) error {
-	body, err := ask(ctx, dataDir, "/select/logsql/tail", url.Values{"query": {text}})
+func tailLocal(ctx context.Context, o tailOptions, emit func([]llama.Field) error) error {
+	form := url.Values{"query": {o.text}}
+	switch len(o.after) {
+	case 0:
+	case 1:
+		form.Set("after", o.after[0])
+	default:
+		return usagef("--after is given %d times; there is one node here", len(o.after))
+	}
+	body, err := ask(ctx, o.dataDir, "/select/logsql/tail", form)
 	if err != nil {
 		return err
 	}

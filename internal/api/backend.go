@@ -90,10 +90,13 @@ type Following struct {
 	Query   string // filters only
 	User    string
 	Targets []string // never empty
+	After   []string // ids of events after which their nodes begin
 }
 
 // Arrival is what came while following.
 type Arrival struct {
 	Rows [][]llama.Field
 	Lost int64 // events left out before Rows
+	// Stopped says that a node follows no longer; the others go on.
+	Stopped *Stopped
 }

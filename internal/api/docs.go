@@ -42,6 +42,7 @@ func (s *Server) tailEventDocs(o huma.Operation) huma.Operation {
 	return eventDocs(o,
 		eventSchema("rows", "Events that match, as they arrive.", schemaOf[TailRows](s)),
 		eventSchema("lost", "Events were left out.", schemaOf[Lost](s)),
+		eventSchema("stopped", "A node follows no longer; the others go on.", schemaOf[Stopped](s)),
 		eventSchema("end", "The last event; without it the stream has broken, and should be asked for again.", schemaOf[End](s)))
 }
 

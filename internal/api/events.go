@@ -54,6 +54,7 @@ func sendChange(st *stream, c Change) error {
 type tailRequest struct {
 	Query   string   `query:"query" maxLength:"16384" example:"_collection:sshd error" doc:"What to follow: filters only, no pipes. Without it, everything."`
 	Targets []string `query:"targets" nullable:"false" maxItems:"1000" doc:"Names of the targets to follow, separated by commas; all that one may follow when absent."`
+	After   []string `query:"after" nullable:"false" maxItems:"1000" doc:"Ids of events (_id), separated by commas, one of a node: the node begins after it, and not with what comes from now on. A node that has the event no more answers with the event stopped."`
 }
 
 // tail answers GET /tail.
@@ -64,7 +65,7 @@ func (s *Server) tail(ctx context.Context, in *tailRequest) (*huma.StreamRespons
 	}
 	note(ctx, "request.query", in.Query)
 	noteTargets(ctx, targets)
-	f := Following{Query: in.Query, User: identityOf(ctx).User, Targets: targets}
+	f := Following{Query: in.Query, User: identityOf(ctx).User, Targets: targets, After: in.After}
 	if f.Query == "" {
 		f.Query = "*"
 	}
@@ -79,6 +80,9 @@ func sendArrival(st *stream, a Arrival) error {
 		if err := st.send("lost", "", Lost{Count: a.Lost}); err != nil {
 			return err
 		}
+	}
+	if a.Stopped != nil {
+		return st.send("stopped", "", a.Stopped)
 	}
 	if len(a.Rows) == 0 {
 		return st.begin()

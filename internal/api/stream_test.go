@@ -110,17 +110,18 @@ func TestStreamErrors(t *testing.T) {
 func TestTail(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, false)
-	s.arrivals = []Arrival{{}, {Rows: s.world.rows[1:]}, {Lost: 3}}
-	got := readEvents(t, s.stream("/tail?query=error&targets=b,a", s.as("analyst")).Body)
+	s.arrivals = []Arrival{{}, {Rows: s.world.rows[1:]}, {Lost: 3}, {Stopped: &Stopped{Target: "b", Node: "b-1", Error: "gone"}}}
+	got := readEvents(t, s.stream("/tail?query=error&targets=b,a&after=b-1-7,a-1-8", s.as("analyst")).Body)
 	want := []string{
 		"event: rows\ndata: {\"rows\":[{\"_time\":\"2026-01-02T03:04:06Z\",\"_msg\":\"=cmd()\",\"other\":true}]}",
 		"event: lost\ndata: {\"count\":3}",
+		"event: stopped\ndata: {\"target\":\"b\",\"node\":\"b-1\",\"error\":\"gone\"}",
 		"event: end\ndata: {}",
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("-want +got\n%s", d)
 	}
-	if f := s.followed[0]; f.Query != "error" || !slices.Equal(f.Targets, []string{"b", "a"}) || f.User != "analyst" {
+	if f := s.followed[0]; f.Query != "error" || !slices.Equal(f.Targets, []string{"b", "a"}) || !slices.Equal(f.After, []string{"b-1-7", "a-1-8"}) || f.User != "analyst" {
 		t.Errorf("followed %+v", f)
 	}
 }

@@ -226,6 +226,13 @@ type Lost struct {
 	Count int64 `json:"count" doc:"Events that matched and were left out because they came faster than they could be sent."`
 }
 
+// Stopped is the data of the event stopped.
+type Stopped struct {
+	Target string `json:"target"`
+	Node   string `json:"node"`
+	Error  string `json:"error" doc:"Why the node follows no longer."`
+}
+
 // End is the data of the event end, the last of its stream.
 type End struct {
 	State string `json:"state,omitempty" enum:"queued,delivered,running,done,partial,failed,refused,cancelled,expired" doc:"The state of the query; absent in a tail."`

@@ -43,6 +43,7 @@ type Archive struct {
 	lead    chan struct{}
 	closed  atomic.Bool  // set by a leader, so that no write is under way then
 	came    atomic.Int64 // when events came last, since the process started
+	coming  atomic.Int64 // batches on their way to the disk
 	failing atomic.Bool  // the last write failed, and that was told
 
 	unsteady atomic.Bool // the clock has jumped not long ago; see watch

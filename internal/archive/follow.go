@@ -232,3 +232,27 @@ func (f *follower) merge(open []*cursor, limit uint64) error {
 	}
 	return f.hand(events)
 }
+
+// Holds reports whether the event with an arrival number is still in the archive. It
+// reads the numbers of the blocks among which it would be.
+func (a *Archive) Holds(ctx context.Context, seq uint64) (bool, error) {
+	s := a.Snapshot()
+	defer s.Close()
+	for _, ref := range s.Refs("", math.MinInt64, math.MaxInt64) {
+		if seq < ref.FirstSeq || ref.LastSeq < seq {
+			continue
+		}
+		b, err := ref.Read(ctx)
+		if err != nil {
+			return false, err
+		}
+		seqs, err := b.Seqs()
+		if err != nil {
+			return false, err
+		}
+		if _, found := slices.BinarySearch(seqs, seq); found {
+			return true, nil
+		}
+	}
+	return false, nil
+}

@@ -48,6 +48,8 @@ func (a *Archive) PutPrepared(ctx context.Context, b *llama.Batch, prepare ...fu
 	if err := a.check(b); err != nil {
 		return err
 	}
+	a.coming.Add(1)
+	defer a.coming.Add(-1)
 	a.came.Store(int64(time.Since(started)))
 	if err := a.relieve(ctx); err != nil {
 		return err
@@ -79,10 +81,14 @@ const busyFor = 100 * time.Millisecond
 // started is what times are told from that no change of the clock may disturb.
 var started = time.Now()
 
-// Busy reports whether events are coming in. Who works beside may let them go first.
-func (a *Archive) Busy() bool {
+// Busy tells whether events are coming in, so that who works beside may let them go
+// first: 0 when they are not, else 1 and how many batches are on their way to the disk.
+func (a *Archive) Busy() int {
 	came := a.came.Load()
-	return came > 0 && time.Since(started)-time.Duration(came) < busyFor
+	if came == 0 || time.Since(started)-time.Duration(came) > busyFor {
+		return int(min(a.coming.Load(), 1)) // they may wait for long
+	}
+	return 1 + int(a.coming.Load())
 }
 
 // check refuses positions and places that cannot be. What else is wrong with events shows

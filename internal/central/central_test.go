@@ -103,13 +103,13 @@ func TestLiveTail(t *testing.T) {
 		defer following.Wait()
 		defer cancel() // runs before the wait
 		following.Go(func() {
-			ended <- c.Tail(ctx, "wanted", nil, func(row []byte) error {
+			ended <- c.Tail(ctx, client.Following{Filter: "wanted", Row: func(row []byte) error {
 				select {
 				case first <- string(row):
 				default:
 				}
 				return nil
-			}, func(int64) {})
+			}})
 		})
 		var row string
 		until(t, "an event is shown", func() bool { // those before the node follows are not

@@ -92,16 +92,22 @@ func sameState(a, b *api.Query) bool {
 
 // Tail implements api.Tail.
 func (a adapter) Tail(ctx context.Context, f api.Following, emit func(api.Arrival) error) error {
-	for lines, err := range a.tasks.Tail(ctx, task.Request{Query: f.Query, Targets: f.Targets, User: f.User}) {
+	var last error
+	for lines, err := range a.tasks.Tail(ctx, task.Request{Query: f.Query, Targets: f.Targets, User: f.User, After: f.After}) {
 		if err != nil {
 			return err
 		}
+		a := api.Arrival{Rows: lines.Rows, Lost: int64(lines.Lost)}
 		if lines.Error != "" {
-			return llama.Errorf(llama.Unavailable, "%s: %s", lines.Target, lines.Error)
+			last = llama.Errorf(llama.Unavailable, "%s: %s", lines.Target, lines.Error)
+			a.Stopped = &api.Stopped{Target: lines.Target, Node: lines.Node, Error: lines.Error}
 		}
-		if err := emit(api.Arrival{Rows: lines.Rows, Lost: int64(lines.Lost)}); err != nil {
+		if err := emit(a); err != nil {
 			return err
 		}
+	}
+	if ctx.Err() == nil {
+		return last // no node is left
 	}
 	return nil
 }

@@ -107,7 +107,11 @@ func (c *central) Tail(ctx context.Context, f api.Following, emit func(api.Arriv
 	if f.Query == "|" {
 		return &query.Error{Column: 1, Problem: "a filter is expected"}
 	}
-	if err := errors.Join(emit(api.Arrival{}), emit(api.Arrival{Rows: rows, Lost: 3})); err != nil {
+	if strings.Join(f.After, " ") != "a-1-7 b-1-8" {
+		return errors.New("after " + strings.Join(f.After, " "))
+	}
+	stopped := &api.Stopped{Target: "a", Node: "a-1", Error: "gone"}
+	if err := errors.Join(emit(api.Arrival{}), emit(api.Arrival{Stopped: stopped}), emit(api.Arrival{Rows: rows, Lost: 3})); err != nil {
 		return err
 	}
 	<-ctx.Done()
@@ -282,7 +286,7 @@ func TestErrorsKeepTheirColumn(t *testing.T) {
 	c := signedIn(t, &central{})
 	_, ask := c.Ask(t.Context(), client.Question{Query: "|"}, client.Watching{})
 	_, format := c.FormatQuery(t.Context(), "(")
-	tail := c.Tail(t.Context(), "|", nil, nil, nil)
+	tail := c.Tail(t.Context(), client.Following{Filter: "|"})
 	for name, err := range map[string]error{"ask": ask, "format": format, "tail": tail} {
 		p, ok := errors.AsType[*client.Problem](err)
 		if !ok || p.Column == 0 || llama.CodeOf(err) != llama.Invalid || p.Status != 400 {
@@ -303,17 +307,26 @@ func TestTail(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var got []string
 	var gone int64
-	err := c.Tail(ctx, "error", []string{"a"}, func(row []byte) error {
-		if got = append(got, string(row)); len(got) == 2 {
-			cancel()
-		}
-		return nil
-	}, func(n int64) { gone += n })
-	if !errors.Is(err, context.Canceled) || len(got) != 2 || got[1] != `{"_msg":"two"}` || gone != 3 {
-		t.Errorf("got %q, lost %d, %v", got, gone, err)
+	stopped := ""
+	f := client.Following{
+		Filter: "error", Targets: []string{"a"}, After: []string{"a-1-7", "b-1-8"},
+		Row: func(row []byte) error {
+			if got = append(got, string(row)); len(got) == 2 {
+				cancel()
+			}
+			return nil
+		},
+		Lost:    func(n int64) error { gone += n; return nil },
+		Stopped: func(target, node, reason string) error { stopped = target + " " + node + " " + reason; return nil },
+	}
+	err := c.Tail(ctx, f)
+	if !errors.Is(err, context.Canceled) || len(got) != 2 || got[1] != `{"_msg":"two"}` || gone != 3 || stopped != "a a-1 gone" {
+		t.Errorf("got %q, lost %d, stopped %q, %v", got, gone, stopped, err)
 	}
 	stop := errors.New("enough")
-	if err := c.Tail(t.Context(), "", nil, func([]byte) error { return stop }, func(int64) {}); !errors.Is(err, stop) {
+	f.Filter, f.Targets = "", nil
+	f.Row = func([]byte) error { return stop }
+	if err := c.Tail(t.Context(), f); !errors.Is(err, stop) {
 		t.Errorf("an emit that fails: %v", err)
 	}
 }

@@ -225,26 +225,42 @@ func (c *Client) FormatQuery(ctx context.Context, query string) (string, error) 
 	return normal.Query, err
 }
 
-// Tail hands on events that match filter as they arrive, each one flat JSON
-// object, until ctx ends. Events that came too fast are told to lost.
-func (c *Client) Tail(ctx context.Context, filter string, targets []string, emit func(row []byte) error, lost func(count int64)) error {
+// A Following says what to follow, and who is told.
+type Following struct {
+	Filter  string
+	Targets []string // none for all
+	After   []string // ids of events (_id) after which their nodes begin
+	// Row takes each event, a flat JSON object; Lost how many came too fast; Stopped
+	// that a node follows no longer, and why, while others go on. An error of one ends it.
+	Row     func(row []byte) error
+	Lost    func(count int64) error
+	Stopped func(target, node, reason string) error
+}
+
+// Tail hands on events that match as they arrive, until ctx ends.
+func (c *Client) Tail(ctx context.Context, f Following) error {
 	parameters := url.Values{}
-	if filter != "" {
-		parameters.Set("query", filter)
-	}
-	if len(targets) > 0 {
-		parameters.Set("targets", strings.Join(targets, ","))
+	for name, value := range map[string]string{"query": f.Filter, "targets": strings.Join(f.Targets, ","), "after": strings.Join(f.After, ",")} {
+		if value != "" {
+			parameters.Set(name, value)
+		}
 	}
 	return c.events(ctx, "/tail?"+parameters.Encode(), func(name string, data []byte) error {
 		switch name {
 		case "rows":
-			return eachRow(data, emit)
+			return eachRow(data, f.Row)
 		case "lost":
 			var l struct{ Count int64 }
 			if err := json.Unmarshal(data, &l); err != nil {
 				return err
 			}
-			lost(l.Count)
+			return f.Lost(l.Count)
+		case "stopped":
+			var s struct{ Target, Node, Error string }
+			if err := json.Unmarshal(data, &s); err != nil {
+				return err
+			}
+			return f.Stopped(s.Target, s.Node, s.Error)
 		}
 		return nil
 	})

@@ -4,7 +4,8 @@ import (
 	"context"
 	"errors"
 	"math"
-	"slices"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -19,6 +20,7 @@ type executor struct {
 	archive *archive.Archive
 	node    string
 	budgets *budgets
+	tails   *tails
 	rate    atomic.Uint64 // events a second that come in, as math.Float64bits
 }
 
@@ -47,39 +49,20 @@ func (e *executor) Follow(ctx context.Context, t task.Task, emit func(rows []tas
 	if err != nil {
 		return err
 	}
-	return e.follow(ctx, q, func(rows []query.Row) error {
+	return e.tails.follow(ctx, q, t.After, func(rows []query.Row) error {
 		emit(rows, 0)
 		return nil
 	})
 }
 
-// follow hands on the rows of new events that match q, in the order of arrival.
-func (e *executor) follow(ctx context.Context, q *query.Query, fn func([]query.Row) error) error {
-	matches, err := q.Matcher()
-	if err != nil {
-		return err
+// numberOf returns the arrival number of an event of this node.
+func (e *executor) numberOf(id string) (uint64, error) {
+	text, ok := strings.CutPrefix(id, e.node+"-")
+	seq, err := strconv.ParseUint(text, 10, 64)
+	if !ok || err != nil || seq == 0 {
+		return 0, llama.Errorf(llama.Invalid, "after: %q is no _id of an event of this node; e.g. %s-4711", id, e.node)
 	}
-	return e.archive.Follow(ctx, 0, func(events []llama.Event) error {
-		var found []llama.Event
-		for i := range events {
-			if matches(&events[i]) {
-				found = append(found, events[i])
-			}
-		}
-		if len(found) == 0 {
-			return nil
-		}
-		var rows []query.Row
-		err := q.Execute(ctx, query.Events(found), query.RunOptions{NodeID: e.node, Workers: 1}, func(r query.Row) error {
-			rows = append(rows, slices.Clone(r))
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		slices.Reverse(rows) // a query answers the newest first
-		return fn(rows)
-	})
+	return seq, nil
 }
 
 // Status implements task.Executor.

@@ -131,7 +131,7 @@ func Open(o Options) (n *Node, err error) {
 	if err := n.openRecords(); err != nil {
 		return n, err
 	}
-	n.executor = &executor{archive: n.archive, node: n.id, budgets: newBudgets(n.o.Queries, n.archive)}
+	n.executor = &executor{archive: n.archive, node: n.id, budgets: newBudgets(n.o.Queries, n.archive), tails: newTails(n.archive, n.id)}
 	if err := n.openReceivers(); err != nil {
 		return n, err
 	}

@@ -68,11 +68,16 @@ func (n *Node) selectQuery(w http.ResponseWriter, r *http.Request) {
 	n.end(w, out, err)
 }
 
-// selectTail answers /select/logsql/tail with matching events as they come.
+// selectTail answers /select/logsql/tail with matching events as they come, or, with
+// the `_id` of an event as after, as they came after that.
 func (n *Node) selectTail(w http.ResponseWriter, r *http.Request) {
 	q, _, _, err := asked(w, r)
 	if err == nil {
 		_, err = q.Matcher()
+	}
+	after := uint64(0)
+	if id := r.Form.Get("after"); id != "" && err == nil {
+		after, err = n.executor.numberOf(id)
 	}
 	if err != nil {
 		n.refuse(w, err)
@@ -83,7 +88,7 @@ func (n *Node) selectTail(w http.ResponseWriter, r *http.Request) {
 		return // who asked has gone
 	}
 	err = n.ledger.answer(r.Context(), operators(r, "tail", q.String(), 0, 0), func(ctx context.Context, leave leaving) error {
-		return n.executor.follow(ctx, q, func(rows []query.Row) error {
+		return n.executor.tails.follow(ctx, q, after, func(rows []query.Row) error {
 			if err := leave(len(rows), rowBytes(rows)); err != nil {
 				return err
 			}

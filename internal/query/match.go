@@ -23,6 +23,9 @@ func (q *Query) Matcher() (func(e *llama.Event) bool, error) {
 	return func(e *llama.Event) bool { return matchEvent(f, e) }, nil
 }
 
+// Relative reports whether the query depends on when it is asked.
+func (q *Query) Relative() bool { return q.nows > 0 }
+
 func matchEvent(f filter, e *llama.Event) bool {
 	switch f := f.(type) {
 	case *andFilter:

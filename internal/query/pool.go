@@ -16,10 +16,11 @@ import (
 // for large ones to end. It is safe for many at once.
 type Pool struct {
 	memory budget
-	busy   func() bool
+	busy   func() int
+	size   int
 
 	mu      sync.Mutex
-	free    int
+	working int
 	runs    []*turns // those that are under way
 	waiting []*turns // a run may wait several times
 }
@@ -28,16 +29,19 @@ type Pool struct {
 type PoolOptions struct {
 	Workers   int   // turns at once; 0 is GOMAXPROCS
 	MaxMemory int64 // of all runs together, roughly
-	// Busy reports whether somebody is at work who comes first: then queries offer the
-	// processor often.
-	Busy func() bool
+	// Busy tells of those who come first: 0 when they have nothing to do, else 1 and how
+	// many of them are at work right now. May be nil.
+	Busy func() int
 }
 
 // NewPool makes a pool.
 func NewPool(o PoolOptions) *Pool {
-	p := &Pool{memory: budget{max: o.MaxMemory, all: true}, busy: o.Busy, free: o.Workers}
-	if p.free <= 0 {
-		p.free = runtime.GOMAXPROCS(0)
+	p := &Pool{memory: budget{max: o.MaxMemory, all: true}, busy: o.Busy, size: o.Workers}
+	if p.size <= 0 {
+		p.size = runtime.GOMAXPROCS(0)
+	}
+	if p.busy == nil {
+		p.busy = func() int { return 0 }
 	}
 	return p
 }
@@ -81,8 +85,8 @@ func (p *Pool) take(ctx context.Context, t *turns) error {
 		return nil
 	}
 	p.mu.Lock()
-	if p.free > 0 {
-		p.free--
+	if p.working < p.most() {
+		p.working++
 		p.mu.Unlock()
 		return nil
 	}
@@ -117,21 +121,29 @@ func (p *Pool) give(t *turns, took time.Duration) {
 	p.pass()
 }
 
-// pass hands a turn on. The caller holds the lock.
+// most is how many work at once. Who comes first has a processor of their own, where
+// there are several.
+func (p *Pool) most() int {
+	if p.busy() > 0 {
+		return max(1, p.size-1)
+	}
+	return p.size
+}
+
+// pass hands a turn on, and others that there is room for. The caller holds the lock.
 func (p *Pool) pass() {
-	if len(p.waiting) == 0 {
-		p.free++
-		return
-	}
-	least := p.waiting[0]
-	for _, t := range p.waiting {
-		if t.used < least.used {
-			least = t
+	p.working--
+	for most := p.most(); len(p.waiting) > 0 && p.working < most; p.working++ {
+		least := p.waiting[0]
+		for _, t := range p.waiting {
+			if t.used < least.used {
+				least = t
+			}
 		}
+		p.forget(least)
+		close(least.next[0])
+		least.next = least.next[1:]
 	}
-	p.forget(least)
-	close(least.next[0])
-	least.next = least.next[1:]
 }
 
 // forget takes one place of t from those who wait.
@@ -142,21 +154,38 @@ func (p *Pool) forget(t *turns) {
 
 // yield offers the processor where somebody comes first.
 func (p *Pool) yield() {
-	if p != nil && p.busy != nil && p.busy() {
-		// A goroutine that yields goes behind all that can run, and behind those that
-		// become so while it waits, mostly: what has nothing else to do takes it up.
+	if p != nil && p.busy() > 0 {
 		runtime.Gosched()
 	}
 }
 
-// turn runs do as one turn of the run.
+// longestRest is how many times as long as it worked a run rests at most.
+const longestRest = 4
+
+// turn runs do as one turn of the run. For each of those who come first and are at work
+// then, the turn ends with a rest as long as it was: where they are held up, more of them
+// are at work, and queries leave them more.
 func (r *run) turn(ctx context.Context, do func() error) error {
-	if err := r.o.Pool.take(ctx, r.turns); err != nil {
+	p := r.o.Pool
+	if p == nil {
+		return do()
+	}
+	if err := p.take(ctx, r.turns); err != nil {
 		return err
 	}
 	began := time.Now()
-	defer func() { r.o.Pool.give(r.turns, time.Since(began)) }()
-	return do()
+	err := do()
+	took := time.Since(began)
+	if others := min(p.busy()-1, longestRest); others > 0 && err == nil {
+		timer := time.NewTimer(time.Duration(others) * took)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+	}
+	p.give(r.turns, took)
+	return err
 }
 
 // close gives back what the run took of the pool.

@@ -85,9 +85,37 @@ func TestPoolSurvivesThoseWhoLeave(t *testing.T) {
 		})
 	}
 	group.Wait()
-	if p.free != 2 || len(p.waiting) != 0 || len(p.runs) != 0 || most.Load() > 2 {
-		t.Errorf("%d turns are free, want 2; %d wait, %d runs, %d at once", p.free, len(p.waiting), len(p.runs), most.Load())
+	if p.working != 0 || len(p.waiting) != 0 || len(p.runs) != 0 || most.Load() > 2 {
+		t.Errorf("%d turns are taken; %d wait, %d runs, %d at once", p.working, len(p.waiting), len(p.runs), most.Load())
 	}
+}
+
+// TestPoolLeavesRoomToOthers: while others are at work fewer turns are given, and each ends
+// with a rest.
+func TestPoolLeavesRoomToOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for _, tt := range []struct {
+			busy int
+			want time.Duration // for four turns of 10 ms
+		}{{0, 20 * time.Millisecond}, {1, 40 * time.Millisecond}, {3, 120 * time.Millisecond}, {100, 200 * time.Millisecond}} {
+			p := NewPool(PoolOptions{Workers: 2, Busy: func() int { return tt.busy }})
+			began := time.Now()
+			var group sync.WaitGroup
+			for range 4 {
+				group.Go(func() {
+					r := &run{o: RunOptions{Pool: p}, turns: p.join()}
+					if err := r.turn(t.Context(), func() error { time.Sleep(10 * time.Millisecond); return nil }); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			group.Wait()
+			if took := time.Since(began); took != tt.want {
+				t.Errorf("busy %d: took %s, want %s", tt.busy, took, tt.want)
+			}
+		}
+	})
 }
 
 func manyEvents(n int) []llama.Event {
@@ -163,19 +191,19 @@ func TestCancelLeavesNothing(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			over := errors.New("over")
 			var yields atomic.Int64
-			pool.busy = func() bool { // is asked again and again while a query works
+			pool.busy = func() int { // is asked again and again while a query works
 				if yields.Add(1) == int64(1+n*n*(i+2)) {
 					cancel(over)
 				}
-				return false
+				return 0
 			}
 			err := q.Partial(ctx, src, RunOptions{Pool: pool, Workers: 2}, func(Frame) error { return nil })
 			if err != nil && !errors.Is(err, over) {
 				t.Errorf("%s: got %v", text, err)
 			}
 			cancel(nil)
-			if pool.memory.used.Load() != 0 || pool.free != 2 || len(pool.runs) != 0 {
-				t.Fatalf("%s: left are %d bytes, %d of 2 turns, %d runs", text, pool.memory.used.Load(), pool.free, len(pool.runs))
+			if pool.memory.used.Load() != 0 || pool.working != 0 || len(pool.runs) != 0 {
+				t.Fatalf("%s: left are %d bytes, %d turns, %d runs", text, pool.memory.used.Load(), pool.working, len(pool.runs))
 			}
 		}
 	}

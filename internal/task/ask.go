@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"iter"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -156,10 +159,12 @@ type listener struct {
 	mu   sync.Mutex
 	next map[string]uint64 // by node: the batch that should come
 	lost map[string]uint64 // by node: events there was no room for
+	seen map[string]uint64 // by node: the arrival number of the last event that was handed on, or told of as lost
 }
 
 // Tail yields the events that match r.Query as they pass the nodes of r.Targets,
-// until ctx ends or all nodes have stopped. The first Lines are empty: the nodes
+// until ctx ends or all nodes have stopped. Nodes of which r.After names an event begin
+// after that; one that is restarted goes on where it was. The first Lines are empty: the nodes
 // have been asked. A watcher that is slow loses some, and is told how many.
 func (c *Central) Tail(ctx context.Context, r Request) iter.Seq2[Lines, error] {
 	return func(yield func(Lines, error) bool) {
@@ -220,11 +225,14 @@ func (c *Central) listen(r Request) (*listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &listener{id: uuid.New(), tasks: map[string]Task{}, lines: make(chan Lines, tailRoom), next: map[string]uint64{}, lost: map[string]uint64{}}
+	t := &listener{id: uuid.New(), tasks: map[string]Task{}, lines: make(chan Lines, tailRoom), next: map[string]uint64{}, lost: map[string]uint64{}, seen: map[string]uint64{}}
 	for _, target := range targets {
 		for _, n := range target.Nodes {
 			t.tasks[n.ID] = Task{Target: target.Name, Query: r.Query, Language: "logsql", User: r.User, Asked: llama.At(now)}
 		}
+	}
+	if err := t.after(r.After); err != nil {
+		return nil, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -233,6 +241,48 @@ func (c *Central) listen(r Request) (*listener, error) {
 	}
 	c.tails[t.id] = t
 	return t, nil
+}
+
+// after sets where nodes begin: after the events with the given ids.
+func (t *listener) after(ids []string) error {
+	for _, id := range ids {
+		node, seq := splitID(id)
+		if seq == 0 {
+			return llama.Errorf(llama.Invalid, "%q is no _id of an event; e.g. jbn6hiovmugrglx2-4711", id)
+		}
+		if _, ok := t.tasks[node]; !ok {
+			return llama.Errorf(llama.NotFound, "the event %s is of the node %s, which is none of those that are followed", id, node)
+		}
+		if t.seen[node] > 0 {
+			return llama.Errorf(llama.Invalid, "two events of the node %s are given to begin after; give the later one", node)
+		}
+		t.seen[node] = seq
+	}
+	return nil
+}
+
+// splitID takes the `_id` of an event apart. The number is 0 when it is none.
+func splitID(id string) (node string, seq uint64) {
+	i := strings.LastIndexByte(id, '-')
+	if i < 1 {
+		return "", 0
+	}
+	seq, err := strconv.ParseUint(id[i+1:], 10, 64)
+	if err != nil {
+		return "", 0
+	}
+	return id[:i], seq
+}
+
+// seqOf returns the arrival number of a row that is an event, or 0.
+func seqOf(row Row) uint64 {
+	for i := range row {
+		if row[i].Name == llama.NameID {
+			_, seq := splitID(row[i].Value)
+			return seq
+		}
+	}
+	return 0
 }
 
 func (c *Central) hangUp(t *listener) {
@@ -259,7 +309,11 @@ func (c *Central) renewAll(t *listener) {
 
 // renew lets a node go on, and begins with one that was restarted or away.
 func (c *Central) renew(t *listener, n *node, next uint64) {
-	body, err := json.Marshal(t.tasks[n.id])
+	task := t.tasks[n.id]
+	t.mu.Lock()
+	task.After = t.seen[n.id]
+	t.mu.Unlock()
+	body, err := json.Marshal(task)
 	if err != nil {
 		c.o.Log.Error("task not encoded", "error", err)
 		return
@@ -290,6 +344,12 @@ func (c *Central) lines(n *node, h envelope.Header, body []byte) error {
 	} else if out.Rows, err = decodeRows(l.text); err != nil {
 		return err
 	}
+	if t.misses(n.id, l.before) {
+		// What came before was lost under way: the node is to begin after what was taken.
+		c.cancelAt(n, h.Query, 0)
+		c.renew(t, n, 0)
+		return nil
+	}
 	if !t.take(out, h.Frame) {
 		c.metrics.lost.Add(int64(len(out.Rows)))
 	}
@@ -297,6 +357,14 @@ func (c *Central) lines(n *node, h envelope.Header, body []byte) error {
 		c.renew(t, n, next)
 	}
 	return nil
+}
+
+// misses reports whether events are missing before a batch that comes behind the event
+// with the number before.
+func (t *listener) misses(node string, before uint64) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.seen[node] > 0 && before > t.seen[node]
 }
 
 // take hands on a batch, and reports whether there was room for it.
@@ -307,6 +375,12 @@ func (t *listener) take(l Lines, number uint64) bool {
 		l.Lost += number - next // batches: each has at least one event
 	}
 	t.next[l.Node] = number + 1 // a node that was restarted counts anew
+	// What was under way when a node was asked again comes twice.
+	rows := len(l.Rows)
+	l.Rows = slices.DeleteFunc(l.Rows, func(row Row) bool { seq := seqOf(row); return seq > 0 && seq <= t.seen[l.Node] })
+	if rows > 0 && len(l.Rows) == 0 && l.Lost == 0 {
+		return true
+	}
 	return t.hand(l)
 }
 
@@ -325,6 +399,9 @@ func (t *listener) tellLost() {
 func (t *listener) hand(l Lines) bool {
 	l.Lost += t.lost[l.Node]
 	t.lost[l.Node] = 0
+	for _, row := range l.Rows {
+		t.seen[l.Node] = max(t.seen[l.Node], seqOf(row))
+	}
 	select {
 	case t.lines <- l:
 		return true

@@ -27,6 +27,7 @@ type tail struct {
 	sent  uint64 // batches
 	acked uint64
 	lost  uint64 // events dropped since the last batch
+	last  uint64 // arrival number of the last event sent, or that it began after
 }
 
 // ask serves a request beside the tasks, unless there are too many: then it is
@@ -75,7 +76,7 @@ func (r *Runner) tail(ctx context.Context, asks *sync.WaitGroup, id uuid.UUID, a
 	}
 	task.ID = id
 	ctx, cancel := context.WithCancel(ctx)
-	t = &tail{id: id, cancel: cancel, lease: time.AfterFunc(r.o.Lease, cancel)}
+	t = &tail{id: id, last: task.After, cancel: cancel, lease: time.AfterFunc(r.o.Lease, cancel)}
 	r.mu.Lock()
 	r.tails[id] = t
 	r.mu.Unlock()
@@ -118,7 +119,10 @@ func (r *Runner) emitLines(t *tail, rows []Row, lost uint64) {
 		r.metrics.lost.Add(int64(len(rows)))
 		return
 	}
-	l := lines{lost: t.lost, text: text}
+	l := lines{lost: t.lost, before: t.last, text: text}
+	for _, row := range rows {
+		t.last = max(t.last, seqOf(row))
+	}
 	r.send(envelope.Header{Kind: kindLines, Query: t.id, Frame: t.sent}, l.encode())
 	t.lost = 0
 	t.sent++

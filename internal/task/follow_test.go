@@ -2,6 +2,7 @@ package task
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -165,4 +166,122 @@ func TestTailEnds(t *testing.T) {
 			}
 		}
 	})
+}
+
+// eventRow is a row of an event of a node.
+func eventRow(node string, seq int) Row {
+	return Row{{Name: llama.NameID, Value: node + "-" + strconv.Itoa(seq)}}
+}
+
+// TestTailGoesOnAfterARestart: a node that is restarted begins after the last of its
+// events that was handed on, and what comes twice is shown once.
+func TestTailGoesOnAfterARestart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{Lease: 50 * time.Millisecond})
+	begun := make(chan Task, 100)
+	more := make(chan struct{}, 1)
+	var s *site
+	s = w.site("a", fake{follow: func(ctx context.Context, task Task, out func([]Row, uint64)) error {
+		select {
+		case begun <- task:
+		default:
+		}
+		// As one of before the restart that was under way: it has been shown already.
+		seq := int(max(task.After, 1))
+		for ; seq <= int(task.After)+3; seq++ {
+			out([]Row{eventRow(s.own.ID(), seq)}, 0)
+		}
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		for len(more) > 0 { // what a node sends at its start may be lost; more comes
+			select {
+			case <-tick.C:
+				out([]Row{eventRow(s.own.ID(), seq)}, 0)
+				seq++
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		<-ctx.Done()
+		return ctx.Err()
+	}})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var got []string
+	for l, err := range w.central.Tail(ctx, Request{Query: "*", After: []string{s.own.ID() + "-40"}}) {
+		if err != nil || l.Error != "" || l.Lost != 0 {
+			t.Fatalf("got %+v, %v", l, err)
+		}
+		for _, row := range l.Rows {
+			got = append(got, strings.TrimPrefix(row[0].Value, s.own.ID()))
+		}
+		if len(got) == 3 && len(more) == 0 {
+			s.halt()
+			more <- struct{}{}
+			s.start()
+		}
+		if len(got) >= 10 {
+			break
+		}
+	}
+	if text := strings.Join(got[:10], ""); text != "-41-42-43-44-45-46-47-48-49-50" {
+		t.Errorf("got %s", text)
+	}
+	if first := (<-begun).After; first != 40 {
+		t.Errorf("followed after %d, want 40", first)
+	}
+}
+
+// TestTailOutlivesANodeThatRefuses: the others go on.
+func TestTailOutlivesANodeThatRefuses(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{Lease: 50 * time.Millisecond})
+	refused := make(chan struct{})
+	w.site("a", fake{follow: func(context.Context, Task, func([]Row, uint64)) error {
+		return llama.Errorf(llama.NotFound, "that event is gone")
+	}})
+	w.site("b", fake{follow: func(ctx context.Context, _ Task, out func([]Row, uint64)) error {
+		select {
+		case <-refused:
+			out([]Row{numbered(1)}, 0)
+		case <-ctx.Done():
+		}
+		<-ctx.Done()
+		return ctx.Err()
+	}})
+	for l, err := range w.central.Tail(t.Context(), Request{Query: "*"}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if l.Error != "" {
+			if l.Target != "a" || !strings.Contains(l.Error, "that event is gone") {
+				t.Errorf("got %+v", l)
+			}
+			close(refused)
+		}
+		if len(l.Rows) > 0 {
+			return // after the other has stopped
+		}
+	}
+	t.Error("the tail ended with the node that refused")
+}
+
+func TestTailAfterRefuses(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{})
+	s := w.away("a", nil)
+	for _, tt := range []struct {
+		after []string
+		code  llama.Code
+	}{
+		{[]string{"x"}, llama.Invalid}, {[]string{s.own.ID() + "-"}, llama.Invalid}, {[]string{s.own.ID() + "-0"}, llama.Invalid},
+		{[]string{"other-7"}, llama.NotFound}, {[]string{s.own.ID() + "-1", s.own.ID() + "-2"}, llama.Invalid},
+	} {
+		for _, err := range w.central.Tail(t.Context(), Request{Query: "*", After: tt.after}) {
+			if llama.CodeOf(err) != tt.code {
+				t.Errorf("%v: got %v", tt.after, err)
+			}
+			break
+		}
+	}
 }

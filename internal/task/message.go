@@ -159,26 +159,28 @@ func pieces(f Frame) ([]piece, error) {
 
 // lines is a batch of followed events as it travels:
 //
-//	| ended, 1 byte | lost, 8 bytes | rows, or the reason of the end |
+//	| ended, 1 byte | lost, 8 bytes | before, 8 bytes | rows, or the reason of the end |
 type lines struct {
-	ended bool
-	lost  uint64 // events passed over since the batch before
-	text  []byte
+	ended  bool
+	lost   uint64 // events passed over since the batch before
+	before uint64 // arrival number of the last event of the batch before, or that it began after; 0: none
+	text   []byte
 }
 
 func (l *lines) encode() []byte {
-	data := make([]byte, 1, 9+len(l.text))
+	data := make([]byte, 1, 17+len(l.text))
 	if l.ended {
 		data[0] = 1
 	}
-	return append(binary.BigEndian.AppendUint64(data, l.lost), l.text...)
+	data = binary.BigEndian.AppendUint64(data, l.lost)
+	return append(binary.BigEndian.AppendUint64(data, l.before), l.text...)
 }
 
 func decodeLines(data []byte) (lines, error) {
-	if len(data) < 9 || data[0] > 1 {
+	if len(data) < 17 || data[0] > 1 {
 		return lines{}, errPiece
 	}
-	return lines{ended: data[0] == 1, lost: binary.BigEndian.Uint64(data[1:]), text: data[9:]}, nil
+	return lines{ended: data[0] == 1, lost: binary.BigEndian.Uint64(data[1:]), before: binary.BigEndian.Uint64(data[9:]), text: data[17:]}, nil
 }
 
 // shown returns what a person may see of err, and how it is called.

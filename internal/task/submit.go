@@ -25,6 +25,7 @@ type Request struct {
 	User     string
 	Deadline time.Duration // how long nodes may take; 0 for the default
 	ID       string        // a UUIDv7 that the query is to have; "" for one that is drawn
+	After    []string      // of a live tail: `_id`s of events after which their nodes begin
 	Schedule string        // the id of the schedule that asks; "" for none
 }
 

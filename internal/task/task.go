@@ -90,6 +90,9 @@ type Task struct {
 	Asked    llama.Time `json:"asked"`     // what "now" means in the query
 	Deadline llama.Time `json:"deadline"`  // 0 for a live tail
 	MaxBytes int64      `json:"max_bytes"` // of frames
+	// After is the arrival number of the node's event after which a live tail begins;
+	// 0 is the newest.
+	After uint64 `json:"after,omitempty"`
 }
 
 // Progress is how far a task is.
@@ -106,7 +109,7 @@ type Executor interface {
 	// after an error of emit nothing more is wanted. progress may be called as
 	// often as is convenient. When ctx ends, Partial returns at once.
 	Partial(ctx context.Context, t Task, emit func(Frame) error, progress func(Progress)) error
-	// Follow emits the events that match from now on, in batches, until ctx
+	// Follow emits the events that match, from now on or after t.After, in batches, until ctx
 	// ends. emit does not wait; lost is how many matching events were passed
 	// over before these.
 	Follow(ctx context.Context, t Task, emit func(rows []Row, lost uint64)) error
