@@ -95,6 +95,9 @@ func (p *process) open(ctx context.Context, c *Config) error {
 	if err != nil {
 		return err
 	}
+	if err := opens(c.Data, master); err != nil {
+		return err
+	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if p.roles.central {
@@ -118,6 +121,30 @@ func (p *process) open(ctx context.Context, c *Config) error {
 		return err
 	}
 	p.opened = append(p.opened, p.link)
+	return nil
+}
+
+// opens reports whether a master key opens all keyrings of a data directory, before
+// a database or an archive is touched.
+func opens(data string, master seal.Master) error {
+	names, err := keyringsIn(data)
+	if err != nil {
+		return err
+	}
+	disk, err := fsys.Dir(data)
+	if err != nil {
+		return err
+	}
+	defer disk.Close()
+	for _, name := range names {
+		ring, err := seal.OpenKeyring(disk, name, master)
+		if err != nil {
+			return err
+		}
+		if err := ring.Close(); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -1,5 +1,7 @@
 package carrier
 
+import "time"
+
 // Cut breaks all connections; they come back.
 func (b *Broker) Cut() {
 	b.mu.Lock()
@@ -13,3 +15,9 @@ func (b *Broker) Cut() {
 
 // Nkey is how a client of NATS's own proves a key.
 var Nkey = nkey
+
+// Hurry makes an end give a way up sooner.
+func (a *Any) Hurry() *Any {
+	a.patience = 500 * time.Millisecond
+	return a
+}

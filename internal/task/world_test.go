@@ -29,6 +29,7 @@ type world struct {
 	t       testing.TB
 	broker  *carrier.Broker
 	members *carrier.Members
+	urls    []string // of a broker elsewhere; none for the world's own
 	ring    *seal.Keyring
 	file    string
 	own     *envelope.Identity
@@ -73,7 +74,7 @@ func must[T any](v T, err error) func(testing.TB) T {
 func (w *world) start() {
 	w.t.Helper()
 	w.store = must(store.Open(context.Background(), w.file, w.ring))(w.t)
-	link := must(carrier.Open(w.broker.Dial(keyOf(w.t, w.own), ""), w.log))(w.t)
+	link := must(carrier.Open(w.dial(w.own, ""), w.log))(w.t)
 	o := w.options
 	o.Identity, o.Store, o.Link, o.Members, o.Planner, o.Log = w.own, w.store, w.wrap(link), w.members, w.planner, w.log
 	o.Tick = cmp.Or(o.Tick, 50*time.Millisecond)
@@ -138,7 +139,15 @@ func keyOf(t testing.TB, i *envelope.Identity) carrier.Key {
 }
 
 // dial is how a node connects.
-func (s *site) dial() carrier.Dial { return s.w.broker.Dial(keyOf(s.w.t, s.own), s.own.ID()) }
+func (s *site) dial() carrier.Dial { return s.w.dial(s.own, s.own.ID()) }
+
+func (w *world) dial(as *envelope.Identity, node string) carrier.Dial {
+	key := keyOf(w.t, as)
+	if len(w.urls) > 0 {
+		return carrier.Dial{URLs: w.urls, Key: key, Node: node}
+	}
+	return w.broker.Dial(key, node)
+}
 
 func (s *site) start() {
 	s.w.t.Helper()
