@@ -28,7 +28,7 @@ func (r row) String() string {
 	var parts []string
 	for name, value := range r {
 		if value = comparable(name, string([]rune(value))); value != "" && !slices.Contains(hidden[:], name) {
-			parts = append(parts, name+"="+value)
+			parts = append(parts, name+"="+escapes.Replace(value))
 		}
 	}
 	slices.Sort(parts)
