@@ -238,6 +238,30 @@ func TestCancelInEachState(t *testing.T) {
 	}
 }
 
+// TestSiteThatStaysAwayExpires asks a site that does not come back in time; what the
+// other has answered is kept.
+func TestSiteThatStaysAwayExpires(t *testing.T) {
+	t.Parallel()
+	d := newDeployment(t, ", results: {deadline: 3s}")
+	d.node("madrid", 10, "")
+	d.node("lisbon", 10, "")
+	d.kill("lisbon")
+	id := d.submit("_collection:app | stats count() n")
+	d.until(id, func(s state) bool { return s.State == "partial" })
+	if s := d.query(id); s.task("madrid") != "done" || s.task("lisbon") != "expired" {
+		t.Errorf("got %+v", s)
+	}
+	if rows := d.rows(id); rows != `{"n":10}` {
+		t.Errorf("got %s", rows)
+	}
+	d.start("lisbon") // too late: nothing changes
+	later := d.submit("_collection:app | stats count() n")
+	d.until(later, func(s state) bool { return s.State == "done" })
+	if rows := d.rows(id); rows != `{"n":10}` || d.query(id).State != "partial" {
+		t.Errorf("after the site is back: %s, %+v", rows, d.query(id))
+	}
+}
+
 // TestRevokedNode shuts a node out while it is connected and asked.
 func TestRevokedNode(t *testing.T) {
 	t.Parallel()

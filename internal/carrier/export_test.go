@@ -21,3 +21,9 @@ func (a *Any) Hurry() *Any {
 	a.patience = 500 * time.Millisecond
 	return a
 }
+
+// ReadMessage and WriteMessage are what travels through a Door.
+var (
+	ReadMessage  = readMessage
+	WriteMessage = writeMessage
+)

@@ -19,13 +19,16 @@ import (
 	"github.com/llama-logs/llama/internal/envelope"
 )
 
+// built is the folder of what natsServer built; empty before.
+var built string
+
 // natsServer builds the NATS server's own program, once.
 var natsServer = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "llama-nats-")
-	if err != nil {
+	var err error
+	if built, err = os.MkdirTemp("", "llama-nats-"); err != nil {
 		return "", err
 	}
-	binary := filepath.Join(dir, "nats-server")
+	binary := filepath.Join(built, "nats-server")
 	out, err := exec.Command("go", "build", "-o", binary, "github.com/nats-io/nats-server/v2").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("%w: %s", err, out)
@@ -35,8 +38,8 @@ var natsServer = sync.OnceValues(func() (string, error) {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if binary, err := natsServer(); err == nil && !testing.Short() {
-		os.RemoveAll(filepath.Dir(binary))
+	if built != "" {
+		os.RemoveAll(built)
 	}
 	os.Exit(code)
 }

@@ -57,3 +57,21 @@ func TestDerivedKeysDiffer(t *testing.T) {
 		t.Errorf("got %x, %x, %x; %v %v %v", a, again, b, errA, errB, errC)
 	}
 }
+
+func FuzzParseCode(f *testing.F) {
+	own, err := NewIdentity()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(NewCode([32]byte{}, own.Public()).Text())
+	f.Add("llama1_")
+	f.Fuzz(func(t *testing.T, text string) {
+		code, err := ParseCode(text)
+		if err != nil {
+			return
+		}
+		if again, err := ParseCode(code.Text()); err != nil || again.ID != code.ID || !bytes.Equal(again.Secret, code.Secret) {
+			t.Errorf("%q: %+v, %v", text, again, err)
+		}
+	})
+}

@@ -1719,6 +1719,12 @@ export interface components {
             /** @description Queries central holds. */
             readonly queries: components["schemas"]["QueryStatistics"];
         };
+        readonly Stopped: {
+            /** @description Why the node follows no longer. */
+            readonly error: string;
+            readonly node: string;
+            readonly target: string;
+        };
         readonly Submission: {
             /**
              * @description Until when nodes may answer, those too that are offline now: RFC 3339, or from now, as +1h. Without it, the server's own.
@@ -3182,6 +3188,8 @@ export interface operations {
                 readonly query?: string;
                 /** @description Names of the targets to follow, separated by commas; all that one may follow when absent. */
                 readonly targets?: readonly string[];
+                /** @description Ids of events (_id), separated by commas, one of a node: the node begins after it, and not with what comes from now on. A node that has the event no more answers with the event stopped. */
+                readonly after?: readonly string[];
             };
             readonly header?: never;
             readonly path?: never;
@@ -3204,6 +3212,11 @@ export interface operations {
                         readonly data: components["schemas"]["Lost"];
                         /** @enum {string} */
                         readonly event: "lost";
+                        readonly id?: string;
+                    } | {
+                        readonly data: components["schemas"]["Stopped"];
+                        /** @enum {string} */
+                        readonly event: "stopped";
                         readonly id?: string;
                     } | {
                         readonly data: components["schemas"]["End"];
