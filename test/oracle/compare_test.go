@@ -77,6 +77,8 @@ func comparable(name, value string) string {
 	switch {
 	case value == "]":
 		return "" // the histogram of nothing, there
+	case value == "-0":
+		return "0" // which has no sign here, and sometimes one there
 	case name == "packed" && strings.HasPrefix(value, "{"): // in any order of its fields
 		var fields map[string]string
 		if json.Unmarshal([]byte(value), &fields) == nil {
