@@ -212,3 +212,27 @@ func TestRunEndsWithItsContext(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestBrokerSpeaksTLS13Only(t *testing.T) {
+	t.Parallel()
+	certificate := httptest.NewUnstartedServer(nil)
+	certificate.StartTLS()
+	t.Cleanup(certificate.Close)
+	b := broker(t, carrier.BrokerOptions{Host: "127.0.0.1", Port: -1, TLS: certificate.TLS})
+	d := node(t, b, "a")
+	for version, ok := range map[uint16]bool{tls.VersionTLS12: false, tls.VersionTLS13: true} {
+		conn, err := nats.Connect(b.URL(), carrier.Nkey(d.Key), nats.Secure(&tls.Config{RootCAs: pool(certificate), MaxVersion: version}))
+		if (err == nil) != ok {
+			t.Errorf("%s: got %v, want let in: %v", tls.VersionName(version), err, ok)
+		}
+		if err == nil {
+			conn.Close()
+		}
+	}
+	if conn, err := nats.Connect("nats://"+strings.TrimPrefix(b.URL(), "tls://"), carrier.Nkey(d.Key)); err == nil {
+		if _, err := conn.TLSConnectionState(); err != nil {
+			t.Error("it was let in without TLS")
+		}
+		conn.Close()
+	}
+}

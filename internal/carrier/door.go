@@ -58,6 +58,8 @@ const (
 	visitIdle = 3 * waitAtMost
 	// challengeAge is how long a node may take to sign.
 	challengeAge = time.Minute
+	// slowLine is how long a request or an answer may take: 4 MiB at 128 kbit/s.
+	slowLine = 5 * time.Minute
 	// maxBody bounds one request or answer.
 	maxBody = 8 << 20
 	// proves is what a signature of a challenge begins with.
@@ -233,6 +235,7 @@ func (d *Door) visitor(r *http.Request) *visit {
 
 // take hands on what a node sends.
 func (d *Door) take(w http.ResponseWriter, r *http.Request, v *visit) {
+	http.NewResponseController(w).SetReadDeadline(time.Now().Add(slowLine)) // unsupported in tests only
 	for {
 		m, err := readMessage(r.Body)
 		if errors.Is(err, io.EOF) {
@@ -271,6 +274,7 @@ func (d *Door) give(w http.ResponseWriter, r *http.Request, v *visit) {
 		}
 		break
 	}
+	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(slowLine)) // unsupported in tests only
 	w.Header().Set("Content-Type", "application/octet-stream")
 	for _, m := range all {
 		if writeMessage(w, m) != nil {

@@ -44,7 +44,9 @@ func OpenPoll(d Dial, log *slog.Logger) (*Poll, error) {
 	transport := &http.Transport{
 		Proxy:               func(r *http.Request) (*url.URL, error) { return dialer{d.Way.Proxy}.proxyFor(r.URL.Host) },
 		TLSClientConfig:     d.Way.tls(),
-		TLSHandshakeTimeout: connectTime, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true,
+		TLSHandshakeTimeout: connectTime, IdleConnTimeout: time.Minute,
+		// HTTP/1.1: a connection that is silent is given up with its request.
+		ResponseHeaderTimeout: waitAtMost + 2*connectTime,
 	}
 	return &Poll{
 		url: strings.TrimSuffix(d.URLs[0], "/") + "/", key: d.Key, log: log, more: make(chan struct{}, 1),
@@ -197,7 +199,7 @@ func (p *Poll) receive(ctx context.Context, token string, to func(Message)) erro
 }
 
 func (p *Poll) receiveSome(ctx context.Context, token string, to func(Message)) error {
-	ctx, cancel := context.WithTimeout(ctx, waitAtMost+2*connectTime)
+	ctx, cancel := context.WithTimeout(ctx, waitAtMost+slowLine)
 	defer cancel()
 	resp, err := p.request(ctx, http.MethodGet, "receive", token, nil)
 	if err != nil {
@@ -234,7 +236,7 @@ func (p *Poll) post(ctx context.Context, token string) error {
 }
 
 func (p *Poll) postOne(ctx context.Context, token string, body *bytes.Buffer) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, slowLine)
 	defer cancel()
 	resp, err := p.request(ctx, http.MethodPost, "send", token, body)
 	if err != nil {

@@ -31,7 +31,7 @@ type Report struct {
 // Status asks the nodes of targets, of all for none, what they have. Nodes that
 // are offline or do not answer have an Error.
 func (c *Central) Status(ctx context.Context, targets []string) ([]Report, error) {
-	chosen, err := c.choose(targets)
+	chosen, err := c.choose(ctx, targets)
 	if err != nil && !(len(targets) == 0 && llama.CodeOf(err) == llama.Conflict) {
 		return nil, err
 	}
@@ -168,7 +168,7 @@ type listener struct {
 // have been asked. A watcher that is slow loses some, and is told how many.
 func (c *Central) Tail(ctx context.Context, r Request) iter.Seq2[Lines, error] {
 	return func(yield func(Lines, error) bool) {
-		t, err := c.listen(r)
+		t, err := c.listen(ctx, r)
 		if err != nil {
 			yield(Lines{}, err)
 			return
@@ -216,12 +216,12 @@ func (c *Central) keepRenewed(ctx context.Context, t *listener) {
 	}
 }
 
-func (c *Central) listen(r Request) (*listener, error) {
+func (c *Central) listen(ctx context.Context, r Request) (*listener, error) {
 	now := time.Now()
 	if _, err := c.plan(r, now); err != nil {
 		return nil, err
 	}
-	targets, err := c.choose(r.Targets)
+	targets, err := c.choose(ctx, r.Targets)
 	if err != nil {
 		return nil, err
 	}

@@ -79,7 +79,7 @@ func (c *Central) Targets() []Target {
 }
 
 // choose returns the targets called names, each once; all for none.
-func (c *Central) choose(names []string) ([]Target, error) {
+func (c *Central) choose(ctx context.Context, names []string) ([]Target, error) {
 	all := c.Targets()
 	if len(names) == 0 {
 		if len(all) == 0 {
@@ -94,11 +94,23 @@ func (c *Central) choose(names []string) ([]Target, error) {
 	for _, name := range slices.Compact(slices.Sorted(slices.Values(names))) {
 		i := slices.IndexFunc(all, func(t Target) bool { return t.Name == name })
 		if i < 0 {
-			return nil, llama.Errorf(llama.NotFound, "there is no target %q; %s", cut(name), existing(name, all))
+			return nil, c.missing(ctx, name, all)
 		}
 		chosen = append(chosen, all[i])
 	}
 	return chosen, nil
+}
+
+// missing says why a target cannot be asked.
+func (c *Central) missing(ctx context.Context, name string, all []Target) error {
+	codes, err := c.o.Store.Enrolments(ctx)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(codes, func(e store.Enrolment) bool { return e.Target == name }) {
+		return llama.Errorf(llama.Conflict, "target %q has no node yet; 'llama node join' makes one of it, by the code that was made", cut(name))
+	}
+	return llama.Errorf(llama.NotFound, "there is no target %q; %s", cut(name), existing(name, all))
 }
 
 // existing names the target that was most likely meant, or those there are.
@@ -124,7 +136,7 @@ func (c *Central) Submit(ctx context.Context, r Request) (*store.Query, error) {
 	if err != nil {
 		return nil, err
 	}
-	targets, err := c.choose(r.Targets)
+	targets, err := c.choose(ctx, r.Targets)
 	if err != nil {
 		return nil, err
 	}
