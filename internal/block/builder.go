@@ -98,6 +98,7 @@ func (b *Builder) accept(t *template) {
 	}
 	if t.slots == nil {
 		t.makeSlots()
+		t.edges = edgesOf(t.parts, t.spans)
 	}
 	for _, l := range t.early {
 		b.walk.take(&column.Row{Message: l.message, Shape: l.shape.Shape, Values: l.values})
@@ -122,6 +123,7 @@ func (b *Builder) Reset() {
 	for _, t := range b.templates {
 		if t.number > 0 {
 			t.shape.templates, t.shape.worthy, t.shape.columns = 0, 0, nil
+			t.shape.recent = [recents]*template{}
 			kept = append(kept, t)
 		}
 	}
@@ -148,6 +150,9 @@ func (b *Builder) template(row *column.Row, s *shape) *template {
 	if s.worthy == 0 && (s.templates >= maxRare || s.templates == 0 && b.lone >= maxRare) {
 		return nil
 	}
+	if t := s.match(b.walk, row); t != nil {
+		return t
+	}
 	if !s.looked {
 		s.looked, s.twice = true, repeats(s.Names)
 	}
@@ -160,6 +165,9 @@ func (b *Builder) template(row *column.Row, s *shape) *template {
 	h := b.walk.hash
 	for t := b.table[h]; t != nil; t = t.next {
 		if t.fits(b.walk, s) {
+			if t.edges != nil {
+				s.remember(t)
+			}
 			return t
 		}
 	}

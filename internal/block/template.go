@@ -78,6 +78,7 @@ type template struct {
 	shape  *shape
 	parts  []part
 	spans  []span
+	edges  []edge // of the parts, once the template is worthy
 	slots  []slot // those of the message, then the fields that are not in it
 	early  []earlyEvent
 	rows   int
@@ -109,13 +110,10 @@ func (t *template) fits(w *walk, s *shape) bool {
 
 // add adds an event's values.
 func (t *template) add(w *walk, values []string) {
-	k := 0
-	for i := range w.parts {
-		if w.parts[i].slot {
-			t.slots[k].add(w.parts[i].text)
-			k++
-		}
+	for k, text := range w.texts {
+		t.slots[k].add(text)
 	}
+	k := len(w.texts)
 	for i, s := range t.spans {
 		if !s.inside() {
 			t.slots[k].add(values[i])
@@ -183,10 +181,11 @@ func unitOf(t llama.Time, most int) int {
 type shape struct {
 	*column.Shape
 	hash      uint64
-	looked    bool // at whether it is so:
-	twice     bool // a name is there twice; the last one counts
-	templates int  // that have this shape
-	worthy    int  // of them, those with enough events
+	looked    bool               // at whether it is so:
+	twice     bool               // a name is there twice; the last one counts
+	templates int                // that have this shape
+	worthy    int                // of them, those with enough events
+	recent    [recents]*template // the last ones that are worthy
 
 	columns []*looseColumn // of its fields, once an event of it is loose
 }

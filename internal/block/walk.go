@@ -2,7 +2,6 @@ package block
 
 import (
 	"slices"
-	"unsafe"
 
 	"github.com/llama-logs/llama/internal/column"
 )
@@ -40,8 +39,10 @@ type walk struct {
 	spans  []span // one for each field of the shape
 	cuts   []cut
 	edges  []int
-	firsts []int32 // for each edge the part that begins there
-	hash   uint64  // of the fixed text, and of which parts are slots and which fields
+	firsts []int32  // for each edge the part that begins there
+	texts  []string // of the slots
+	starts []int    // of the parts that match found, in bytes
+	hash   uint64   // of the fixed text, and of which parts are slots and which fields
 }
 
 func newWalk() *walk { return &walk{hasher: column.NewHasher()} }
@@ -63,6 +64,12 @@ func (w *walk) take(row *column.Row) bool {
 	if len(w.parts) > maxParts {
 		return false
 	}
+	w.texts = w.texts[:0]
+	for i := range w.parts {
+		if w.parts[i].slot {
+			w.texts = append(w.texts, w.parts[i].text)
+		}
+	}
 	for _, c := range w.cuts {
 		s := w.spans[c.field]
 		w.mix(uint64(c.field)<<40 | uint64(s.first)<<20 | uint64(s.end))
@@ -76,15 +83,13 @@ func (w *walk) mix(v uint64) { w.hash = w.hasher.Mix(w.hash, v) }
 // It reports whether they are not too many.
 func (w *walk) find(row *column.Row) bool {
 	w.cuts, w.spans = w.cuts[:0], w.spans[:0]
-	length := uintptr(len(row.Message))
-	base := uintptr(unsafe.Pointer(unsafe.StringData(row.Message)))
 	for i, value := range row.Values {
 		w.spans = append(w.spans, span{})
-		at := uintptr(unsafe.Pointer(unsafe.StringData(value))) - base
-		if len(value) == 0 || at >= length || at+uintptr(len(value)) > length {
+		at := place(row.Message, value)
+		if at < 0 {
 			continue
 		}
-		c := cut{int(at), int(at) + len(value), i}
+		c := cut{at, at + len(value), i}
 		j := len(w.cuts)
 		if j == maxParts {
 			return false
@@ -189,11 +194,7 @@ func (w *walk) gap(s string) {
 		for begin > start && classes[s[begin-1]] != other {
 			begin--
 		}
-		end, letters := i+1, begin < i
-		for ; end < len(s) && classes[s[end]] != other; end++ {
-			letters = letters || classes[s[end]] == letter
-		}
-		end = extend(s, begin, end, letters)
+		end := runEnd(s, begin, i)
 		w.literal(s[start:begin])
 		w.slot(s[begin:end])
 		start, i = end, end-1
@@ -202,6 +203,15 @@ func (w *walk) gap(s string) {
 		}
 	}
 	w.literal(s[start:])
+}
+
+// runEnd returns the end of the slot that begins there and has its first digit at i.
+func runEnd(s string, begin, i int) int {
+	end, letters := i+1, begin < i
+	for ; end < len(s) && classes[s[end]] != other; end++ {
+		letters = letters || classes[s[end]] == letter
+	}
+	return extend(s, begin, end, letters)
 }
 
 // extend returns the end of the run s[begin:end] when what follows belongs to it:

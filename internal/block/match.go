@@ -1,0 +1,156 @@
+package block
+
+import (
+	"strings"
+	"unsafe"
+
+	"github.com/llama-logs/llama/internal/column"
+)
+
+// recents is how many templates of a shape are tried before a message is taken apart
+// without one. Most events have the template of one of the last of their shape.
+const recents = 4
+
+// An edge says where a slot ends.
+type edge struct {
+	kind  edgeKind
+	field int32
+}
+
+type edgeKind uint8
+
+const (
+	runToEnd   edgeKind = iota // with its run of letters and digits
+	runToField                 // so too, but at the field at the latest
+	fieldStart                 // where the field begins
+	fieldEnd                   // where the field ends
+)
+
+// edgesOf finds where the slots of a template end: one edge for each part.
+func edgesOf(parts []part, spans []span) []edge {
+	edges := make([]edge, len(parts))
+	begins := make([]int32, len(parts)+1) // a field that begins with the part, from 1
+	cover := make([]int, len(parts)+1)    // fields that begin there, without those that end
+	for field, s := range spans {
+		if s.inside() {
+			begins[s.first] = int32(field) + 1
+			cover[s.first]++
+			cover[s.end]--
+			edges[s.end-1] = edge{fieldEnd, int32(field)}
+		}
+	}
+	for i := range parts {
+		cover[i+1] += cover[i]
+	}
+	limit := edge{kind: runToEnd}
+	for i := len(parts) - 1; i >= 0; i-- {
+		switch {
+		case cover[i] == 0:
+			edges[i] = limit
+		case edges[i].kind != fieldEnd:
+			edges[i] = edge{fieldStart, begins[i+1] - 1}
+		}
+		if begins[i] > 0 {
+			limit = edge{runToField, begins[i] - 1}
+		}
+	}
+	return edges
+}
+
+// match takes the message of a row apart as a template of its shape has it, and
+// reports whether it has that: exactly if take finds the same parts and fields.
+func (w *walk) match(row *column.Row, t *template) bool {
+	message, at := row.Message, 0
+	if len(message) > maxMessage {
+		return false
+	}
+	w.texts, w.starts = w.texts[:0], w.starts[:0]
+	for i := range t.parts {
+		p := &t.parts[i]
+		w.starts = append(w.starts, at)
+		if !p.slot {
+			if !strings.HasPrefix(message[at:], p.text) {
+				return false
+			}
+			at += len(p.text)
+			continue
+		}
+		end := w.slotEnd(row, at, t.edges[i])
+		if end <= at || end > len(message) {
+			return false
+		}
+		w.texts = append(w.texts, message[at:end])
+		at = end
+	}
+	w.starts = append(w.starts, at)
+	return at == len(message) && w.spanned(row, t.spans)
+}
+
+// slotEnd returns where the slot that begins at a place ends, if it is one.
+func (w *walk) slotEnd(row *column.Row, at int, e edge) int {
+	limit := len(row.Message)
+	switch e.kind {
+	case fieldStart:
+		return place(row.Message, row.Values[e.field])
+	case fieldEnd:
+		return place(row.Message, row.Values[e.field]) + len(row.Values[e.field])
+	case runToField:
+		if limit = place(row.Message, row.Values[e.field]); limit < 0 {
+			return -1
+		}
+	}
+	for i := at; i < limit && classes[row.Message[i]] != other; i++ {
+		if classes[row.Message[i]] == digit {
+			return runEnd(row.Message[:limit], at, i)
+		}
+	}
+	return -1
+}
+
+// spanned reports whether each field is where its span says: at the parts that were
+// found, or not in the message.
+func (w *walk) spanned(row *column.Row, spans []span) bool {
+	for field, s := range spans {
+		at := place(row.Message, row.Values[field])
+		if !s.inside() {
+			if at >= 0 {
+				return false
+			}
+		} else if at != w.starts[s.first] || at+len(row.Values[field]) != w.starts[s.end] {
+			return false
+		}
+	}
+	return true
+}
+
+// place returns where in the message a value lies with which it shares memory, or -1.
+func place(message, value string) int {
+	at := uintptr(unsafe.Pointer(unsafe.StringData(value))) - uintptr(unsafe.Pointer(unsafe.StringData(message)))
+	length := uintptr(len(message))
+	if len(value) == 0 || at >= length || at+uintptr(len(value)) > length {
+		return -1
+	}
+	return int(at)
+}
+
+// match looks for a template among the last ones of a shape. The row's message has
+// then been taken apart.
+func (s *shape) match(w *walk, row *column.Row) *template {
+	for i, t := range s.recent {
+		if t == nil {
+			return nil
+		}
+		if w.match(row, t) {
+			copy(s.recent[1:], s.recent[:i])
+			s.recent[0] = t
+			return t
+		}
+	}
+	return nil
+}
+
+// remember puts a template before the last ones of the shape.
+func (s *shape) remember(t *template) {
+	copy(s.recent[1:], s.recent[:])
+	s.recent[0] = t
+}
