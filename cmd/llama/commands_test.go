@@ -157,7 +157,7 @@ func inScript(ts *testscript.TestScript, args []string) *exec.Cmd {
 		if info, err := os.Stat(file); err == nil && info.Mode()&0o111 != 0 {
 			cmd := exec.Command(file, args[1:]...)
 			cmd.Dir = ts.MkAbs(".")
-			for _, name := range []string{"HOME", "PATH", "TZ", "XDG_DATA_HOME", "XDG_CONFIG_HOME"} {
+			for _, name := range []string{"HOME", "PATH", "TZ", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "LLAMA_URL", "LLAMA_TOKEN"} {
 				cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
 			}
 			return cmd

@@ -120,7 +120,7 @@ Start with:  llama up`,
 	root.AddCommand(
 		newUp(), newCentral(), newBroker(), newImport(), newParse(), newParser(), newQuery(), newTail(), newLogin(), newConfig(),
 		newKey(), newArchive(), newNode(), newVersion(),
-		newTarget(), newSchedule(), newSaved(), newUser(), newToken(), newIngestToken(), newAudit(), newStatistics(),
+		newTarget(), newSchedule(), newSaved(), newUser(), newToken(), newIngestToken(), newAudit(), newStatistics(), newCollection(),
 	)
 	return root
 }

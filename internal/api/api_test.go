@@ -48,6 +48,7 @@ type world struct {
 	asked     []Question
 	followed  []Following
 	cancelled []string
+	commands  []string
 	err       error // of everything
 	sick      error // what /healthz is told
 }
@@ -102,6 +103,13 @@ func (w *world) Open(context.Context) ([]Query, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.open), w.err
+}
+
+func (w *world) Command(_ context.Context, user, target, action string, arguments any) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.commands = append(w.commands, fmt.Sprintf("%s %s %s %+v", user, target, action, arguments))
+	return w.err
 }
 
 func (w *world) Cancel(_ context.Context, id string) error {
@@ -287,7 +295,7 @@ func serve(t *testing.T, users *auth.Auth, db *store.Store, dir string, secure b
 	s := &site{t: t, world: w, db: db, log: &bytes.Buffer{}, http: &http.Client{Timeout: 10 * time.Second}}
 	var err error
 	s.server, err = New(Options{
-		Users: users, Queries: w, Results: w, Tail: w, Nodes: w, Directory: db, Schedules: db, Saved: db, Usage: db, Enrolment: w, Hosts: []string{"logs.example.com"},
+		Users: users, Queries: w, Results: w, Tail: w, Nodes: w, Directory: db, Schedules: db, Saved: db, Usage: db, Commands: w, Enrolment: w, Hosts: []string{"logs.example.com"},
 		Log: slog.New(slog.NewTextHandler(s.log, nil)), KeepAlive: 20 * time.Millisecond,
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "llama_up 1\n") }),
 		Healthy: func(context.Context) error { return w.sick },

@@ -43,6 +43,7 @@ func (s *Server) routes() {
 	s.savedRoutes()
 	s.auditRoutes()
 	s.usageRoutes()
+	s.commandRoutes()
 
 	handle(s, auth.Anyone, hidden(get("/openapi.json", "openapi", "This document", "meta")), s.document)
 }

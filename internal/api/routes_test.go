@@ -32,6 +32,9 @@ var allowed = map[string][]string{
 	"ask":             {"analyst", "operator", "admin"},
 	"usage":           {"viewer", "analyst", "operator", "admin"},
 	"tasks":           {"viewer", "analyst", "operator", "admin"},
+	"add-collection":  {"operator", "admin"},
+	"keep-collection": {"operator", "admin"},
+	"rotate-keys":     {"operator", "admin"},
 	"audit":           {"admin"},
 	"users":           {"admin"},
 	"user":            {"admin"},
@@ -88,7 +91,7 @@ func TestEveryRouteAsksForItsPermission(t *testing.T) {
 				continue
 			}
 			for _, user := range []string{"", "nobody", "viewer", "analyst", "operator", "admin"} {
-				s.probe(method, strings.NewReplacer("{uuid}", knownID, "{id}", knownID, "{name}", "x").Replace(path), user, slices.Contains(who, user))
+				s.probe(method, strings.NewReplacer("{uuid}", knownID, "{id}", knownID, "{name}", "x", "{target}", "x").Replace(path), user, slices.Contains(who, user))
 			}
 		}
 	}

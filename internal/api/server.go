@@ -49,6 +49,7 @@ type Options struct {
 	Wake      func()
 	Saved     SavedQueries
 	Usage     Usage
+	Commands  Commands
 	// Audit records what is done; nil for none.
 	Audit Audit
 

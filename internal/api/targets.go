@@ -32,12 +32,16 @@ func (s *Server) targets(ctx context.Context, in *listing) (*targetsResponse, er
 }
 
 type collectionsRequest struct {
+	Limit  int    `query:"limit" minimum:"1" maximum:"10000" default:"1000" doc:"The most wanted."`
+	After  string `query:"after" maxLength:"300" doc:"next of the page before."`
+	Match  string `query:"match" maxLength:"64" doc:"Only those whose name holds this text."`
 	Target string `query:"target" maxLength:"128" example:"local" doc:"Only those of this target."`
 }
 
 // collectionList is the answer to GET /collections.
 type collectionList struct {
 	Collections []Collection `json:"collections" nullable:"false" doc:"The collections, by target and name."`
+	Next        string       `json:"next,omitempty" doc:"Pass as after to read on; absent at the end."`
 }
 
 type collectionsResponse struct{ Body collectionList }
@@ -54,7 +58,9 @@ func (s *Server) collections(ctx context.Context, in *collectionsRequest) (*coll
 		return nil, err
 	}
 	all = slices.DeleteFunc(all, func(c Collection) bool { return !identityOf(ctx).May(auth.ReadTargets, c.Target) })
-	return &collectionsResponse{Body: collectionList{Collections: filled(all)}}, nil
+	some, next := pageOf(listing{Limit: in.Limit, After: in.After, Match: in.Match}, all,
+		func(c Collection) string { return c.Target + " " + c.Name }, func(c Collection) string { return c.Name })
+	return &collectionsResponse{Body: collectionList{Collections: some, Next: next}}, nil
 }
 
 type statisticsResponse struct{ Body Statistics }

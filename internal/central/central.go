@@ -85,7 +85,7 @@ func Open(ctx context.Context, o Options) (c *Central, err error) {
 	adapter := adapter{c.tasks}
 	c.server, err = api.New(api.Options{
 		Users: users, Queries: adapter, Results: adapter, Tail: adapter, Nodes: adapter, Directory: db,
-		Schedules: db, Saved: db, Usage: db, Wake: c.planned.Wake, Audit: c.audit,
+		Schedules: db, Saved: db, Usage: db, Commands: adapter, Wake: c.planned.Wake, Audit: c.audit,
 		Enrolment: &enrolment{c: c, db: db, attempts: auth.NewAttempts("join")}, Carrier: c.carriers(),
 		Hosts: c.names(), Page: o.Page, Healthy: db.Ping, Registry: o.Registry, Log: o.Log,
 		Metrics: promhttp.HandlerFor(o.Registry, promhttp.HandlerOpts{}),

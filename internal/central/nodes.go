@@ -2,6 +2,8 @@ package central
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/llama-logs/llama"
@@ -56,7 +58,7 @@ func (a adapter) Collections(ctx context.Context, target string) ([]api.Collecti
 			}
 			at[key] = len(all)
 			all = append(all, api.Collection{
-				Name: c.Name, Target: r.Target, Events: c.Events, Bytes: c.Bytes, First: std(c.First), Last: std(c.Last),
+				Name: c.Name, Target: r.Target, Events: c.Events, Bytes: c.Bytes, First: std(c.First), Last: std(c.Last), Age: c.Age, Size: c.Size,
 			})
 		}
 	}
@@ -66,7 +68,7 @@ func (a adapter) Collections(ctx context.Context, target string) ([]api.Collecti
 func join(into *api.Collection, c task.Collection) {
 	into.Events += c.Events
 	into.Bytes += c.Bytes
-	if first := std(c.First); first.Before(into.First) {
+	if first := std(c.First); into.First.IsZero() || !first.IsZero() && first.Before(into.First) {
 		into.First = first
 	}
 	if last := std(c.Last); last.After(into.Last) {
@@ -87,4 +89,13 @@ func (a adapter) Statistics(ctx context.Context) (api.Statistics, error) {
 		Nodes:   api.NodeStatistics{Online: int64(s.Online), Offline: int64(s.Offline)},
 		Ingest:  api.Ingest{EventsPerSecond: s.EventsPerSecond},
 	}, nil
+}
+
+// Command implements api.Commands.
+func (a adapter) Command(ctx context.Context, user, target, action string, arguments any) error {
+	text, err := json.Marshal(arguments)
+	if err != nil {
+		return fmt.Errorf("encode command %s: %w", action, err)
+	}
+	return a.tasks.Command(ctx, task.Command{Action: action, User: user, Target: target, Arguments: text})
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/url"
 	"time"
 )
@@ -50,11 +49,18 @@ func (c *Client) Targets(ctx context.Context) ([]Target, error) {
 
 // Collections lists the collections of a target, or of all when it is empty.
 func (c *Client) Collections(ctx context.Context, target string) ([]Collection, error) {
-	path := "/collections"
+	params := url.Values{}
 	if target != "" {
-		path += "?" + url.Values{"target": {target}}.Encode()
+		params.Set("target", target)
 	}
-	var list struct{ Collections []Collection }
-	err := c.call(ctx, http.MethodGet, path, nil, &list)
-	return list.Collections, err
+	var all []Collection
+	err := c.Each(ctx, "/collections", params, func(item []byte) error {
+		var held Collection
+		if err := json.Unmarshal(item, &held); err != nil {
+			return fmt.Errorf("read collections: %w", err)
+		}
+		all = append(all, held)
+		return nil
+	})
+	return all, err
 }

@@ -11,17 +11,19 @@ import (
 
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/archive"
+	"github.com/llama-logs/llama/internal/config"
 	"github.com/llama-logs/llama/internal/query"
 	"github.com/llama-logs/llama/internal/task"
 )
 
 // executor answers tasks from the archive.
 type executor struct {
-	archive *archive.Archive
-	node    string
-	budgets *budgets
-	tails   *tails
-	rate    atomic.Uint64 // events a second that come in, as math.Float64bits
+	declared *declared
+	archive  *archive.Archive
+	node     string
+	budgets  *budgets
+	tails    *tails
+	rate     atomic.Uint64 // events a second that come in, as math.Float64bits
 }
 
 // names returns the names of the collections of a snapshot.
@@ -74,6 +76,12 @@ func (e *executor) Status(context.Context) (task.Status, error) {
 		status.Collections = append(status.Collections, task.Collection{
 			Name: c.Name, Events: int64(c.Events), Bytes: c.Bytes, First: c.MinTime, Last: c.MaxTime,
 		})
+	}
+	e.declared.complete(&status)
+	for i := range status.Collections {
+		c := &status.Collections[i]
+		r := e.archive.Retention(c.Name)
+		c.Age, c.Size = config.FormatDuration(r.Age), int64(r.Size)
 	}
 	return status, nil
 }

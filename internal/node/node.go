@@ -97,6 +97,7 @@ type Node struct {
 	records   *archive.Archive
 	ledger    *ledger // in the records
 	socket    net.Listener
+	declared  declared // collections that central has told of
 }
 
 // Open recovers the archive, loads the parsers and takes the ports.
@@ -131,7 +132,10 @@ func Open(o Options) (n *Node, err error) {
 	if err := n.openRecords(); err != nil {
 		return n, err
 	}
-	n.executor = &executor{archive: n.archive, node: n.id, budgets: newBudgets(n.o.Queries, n.archive), tails: newTails(n.archive, n.id)}
+	if err := n.openCollections(); err != nil {
+		return n, err
+	}
+	n.executor = &executor{declared: &n.declared, archive: n.archive, node: n.id, budgets: newBudgets(n.o.Queries, n.archive), tails: newTails(n.archive, n.id)}
 	if err := n.openReceivers(); err != nil {
 		return n, err
 	}
@@ -211,7 +215,7 @@ func (n *Node) Run(ctx context.Context, j Join) error {
 func (n *Node) newRunner(j Join) *task.Runner {
 	return task.NewRunner(task.RunnerOptions{
 		Identity: n.identity, Central: j.Central, Target: j.Target, Version: n.o.Version,
-		Link: j.Link, Executor: recorded{n.executor, n.ledger}, Log: n.o.Log, Metrics: n.o.Registry,
+		Link: j.Link, Executor: recorded{n.executor, n.ledger}, Commander: n, Log: n.o.Log, Metrics: n.o.Registry,
 	})
 }
 

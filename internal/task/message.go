@@ -16,23 +16,24 @@ import (
 
 // The kinds of envelopes. Their numbers travel and must not change.
 const (
-	kindTask   uint8 = 1  // down: a Task
-	kindCancel uint8 = 2  // down: this attempt and those before are not wanted
-	kindAck    uint8 = 3  // down: all frames below the header's are kept
-	kindHello  uint8 = 4  // up: hello
-	kindFrame  uint8 = 5  // up: one frame of a partial result
-	kindState  uint8 = 6  // up: report, without the end
-	kindTail   uint8 = 7  // down: a Task to follow, or to go on following; acknowledges as kindAck does
-	kindLines  uint8 = 8  // up: lines
-	kindStatus uint8 = 9  // down: asks for a Status
-	kindAnswer uint8 = 10 // up: answer
-	kindKeys   uint8 = 11 // up: newKeys that the node wants to change to; down, with their id: it may
+	kindTask    uint8 = 1  // down: a Task
+	kindCancel  uint8 = 2  // down: this attempt and those before are not wanted
+	kindAck     uint8 = 3  // down: all frames below the header's are kept
+	kindHello   uint8 = 4  // up: hello
+	kindFrame   uint8 = 5  // up: one frame of a partial result
+	kindState   uint8 = 6  // up: report, without the end
+	kindTail    uint8 = 7  // down: a Task to follow, or to go on following; acknowledges as kindAck does
+	kindLines   uint8 = 8  // up: lines
+	kindStatus  uint8 = 9  // down: asks for a Status
+	kindAnswer  uint8 = 10 // up: answer
+	kindKeys    uint8 = 11 // up: newKeys that the node wants to change to; down, with their id: it may
+	kindCommand uint8 = 12 // down: a Command; answered
 )
 
 // route says how the carrier is to carry a kind.
 func route(kind uint8) carrier.Kind {
 	switch kind {
-	case kindTask, kindTail, kindStatus:
+	case kindTask, kindTail, kindStatus, kindCommand:
 		return carrier.Task
 	case kindCancel:
 		return carrier.Cancel
@@ -70,10 +71,11 @@ type report struct {
 	Code     llama.Code  `json:"code,omitempty"`
 }
 
-// answer carries a Status, or why there is none.
+// answer carries a Status, or why there is none, or how a command went.
 type answer struct {
-	Status Status `json:"status"`
-	Error  string `json:"error,omitempty"`
+	Status Status     `json:"status"`
+	Error  string     `json:"error,omitempty"`
+	Code   llama.Code `json:"code,omitempty"`
 }
 
 // A piece is a frame as it travels, whole or in parts:

@@ -30,6 +30,7 @@ type RunnerOptions struct {
 	Version   string          // of the program
 	Link      Link
 	Executor  Executor
+	Commander Commander // nil for a node that takes no commands
 	Log       *slog.Logger
 	Metrics   prometheus.Registerer // may be nil
 	Workers   int                   // tasks that run at once; 2
@@ -65,6 +66,8 @@ type Runner struct {
 	queue fair[*run]
 	tails map[uuid.UUID]*tail
 	asks  int
+
+	obeyed obeyed
 }
 
 // A run is one attempt at a task.
@@ -210,6 +213,8 @@ func (r *Runner) receive(ctx context.Context, asks *sync.WaitGroup, m carrier.Me
 		r.tail(ctx, asks, key.Query, h.Frame, body)
 	case kindStatus:
 		r.ask(asks, func() { r.status(ctx, key.Query) })
+	case kindCommand:
+		r.ask(asks, func() { r.command(ctx, key.Query, body) })
 	}
 }
 

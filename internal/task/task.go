@@ -130,4 +130,6 @@ type Collection struct {
 	Bytes  int64      `json:"bytes"` // on disk
 	First  llama.Time `json:"first"` // the earliest `_time`
 	Last   llama.Time `json:"last"`
+	Age    string     `json:"age,omitempty"`  // how long it is kept, as 90d
+	Size   int64      `json:"size,omitempty"` // bytes on disk that it may have; 0 for any
 }

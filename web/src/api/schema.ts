@@ -71,6 +71,24 @@ export interface paths {
         /** Collections and what they hold */
         readonly get: operations["collections"];
         readonly put?: never;
+        /** Make a collection on a target */
+        readonly post: operations["add-collection"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/collections/{target}/{name}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        /** Say how long a collection is kept */
+        readonly put: operations["keep-collection"];
         readonly post?: never;
         readonly delete?: never;
         readonly options?: never;
@@ -504,6 +522,23 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/targets/{name}/rotate": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /** Have the nodes of a target change their keys */
+        readonly post: operations["rotate-keys"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/tasks": {
         readonly parameters: {
             readonly query?: never;
@@ -626,6 +661,11 @@ export interface components {
         };
         readonly Collection: {
             /**
+             * @description How long it is kept.
+             * @example 90d
+             */
+            readonly age?: string;
+            /**
              * Format: int64
              * @description Their size on disk.
              * @example 1048576
@@ -653,6 +693,11 @@ export interface components {
              */
             readonly name: string;
             /**
+             * Format: int64
+             * @description How many bytes on disk it may have; absent for any.
+             */
+            readonly size?: number;
+            /**
              * @description The target that holds it.
              * @example local
              */
@@ -661,6 +706,8 @@ export interface components {
         readonly CollectionList: {
             /** @description The collections, by target and name. */
             readonly collections: readonly components["schemas"]["Collection"][];
+            /** @description Pass as after to read on; absent at the end. */
+            readonly next?: string;
         };
         readonly Credentials: {
             /**
@@ -787,6 +834,18 @@ export interface components {
             /** @description The node's public keys. */
             readonly keys: string;
         };
+        readonly Keeping: {
+            /**
+             * @description Days that ended so long ago are removed; as the node is configured when absent.
+             * @example 90d
+             */
+            readonly age?: string;
+            /**
+             * @description Beyond this size on disk the oldest days are removed; as the node is configured when absent.
+             * @example 10GiB
+             */
+            readonly size?: string;
+        };
         readonly Lost: {
             /**
              * Format: int64
@@ -878,6 +937,28 @@ export interface components {
              * @default 1
              */
             readonly uses: number;
+        };
+        readonly NewCollection: {
+            /**
+             * @description Days that ended so long ago are removed; as the node is configured when absent.
+             * @example 90d
+             */
+            readonly age?: string;
+            /**
+             * @description 1 to 64 of a-z 0-9 _ . -, not a dot first.
+             * @example switch
+             */
+            readonly name: string;
+            /**
+             * @description Beyond this size on disk the oldest days are removed; as the node is configured when absent.
+             * @example 10GiB
+             */
+            readonly size?: string;
+            /**
+             * @description The target that is to hold it.
+             * @example local
+             */
+            readonly target: string;
         };
         readonly NewMachineToken: {
             /**
@@ -2092,6 +2173,12 @@ export interface operations {
     readonly collections: {
         readonly parameters: {
             readonly query?: {
+                /** @description The most wanted. */
+                readonly limit?: number;
+                /** @description next of the page before. */
+                readonly after?: string;
+                /** @description Only those whose name holds this text. */
+                readonly match?: string;
                 /** @description Only those of this target. */
                 readonly target?: string;
             };
@@ -2109,6 +2196,73 @@ export interface operations {
                 content: {
                     readonly "application/json": components["schemas"]["CollectionList"];
                 };
+            };
+            /** @description A problem */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly "add-collection": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["NewCollection"];
+            };
+        };
+        readonly responses: {
+            /** @description Created */
+            readonly 201: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly "keep-collection": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The target that holds it. */
+                readonly target: string;
+                /** @description The collection's name. */
+                readonly name: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["Keeping"];
+            };
+        };
+        readonly responses: {
+            /** @description No Content */
+            readonly 204: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem */
             readonly default: {
@@ -3363,6 +3517,36 @@ export interface operations {
                 content: {
                     readonly "application/json": components["schemas"]["TargetList"];
                 };
+            };
+            /** @description A problem */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly "rotate-keys": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The target's name. */
+                readonly name: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description No Content */
+            readonly 204: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem */
             readonly default: {

@@ -1,0 +1,176 @@
+package task
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/envelope"
+)
+
+// A Command tells a node to do something that is no query. It is sent again until it
+// is answered, and obeyed once, unless the node restarts meanwhile.
+type Command struct {
+	Action    string          `json:"action"`
+	User      string          `json:"user"` // who wants it
+	Target    string          `json:"target"`
+	Arguments json.RawMessage `json:"arguments"`
+}
+
+// A Commander obeys commands at a node. Errors that are a *llama.Error are shown to
+// the person who wanted it.
+type Commander interface {
+	Command(ctx context.Context, id uuid.UUID, c Command) error
+}
+
+const (
+	// commandTime is how long a node may take to obey.
+	commandTime = 15 * time.Second
+	// commandAgain is after how long a command is sent again.
+	commandAgain = 2 * time.Second
+)
+
+// Command tells all nodes of a target to obey. It is Unavailable, and nothing was
+// sent, when one of them is offline; after any other error, some may have obeyed.
+func (c *Central) Command(ctx context.Context, command Command) error {
+	targets, err := c.choose(ctx, []string{command.Target})
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(command)
+	if err != nil {
+		return err
+	}
+	var nodes []*node
+	var away []string
+	for _, info := range targets[0].Nodes {
+		n := c.node(info.ID)
+		if n == nil || !n.isOnline() {
+			away = append(away, info.ID)
+			continue
+		}
+		nodes = append(nodes, n)
+	}
+	if len(away) > 0 || len(nodes) == 0 {
+		return llama.Errorf(llama.Unavailable, "nothing was done: of target %s these nodes are offline: %s", command.Target, strings.Join(away, ", "))
+	}
+	ctx, cancel := context.WithTimeout(ctx, commandTime)
+	defer cancel()
+	errs := make([]error, len(nodes))
+	var telling sync.WaitGroup
+	for i, n := range nodes {
+		telling.Go(func() { errs[i] = c.tell(ctx, n, body) })
+	}
+	telling.Wait()
+	return errors.Join(errs...)
+}
+
+// tell sends a command until the node answers.
+func (c *Central) tell(ctx context.Context, n *node, body []byte) error {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return err
+	}
+	answers := make(chan answer, 1)
+	c.mu.Lock()
+	c.answers[id] = answers
+	c.mu.Unlock()
+	defer func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.answers, id)
+	}()
+	again := time.NewTicker(commandAgain)
+	defer again.Stop()
+	for {
+		c.send(n, envelope.Header{Kind: kindCommand, Query: id}, body)
+		select {
+		case a := <-answers:
+			if a.Error == "" {
+				return nil
+			}
+			code := a.Code
+			if code == "" {
+				code = llama.Unavailable
+			}
+			return llama.Errorf(code, "node %s: %s", n.id, a.Error)
+		case <-again.C:
+		case <-ctx.Done():
+			return llama.Errorf(llama.Unavailable, "node %s has not answered; it may obey yet", n.id)
+		}
+	}
+}
+
+// keptCommands is how many commands a node remembers, so that one which is sent
+// again is answered again and not obeyed again.
+const keptCommands = 128
+
+// obeyed remembers commands and how they went.
+type obeyed struct {
+	mu      sync.Mutex
+	answers map[uuid.UUID]*answer // nil while one is obeyed
+	order   []uuid.UUID
+}
+
+// begin reports whether a command is new; else it returns its answer, which is nil
+// as long as it is obeyed.
+func (o *obeyed) begin(id uuid.UUID) (isNew bool, a *answer) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if a, known := o.answers[id]; known {
+		return false, a
+	}
+	if o.answers == nil {
+		o.answers = map[uuid.UUID]*answer{}
+	}
+	o.answers[id] = nil
+	if o.order = append(o.order, id); len(o.order) > keptCommands {
+		delete(o.answers, o.order[0])
+		o.order = o.order[1:]
+	}
+	return true, nil
+}
+
+func (o *obeyed) end(id uuid.UUID, a *answer) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.answers[id] = a
+}
+
+// command obeys, and says how it went.
+func (r *Runner) command(ctx context.Context, id uuid.UUID, body []byte) {
+	isNew, a := r.obeyed.begin(id)
+	if isNew {
+		a = &answer{}
+		if err := r.obey(ctx, id, body); err != nil {
+			a.Error, a.Code = shown(err)
+			if a.Code == "" {
+				r.o.Log.Error("command not obeyed", "error", err)
+			}
+		}
+		r.obeyed.end(id, a)
+	}
+	if a != nil {
+		r.sendJSON(envelope.Header{Kind: kindAnswer, Query: id}, *a)
+	}
+}
+
+func (r *Runner) obey(ctx context.Context, id uuid.UUID, body []byte) error {
+	var c Command
+	if err := json.Unmarshal(body, &c); err != nil {
+		return llama.Errorf(llama.Invalid, "the node does not understand the command; its program may be older than central's")
+	}
+	if c.Target != r.o.Target {
+		return llama.Errorf(llama.Forbidden, "the command is for target %s, and this node belongs to %s", c.Target, r.o.Target)
+	}
+	if r.o.Commander == nil {
+		return llama.Errorf(llama.Forbidden, "the node takes no commands")
+	}
+	return r.o.Commander.Command(ctx, id, c)
+}
