@@ -1,5 +1,6 @@
 import { createAdmin, type AdminApi } from './admin'
 import { createFleet, type FleetApi } from './fleet'
+import { createPlanning, type PlanningApi } from './planning'
 import { createCaller, search } from './call'
 import { serverEvents, type ServerEvent } from './stream'
 import type { Ask, Collection, Progress, Query, QueryEvent, RowPage, Session, Statistics, TailEvent, Target } from './types'
@@ -8,7 +9,7 @@ import { parseExact, type Row } from './value'
 export type ExportFormat = 'ndjson' | 'csv'
 
 /** Central's API as the page calls it. Every method throws an ApiError where central refuses. */
-export interface Api extends AdminApi, FleetApi {
+export interface Api extends AdminApi, FleetApi, PlanningApi {
   signIn(user: string, password: string): Promise<Session>
   signOut(): Promise<void>
   session(): Promise<Session>
@@ -41,6 +42,7 @@ export function createApi(base: string, onSignedOut: () => void): Api {
   return {
     ...createAdmin(caller),
     ...createFleet(caller),
+    ...createPlanning(caller),
     signIn: (user, password) => json('POST', '/session', { user, password }),
     signOut: async () => void (await call('DELETE', '/session')),
     session: () => json('GET', '/session'),

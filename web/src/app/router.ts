@@ -9,6 +9,8 @@ export function createPageRouter(): Router {
       { path: '/', redirect: '/query' },
       { path: '/query', name: 'query', component: QueryPage },
       { path: '/live', name: 'live', component: LivePage },
+      { path: '/result/:id', name: 'result', component: () => import('@/features/query/ResultPage.vue') },
+      { path: '/schedules', component: () => import('@/features/schedules/SchedulesPage.vue') },
       { path: '/targets', component: () => import('@/features/targets/TargetsPage.vue') },
       {
         path: '/admin',
@@ -16,6 +18,7 @@ export function createPageRouter(): Router {
         redirect: '/admin/users',
         children: [
           { path: 'users', component: () => import('@/features/admin/UsersPanel.vue') },
+          { path: 'audit', component: () => import('@/features/admin/AuditPanel.vue') },
           { path: 'tokens', component: () => import('@/features/admin/TokensPanel.vue') },
           { path: 'groups', component: () => import('@/features/admin/GroupsPanel.vue') },
         ],

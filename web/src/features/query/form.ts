@@ -53,6 +53,11 @@ export function queryOf(form: Form): string {
   return form.mode === 'simple' ? writeSimple(form.simple, form.limit) : form.logsql.trim() || '*'
 }
 
+/** The time range of a question that was kept. */
+export function rangeOf({ from, to }: { readonly from?: string | undefined; readonly to?: string | undefined }): TimeRange {
+  return { ...(from && { from }), ...(to && { to }) }
+}
+
 /** What is sent to central. */
 export function askOf(form: Form): Ask {
   return {
