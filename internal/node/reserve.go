@@ -10,7 +10,7 @@ import (
 
 // A reserve is disk that is set aside while there is some, so that the ledger can be
 // written to when there is none: a node with a full disk still answers, and still says
-// who asked. It is some thousand questions large.
+// who asked. It is a thousand questions large.
 type reserve struct {
 	disk fsys.FS
 
@@ -20,10 +20,10 @@ type reserve struct {
 
 const (
 	reserveName  = "ledger.reserve"
-	reserveBytes = 4 << 20
+	reserveBytes = 512 << 10
 )
 
-// keep sets the disk aside, if it is not and twice as much is free.
+// keep sets the disk aside, if it is not and far more is free.
 func (r *reserve) keep() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -34,7 +34,7 @@ func (r *reserve) keep() error {
 		r.kept = true
 		return nil
 	}
-	if free, _, err := r.disk.Free(); err != nil || free < 2*reserveBytes {
+	if free, _, err := r.disk.Free(); err != nil || free < 16*reserveBytes {
 		return err
 	}
 	if err := fsys.Replace(r.disk, reserveName, make([]byte, reserveBytes)); err != nil {

@@ -6,7 +6,7 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { test as base, expect, type Page } from '@playwright/test'
 
-const binary = process.env.LLAMA_BINARY ?? fileURLToPath(new URL('../../bin/llama', import.meta.url))
+export const binary = process.env.LLAMA_BINARY ?? fileURLToPath(new URL('../../bin/llama', import.meta.url))
 const sharedLog = fileURLToPath(new URL('../../../shared/testdata/auth-logs/security_analytics_auth.log.gz', import.meta.url))
 const patienceMs = 20_000
 
@@ -80,7 +80,7 @@ export async function signIn(page: Page, llama: Llama): Promise<void> {
   llama.password = newPassword
 }
 
-function record(child: ChildProcess): () => string {
+export function record(child: ChildProcess): () => string {
   let text = ''
   const add = (chunk: Buffer) => (text += chunk.toString())
   child.stdout?.on('data', add)
@@ -89,7 +89,7 @@ function record(child: ChildProcess): () => string {
 }
 
 /** The page's address, which the process writes to its data directory once it listens. */
-async function addressOf(child: ChildProcess, data: string, said: () => string): Promise<string> {
+export async function addressOf(child: ChildProcess, data: string, said: () => string): Promise<string> {
   const file = path.join(data, 'listening.json')
   for (const until = Date.now() + patienceMs; Date.now() < until; await new Promise((done) => setTimeout(done, 50))) {
     if (child.exitCode !== null) break
@@ -98,7 +98,7 @@ async function addressOf(child: ChildProcess, data: string, said: () => string):
   throw new Error(`llama up does not listen:\n${said()}`)
 }
 
-async function end(child: ChildProcess): Promise<void> {
+export async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null) return
   const gone = new Promise((done) => child.once('exit', done))
   child.kill('SIGTERM')
