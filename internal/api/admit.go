@@ -1,10 +1,14 @@
 package api
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -50,12 +54,19 @@ func (s *Server) admit(ctx huma.Context, next func(huma.Context)) {
 	ctx = huma.WithValue(ctx, recordKey, entry)
 	permission, _ := ctx.Operation().Metadata[permissionKey].(auth.Permission)
 	if permission == auth.Anyone {
+		if err := plain(r); err != nil {
+			writeProblem(w, s.problem(r.Context(), err))
+			return
+		}
 		next(ctx)
 		return
 	}
 	who, err := s.identify(ctx.Context(), w, r)
 	if err == nil && !who.MayAnywhere(permission) {
 		err = refusal(who)
+	}
+	if err == nil {
+		err = plain(r)
 	}
 	if err != nil {
 		known := ctx.Context()
@@ -69,6 +80,27 @@ func (s *Server) admit(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	next(huma.WithValue(ctx, identityKey, who))
+}
+
+// plain refuses zero bytes and what is no UTF-8 in the address, and zero bytes in
+// JSON: no name has them, and not every database can be asked for them.
+func plain(r *http.Request) error {
+	query, err := url.QueryUnescape(r.URL.RawQuery)
+	if at := r.URL.Path + query; err != nil || !utf8.ValidString(at) || strings.ContainsRune(at, 0) {
+		return llama.Errorf(llama.Invalid, "the address has bytes that are no text")
+	}
+	if r.Body == nil || safe(r.Method) {
+		return nil
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	if err != nil {
+		return llama.Errorf(llama.Invalid, "the body cannot be read: %w", err)
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body)) // the server closes the other
+	if bytes.Contains(body, []byte(`\u0000`)) {
+		return llama.Errorf(llama.Invalid, "the body has the character \\u0000, which is no text")
+	}
+	return nil
 }
 
 // identify finds out who asks: a program by its header, a page by its cookie.

@@ -30,7 +30,7 @@ func (s *Server) queryEvents(ctx context.Context, in *eventsRequest) (*huma.Stre
 			return sendChange(st, c)
 		})
 	}
-	return s.events(ctx, watch, func() End { return End{State: state} }), nil
+	return s.events(ctx, need{auth.ReadQueries, q.Targets}, watch, func() End { return End{State: state} }), nil
 }
 
 func sendChange(st *stream, c Change) error {
@@ -72,7 +72,7 @@ func (s *Server) tail(ctx context.Context, in *tailRequest) (*huma.StreamRespons
 	follow := func(ctx context.Context, st *stream) error {
 		return s.Tail.Tail(ctx, f, func(a Arrival) error { return sendArrival(st, a) })
 	}
-	return s.events(ctx, follow, func() End { return End{} }), nil
+	return s.events(ctx, need{auth.TailEvents, targets}, follow, func() End { return End{} }), nil
 }
 
 func sendArrival(st *stream, a Arrival) error {

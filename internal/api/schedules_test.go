@@ -96,7 +96,7 @@ func TestScheduleIsRefused(t *testing.T) {
 		{`{"name":"x","query":"error |","targets":["a"],"every":"1h"}`, "column"},
 		{`{"name":"x","query":"error","targets":["nowhere"],"every":"1h"}`, `no target "nowhere"`},
 		{`{"name":" x","query":"error","every":"1h"}`, "no name"},
-		{`{"name":"x\u0000y","query":"error","every":"1h"}`, "no name"},
+		{`{"name":"x\u0001y","query":"error","every":"1h"}`, "no name"},
 		{`{"name":"x\u202ey","query":"error","every":"1h"}`, "no name"},
 	} {
 		resp, text := s.ask("POST", "/scheduled-tasks", tt.body, analyst)

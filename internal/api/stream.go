@@ -13,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/auth"
 )
 
 // writePatience is how long a peer may take to accept one write of a stream.
@@ -33,7 +34,7 @@ type stream struct {
 // otherwise. A server that ends sends no end: the peer asks the next one.
 //
 // The audit log's entry is written at its end, with the rows that were sent.
-func (s *Server) events(ctx context.Context, run func(context.Context, *stream) error, last func() End) *huma.StreamResponse {
+func (s *Server) events(ctx context.Context, needs need, run func(context.Context, *stream) error, last func() End) *huma.StreamResponse {
 	ended := later(ctx)
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		r, w := humago.Unwrap(hc)
@@ -41,7 +42,7 @@ func (s *Server) events(ctx context.Context, run func(context.Context, *stream) 
 		st.control.SetReadDeadline(time.Time{}) // the server's is for requests, and would end us
 		ctx, cancel := untilEnding(hc.Context())
 		var live sync.WaitGroup
-		live.Go(func() { s.keepAlive(ctx, cancel, st) })
+		live.Go(func() { s.keepAlive(ctx, cancel, st, needs) })
 		err := run(ctx, st)
 		ended(st.rows, nil)
 		cause := context.Cause(ctx)
@@ -85,9 +86,25 @@ func untilEnding(ctx context.Context) (context.Context, context.CancelCauseFunc)
 	return ctx, func(cause error) { stop(); cancel(cause) }
 }
 
+// A need is what who follows a stream must be allowed all the while.
+type need struct {
+	permission auth.Permission
+	targets    []string
+}
+
+// still returns an error once who asks is signed out, or may not do any more what
+// the stream needs.
+func (s *Server) still(ctx context.Context, needs need) error {
+	who, err := s.Users.StillSignedIn(ctx, identityOf(ctx))
+	if err != nil {
+		return err
+	}
+	return may(context.WithValue(ctx, identityKey, who), needs.permission, needs.targets)
+}
+
 // keepAlive sends a comment now and then, so that proxies and peers can tell a
-// quiet stream from a dead one, and ends the stream when its session has ended.
-func (s *Server) keepAlive(ctx context.Context, cancel context.CancelCauseFunc, st *stream) {
+// quiet stream from a dead one, and ends the stream when it may not go on.
+func (s *Server) keepAlive(ctx context.Context, cancel context.CancelCauseFunc, st *stream, needs need) {
 	tick := time.NewTicker(s.KeepAlive)
 	defer tick.Stop()
 	for {
@@ -95,7 +112,7 @@ func (s *Server) keepAlive(ctx context.Context, cancel context.CancelCauseFunc, 
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			if err := s.Users.StillSignedIn(ctx, identityOf(ctx)); err != nil && ctx.Err() == nil {
+			if err := s.still(ctx, needs); err != nil && ctx.Err() == nil {
 				cancel(err)
 				return
 			}

@@ -92,6 +92,23 @@ func TestStreamEndsWithItsToken(t *testing.T) {
 	}
 }
 
+func TestStreamEndsWithWhatWasGranted(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, false)
+	s.tailErr = errHang
+	analyst, admin := s.as("analyst"), s.as("admin")
+	resp, err := s.http.Do(s.request("GET", "/tail", "", analyst))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	s.want(200, "PATCH", "/users/analyst", `{"grants":[{"role":"viewer"}]}`, admin)
+	var text bytes.Buffer
+	if _, err := text.ReadFrom(resp.Body); err != nil || !strings.Contains(text.String(), "your roles do not allow this on target") {
+		t.Errorf("got %q, %v", text.String(), err)
+	}
+}
+
 func TestBadTokenIsRefused(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, false)

@@ -247,13 +247,13 @@ func TestRevocationIsImmediate(t *testing.T) {
 	a, _ := open(t)
 	who, token := signIn(t, a, Page)
 	other, otherToken := signIn(t, a, Program)
-	if err := a.StillSignedIn(t.Context(), other); err != nil {
+	if _, err := a.StillSignedIn(t.Context(), other); err != nil {
 		t.Error(err)
 	}
 	if err := a.SignOut(t.Context(), other); err != nil {
 		t.Fatal(err)
 	}
-	if err := a.StillSignedIn(t.Context(), other); llama.CodeOf(err) != llama.Unauthorized {
+	if _, err := a.StillSignedIn(t.Context(), other); llama.CodeOf(err) != llama.Unauthorized {
 		t.Errorf("after signing out, still signed in: %v", err)
 	}
 	if _, _, err := a.Check(t.Context(), otherToken); llama.CodeOf(err) != llama.Unauthorized {

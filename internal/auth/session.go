@@ -114,31 +114,37 @@ func (a *Auth) renew(ctx context.Context, s *Session, c *claims, now time.Time) 
 	return a.sign(*s, c.Kind, now)
 }
 
-// StillSignedIn returns an Unauthorized error once who's session has ended. It is
-// for connections that outlast the check at their beginning; they do not renew
-// the session.
-func (a *Auth) StillSignedIn(ctx context.Context, who *Identity) error {
-	if !who.Expires.IsZero() && !time.Now().Before(who.Expires) && who.Session == "" {
-		return badToken()
-	}
-	if who.Token != "" {
-		_, err := a.options.Store.Token(ctx, who.Token)
-		if llama.CodeOf(err) == llama.NotFound {
-			return badToken()
+// StillSignedIn returns who with what they may do now, or an Unauthorized error once
+// their session or token has ended. It is for connections that outlast the check at
+// their beginning; they do not renew the session.
+func (a *Auth) StillSignedIn(ctx context.Context, who *Identity) (*Identity, error) {
+	switch {
+	case who.Token != "":
+		t, err := a.options.Store.Token(ctx, who.Token)
+		if llama.CodeOf(err) == llama.NotFound || err == nil && !time.Now().Before(t.Expires) {
+			return nil, badToken()
+		} else if err != nil {
+			return nil, fmt.Errorf("look up token: %w", err)
 		}
-		return err
-	}
-	if who.Session == "" {
-		return nil // of another issuer: until it is over
+		return machine(t), nil
+	case who.Session == "": // of another issuer, who knows of no change before its end
+		if !who.Expires.IsZero() && !time.Now().Before(who.Expires) {
+			return nil, badToken()
+		}
+		return who, nil
 	}
 	s, err := a.options.Store.Session(ctx, who.Session)
 	if err != nil {
-		return orSignedOut(err)
+		return nil, orSignedOut(err)
 	}
 	if !time.Now().Before(s.Expires) {
-		return errSignedOut()
+		return nil, errSignedOut()
 	}
-	return nil
+	account, err := a.options.Store.Account(ctx, s.User)
+	if err != nil {
+		return nil, orSignedOut(err)
+	}
+	return identity(account, s), nil
 }
 
 // SignOut ends who's session.
