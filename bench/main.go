@@ -11,6 +11,7 @@
 //	go run ./bench both                          # ingest and questions at once
 //	go run ./bench again                         # aggregates asked again after 1 % new events
 //	go run ./bench rest -repeat 10               # at rest, with ten times as much
+//	go run ./bench sites -sites 1000             # one central, very many nodes
 //	go run ./bench restart -peer victoria-logs   # after kill -9 at full rate
 //
 // Each command is a file. What they share: corpus.go is what is sent, and
@@ -47,6 +48,7 @@ var commands = []command{
 	{"both", "ingest beside ten heavy questions, and questions beside ingest at half its rate", both},
 	{"again", "aggregates asked for the first time, and again after 1 % new events", again},
 	{"rest", "memory at rest, start and disk, with a corpus and with the same many times", rest},
+	{"sites", "one central and very many nodes: aggregates of all, small questions of one", sites},
 	{"query", "fifteen questions, cold and warm", questions},
 }
 
@@ -59,6 +61,7 @@ type options struct {
 	peer      string  // VictoriaLogs; empty: none
 	stores    string  // folder where the stores of questions are kept between runs; empty: nowhere
 	rate      float64 // events/s of latency
+	sites     int     // nodes
 	repeat    int     // how often rest sends the corpus
 	runs      int     // medians are of so many
 	cold      bool    // questions after a restart and without caches, too
@@ -77,6 +80,7 @@ func (o *options) flags(set *flag.FlagSet) {
 	set.StringVar(&o.stores, "stores", "", "`DIR` where query keeps what it loaded for the next time")
 	set.Float64Var(&o.rate, "rate", 100_000, "`EVENTS` per second that latency and put send")
 	set.IntVar(&o.repeat, "repeat", 10, "how many `TIMES` rest sends the corpus")
+	set.IntVar(&o.sites, "sites", 100, "how many `NODES` sites makes")
 	set.IntVar(&o.runs, "runs", 1, "how many `RUNS` of ingest and restart; the table has their medians")
 	set.BoolVar(&o.cold, "cold", false, "query: ask after a restart and without caches, too (the system's caches need root)")
 	set.BoolVar(&o.asJSON, "json", false, "print JSON instead of a table")

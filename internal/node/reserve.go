@@ -10,7 +10,7 @@ import (
 
 // A reserve is disk that is set aside while there is some, so that the ledger can be
 // written to when there is none: a node with a full disk still answers, and still says
-// who asked. It is a thousand questions large.
+// who asked. It is some hundred questions large.
 type reserve struct {
 	disk fsys.FS
 
@@ -20,7 +20,7 @@ type reserve struct {
 
 const (
 	reserveName  = "ledger.reserve"
-	reserveBytes = 512 << 10
+	reserveBytes = 256 << 10
 )
 
 // keep sets the disk aside, if it is not and far more is free.
