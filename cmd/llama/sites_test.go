@@ -332,6 +332,33 @@ func TestKeysChangeWhileASiteAnswers(t *testing.T) {
 	})
 }
 
+// TestCrashWhileKeysChange kills a node, and once central, while it changes its keys:
+// whichever it then has, it is let in.
+func TestCrashWhileKeysChange(t *testing.T) {
+	t.Parallel()
+	d := newDeployment(t, "")
+	d.node("madrid", 10, "")
+	for _, crash := range []string{"madrid", "central", "madrid", "madrid"} {
+		rotate := d.command("node", "rotate", "--data", d.path("madrid.data"))
+		if err := rotate.Start(); err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- rotate.Wait() }()
+		for underWay := false; !underWay; { // no pause: it takes a few milliseconds only
+			_, err := os.Stat(d.path("madrid.data", "node", "identity.next"))
+			underWay = err == nil || len(ended) > 0
+		}
+		d.kill(crash)
+		d.start(crash)
+		<-ended // it may have failed
+		id := d.submit("_collection:app | stats count() n")
+		d.until(id, func(s state) bool { return s.State == "done" })
+	}
+	d.must("node", "rotate", "--data", d.path("madrid.data")) // and it works again
+	d.until(d.submit("_collection:app | stats count() n"), func(s state) bool { return s.State == "done" })
+}
+
 // withBroker puts a broker between central and the nodes to come, and returns its
 // URL.
 func (d *deployment) withBroker() string {

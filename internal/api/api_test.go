@@ -180,7 +180,7 @@ func (w *world) AddCode(_ context.Context, c NewCode, by string) (MadeCode, erro
 }
 
 func (w *world) Codes(context.Context) ([]EnrolmentCode, error) {
-	return []EnrolmentCode{{ID: "1", Target: "a", By: "admin"}}, nil
+	return []EnrolmentCode{{ID: "1", Target: "a", By: "admin"}, {ID: "2", Target: "empty", By: "admin"}, {ID: "3", Target: "empty", By: "admin"}}, nil
 }
 
 func (w *world) RemoveCode(_ context.Context, id string) error { return w.gone("enrolment code", id) }

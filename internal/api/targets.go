@@ -16,10 +16,14 @@ type targetList struct {
 
 type targetsResponse struct{ Body targetList }
 
-// targets answers GET /targets.
+// targets answers GET /targets. Those that were made and have no node yet are among
+// them; they are not asked.
 func (s *Server) targets(ctx context.Context, in *listing) (*targetsResponse, error) {
 	all, err := s.Nodes.Targets(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if all, err = s.withEmpty(ctx, all); err != nil {
 		return nil, err
 	}
 	all = slices.DeleteFunc(all, func(t Target) bool { return !identityOf(ctx).May(auth.ReadTargets, t.Name) })
@@ -29,6 +33,23 @@ func (s *Server) targets(ctx context.Context, in *listing) (*targetsResponse, er
 	name := func(t Target) string { return t.Name }
 	some, next := pageOf(*in, all, name, name)
 	return &targetsResponse{Body: targetList{Targets: some, Next: next}}, nil
+}
+
+// withEmpty adds the targets for which there are codes and no nodes.
+func (s *Server) withEmpty(ctx context.Context, all []Target) ([]Target, error) {
+	if s.Enrolment == nil {
+		return all, nil
+	}
+	codes, err := s.Enrolment.Codes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range codes {
+		if !slices.ContainsFunc(all, func(t Target) bool { return t.Name == c.Target }) {
+			all = append(all, Target{Name: c.Target, State: "offline"})
+		}
+	}
+	return all, nil
 }
 
 type collectionsRequest struct {
