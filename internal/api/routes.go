@@ -58,6 +58,10 @@ func handle[I, O any](s *Server, p auth.Permission, o huma.Operation, h func(con
 		panic("api: no permission for " + o.Method + " " + o.Path)
 	}
 	o.MaxBodyBytes = maxBody
+	// The server has one. huma's own, of 5s, is a deadline of the connection that
+	// stays behind when the body is read: it would cancel what is answered later, and
+	// all that comes over the connection after that.
+	o.BodyReadTimeout = -1
 	if o.Metadata == nil {
 		o.Metadata = map[string]any{}
 	}

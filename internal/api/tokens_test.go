@@ -87,7 +87,7 @@ func TestStreamEndsWithItsToken(t *testing.T) {
 	defer resp.Body.Close()
 	s.want(204, "DELETE", "/tokens/tailer", "", admin)
 	var text bytes.Buffer
-	if _, err := text.ReadFrom(resp.Body); err != nil || !strings.Contains(text.String(), "the token is over") {
+	if _, err := text.ReadFrom(resp.Body); err != nil || !strings.Contains(text.String(), `"error":"`) {
 		t.Errorf("got %q, %v", text.String(), err)
 	}
 }
