@@ -64,11 +64,12 @@ type JoinAnswer struct {
 
 // TargetNode is a node and the target it belongs to.
 type TargetNode struct {
-	Target   string    `json:"target" example:"plant-7" doc:"The target it belongs to."`
-	ID       string    `json:"id" example:"3kfj2m4xq5nh7abc" doc:"The node's id, unique over all targets."`
-	State    string    `json:"state" enum:"online,offline" doc:"Whether it is connected."`
-	LastSeen time.Time `json:"last_seen,omitzero" doc:"When it was last heard of; absent when never."`
-	Version  string    `json:"version,omitempty" example:"0.1.0" doc:"The version it runs."`
+	Target   string      `json:"target" example:"plant-7" doc:"The target it belongs to."`
+	ID       string      `json:"id" example:"3kfj2m4xq5nh7abc" doc:"The node's id, unique over all targets."`
+	State    string      `json:"state" enum:"online,offline" doc:"Whether it is connected."`
+	LastSeen time.Time   `json:"last_seen,omitzero" doc:"When it was last heard of; absent when never."`
+	Version  string      `json:"version,omitempty" example:"0.1.0" doc:"The version it runs."`
+	Health   *NodeHealth `json:"health,omitempty" doc:"How it said it was; absent while it is offline."`
 }
 
 // BrokerConfig is what a broker elsewhere has to be told.
@@ -160,7 +161,7 @@ func (s *Server) nodes(ctx context.Context, in *listing) (*nodesResponse, error)
 	var all []TargetNode
 	for _, t := range targets {
 		for _, n := range t.Nodes {
-			all = append(all, TargetNode{Target: t.Name, ID: n.ID, State: n.State, LastSeen: n.LastSeen, Version: n.Version})
+			all = append(all, TargetNode{Target: t.Name, ID: n.ID, State: n.State, LastSeen: n.LastSeen, Version: n.Version, Health: n.Health})
 		}
 	}
 	id := func(n TargetNode) string { return n.ID }

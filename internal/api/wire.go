@@ -46,10 +46,23 @@ type Target struct {
 
 // Node is one node of a target.
 type Node struct {
-	ID       string    `json:"id" example:"local-1" doc:"The node's id, unique over all targets."`
-	State    string    `json:"state" enum:"online,offline" doc:"Whether it is connected."`
-	LastSeen time.Time `json:"last_seen,omitzero" doc:"When it was last heard of; absent when never."`
-	Version  string    `json:"version,omitempty" example:"0.1.0" doc:"The version it runs."`
+	ID       string      `json:"id" example:"local-1" doc:"The node's id, unique over all targets."`
+	State    string      `json:"state" enum:"online,offline" doc:"Whether it is connected."`
+	LastSeen time.Time   `json:"last_seen,omitzero" doc:"When it was last heard of; absent when never."`
+	Version  string      `json:"version,omitempty" example:"0.1.0" doc:"The version it runs."`
+	Health   *NodeHealth `json:"health,omitempty" doc:"How it said it was; absent while it is offline."`
+}
+
+// NodeHealth is how a node is, as it says every few seconds.
+type NodeHealth struct {
+	State           string    `json:"state" enum:"good,wait,failing" doc:"failing: its archive takes nothing; wait: its clock is off by more than a minute, or less than a twentieth of its disk is free."`
+	Started         time.Time `json:"started" doc:"When its process began."`
+	EventsPerSecond float64   `json:"events_per_second" doc:"Events that come in."`
+	ArchiveBytes    int64     `json:"archive_bytes" doc:"What its segments take."`
+	LogBytes        int64     `json:"log_bytes" doc:"What lies in the write-ahead log and not in segments yet."`
+	FreeBytes       int64     `json:"free_bytes" doc:"Free disk under the archive."`
+	TotalBytes      int64     `json:"total_bytes" doc:"Size of that disk."`
+	ClockSkewMS     int64     `json:"clock_skew_ms" doc:"Milliseconds that its clock is ahead of central's, less what its message was under way."`
 }
 
 // Collection is one collection of one target.

@@ -169,6 +169,7 @@ func (c *Central) openTasks(ctx context.Context, db *store.Store) error {
 	}
 	c.opened = append(c.opened, link)
 	c.tasks, err = task.Open(ctx, task.Options{
+		Presence: c.presence,
 		Identity: c.identity, Store: db, Link: carrier.NewBoth(link, c.door), Members: members, Planner: task.LogsQL{MaxMemory: mergeMemory}, Log: o.Log, Metrics: o.Registry,
 		Deadline: o.Results.Deadline, Lifetime: o.Results.Lifetime, PerUser: o.Results.PerUser,
 		MaxRows: o.Results.MaxRows, MaxBytes: int64(o.Results.MaxSize),

@@ -8,6 +8,7 @@ import (
 
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/api"
+	"github.com/llama-logs/llama/internal/audit"
 	"github.com/llama-logs/llama/internal/task"
 )
 
@@ -20,7 +21,7 @@ func (a adapter) Targets(context.Context) ([]api.Target, error) {
 		for _, n := range t.Nodes {
 			node := api.Node{ID: n.ID, State: "offline", LastSeen: std(n.LastSeen), Version: n.Version}
 			if n.Online {
-				node.State = "online"
+				node.State, node.Health = "online", wireHealth(n)
 				online++
 			}
 			target.Nodes = append(target.Nodes, node)
@@ -34,6 +35,45 @@ func (a adapter) Targets(context.Context) ([]api.Target, error) {
 		targets = append(targets, target)
 	}
 	return targets, nil
+}
+
+const (
+	skewLimit = time.Minute
+	freeShare = 20 // less than one part of so many
+)
+
+func wireHealth(n task.Node) *api.NodeHealth {
+	h := n.Health
+	if h.At == 0 {
+		return nil // a node of before said nothing
+	}
+	state := "good"
+	switch {
+	case h.Failing:
+		state = "failing"
+	case n.Skew.Abs() > skewLimit, h.FreeBytes < h.TotalBytes/freeShare:
+		state = "wait"
+	}
+	return &api.NodeHealth{
+		State: state, Started: std(h.Started), EventsPerSecond: h.EventsPerSecond, ArchiveBytes: h.ArchiveBytes, LogBytes: h.LogBytes,
+		FreeBytes: h.FreeBytes, TotalBytes: h.TotalBytes, ClockSkewMS: n.Skew.Milliseconds(),
+	}
+}
+
+// presence writes into the audit log that a node came, or was silent for too long.
+func (c *Central) presence(ctx context.Context, p task.Presence) {
+	action, outcome := "node-online", "success"
+	if !p.Online {
+		action, outcome = "node-late", "failure"
+	}
+	fields := []llama.Field{{Name: "llama.target", Value: p.Target}}
+	if !p.LastSeen.IsZero() {
+		fields = append(fields, llama.Field{Name: "llama.last_seen", Value: p.LastSeen.UTC().Format(time.RFC3339Nano)})
+	}
+	err := c.audit.Record(ctx, audit.Entry{Action: action, Outcome: outcome, Object: p.Node, Fields: fields})
+	if err != nil && ctx.Err() == nil {
+		c.o.Log.Warn("the presence of a node is not in the audit log", "node", p.Node, "error", err)
+	}
 }
 
 // Collections implements api.Nodes. Several nodes' collections of one target and

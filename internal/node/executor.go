@@ -23,6 +23,7 @@ type executor struct {
 	node     string
 	budgets  *budgets
 	tails    *tails
+	started  llama.Time
 	rate     atomic.Uint64 // events a second that come in, as math.Float64bits
 }
 
@@ -84,6 +85,15 @@ func (e *executor) Status(context.Context) (task.Status, error) {
 		c.Age, c.Size = config.FormatDuration(r.Age), int64(r.Size)
 	}
 	return status, nil
+}
+
+// health is what the node says of itself with every hello.
+func (e *executor) health() task.Health {
+	s := e.archive.Stat()
+	return task.Health{
+		Started: e.started, EventsPerSecond: math.Float64frombits(e.rate.Load()), ArchiveBytes: s.SegmentBytes, LogBytes: s.LogBytes,
+		FreeBytes: s.FreeBytes, TotalBytes: s.TotalBytes, Failing: s.Failing,
+	}
 }
 
 // measureEvery is the time over which the rate of incoming events is taken.

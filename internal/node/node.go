@@ -20,7 +20,9 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"time"
 
+	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/archive"
 	"github.com/llama-logs/llama/internal/config"
 	"github.com/llama-logs/llama/internal/envelope"
@@ -135,7 +137,7 @@ func Open(o Options) (n *Node, err error) {
 	if err := n.openCollections(); err != nil {
 		return n, err
 	}
-	n.executor = &executor{declared: &n.declared, archive: n.archive, node: n.id, budgets: newBudgets(n.o.Queries, n.archive), tails: newTails(n.archive, n.id)}
+	n.executor = &executor{declared: &n.declared, archive: n.archive, node: n.id, budgets: newBudgets(n.o.Queries, n.archive), tails: newTails(n.archive, n.id), started: llama.At(time.Now())}
 	if err := n.openReceivers(); err != nil {
 		return n, err
 	}
@@ -215,7 +217,7 @@ func (n *Node) Run(ctx context.Context, j Join) error {
 func (n *Node) newRunner(j Join) *task.Runner {
 	return task.NewRunner(task.RunnerOptions{
 		Identity: n.identity, Central: j.Central, Target: j.Target, Version: n.o.Version,
-		Link: j.Link, Executor: recorded{n.executor, n.ledger}, Commander: n, Log: n.o.Log, Metrics: n.o.Registry,
+		Link: j.Link, Executor: recorded{n.executor, n.ledger}, Commander: n, Health: n.executor.health, Log: n.o.Log, Metrics: n.o.Registry,
 	})
 }
 

@@ -36,6 +36,9 @@ type Options struct {
 	MaxRows  int64         // of one result; 1,000,000
 	MaxBytes int64         // of what the nodes send for one query, compressed; 256 MiB
 
+	// Presence is told when a node comes or is silent for too long; nil for nobody.
+	Presence func(context.Context, Presence)
+
 	Offline time.Duration // a node that was silent for so long is offline; 15s
 	Tick    time.Duration // between looks at deadlines; 500ms
 	Lease   time.Duration // between renewals of a live tail; 5s

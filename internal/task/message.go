@@ -52,6 +52,7 @@ type hello struct {
 	Version string `json:"version"`
 	Boot    string `json:"boot"` // drawn when the node starts
 	Tasks   []held `json:"tasks"`
+	Health  Health `json:"health"`
 }
 
 // held is a task that a node has: waiting, running, or not wholly acknowledged.

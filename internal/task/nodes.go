@@ -41,6 +41,8 @@ type node struct {
 	online  bool
 	seen    time.Time
 	stored  time.Time // when the store learned of seen
+	health  Health
+	skew    time.Duration // of its clock, ahead of ours
 }
 
 func (c *Central) newNode(n store.Node) (*node, error) {
@@ -69,7 +71,13 @@ func (c *Central) hello(ctx context.Context, n *node, body []byte) error {
 	if err := json.Unmarshal(body, &h); err != nil || len(h.Tasks) > maxHeld {
 		return fmt.Errorf("damaged hello of node %s", n.id)
 	}
+	n.mu.Lock()
+	before, last := n.online, n.seen
+	n.mu.Unlock()
 	restarted, store := n.greet(h)
+	if !before {
+		c.tellPresence(ctx, n, true, last)
+	}
 	if store {
 		c.keepPresence(ctx, n)
 	}
@@ -110,6 +118,7 @@ func (n *node) greet(h hello) (restarted, store bool) {
 	restarted = n.boot != "" && n.boot != h.Boot
 	store = !n.online || n.version != cut(h.Version) || now.Sub(n.stored) > seenEvery
 	n.boot, n.version, n.online, n.seen = h.Boot, cut(h.Version), true, now
+	n.heard(h.Health, now)
 	return restarted, store
 }
 
@@ -189,8 +198,10 @@ func (c *Central) checkPresence(ctx context.Context) {
 		if gone {
 			n.online = false
 		}
+		last := n.seen
 		n.mu.Unlock()
 		if gone {
+			c.tellPresence(ctx, n, false, last)
 			c.keepPresence(ctx, n)
 		}
 	}

@@ -33,6 +33,7 @@ type RunnerOptions struct {
 	Commander Commander // nil for a node that takes no commands
 	Log       *slog.Logger
 	Metrics   prometheus.Registerer // may be nil
+	Health    func() Health         // may be nil
 	Workers   int                   // tasks that run at once; 2
 	Held      int                   // tasks that are held at once; 256
 	Window    int                   // pieces of a task under way at once; 16
@@ -153,6 +154,10 @@ func (r *Runner) hello() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	h := hello{Version: r.o.Version, Boot: r.boot, Tasks: []held{}}
+	if r.o.Health != nil {
+		h.Health = r.o.Health()
+		h.Health.At = llama.At(time.Now())
+	}
 	for key := range r.runs {
 		h.Tasks = append(h.Tasks, key)
 	}

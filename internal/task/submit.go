@@ -46,6 +46,8 @@ type Node struct {
 	Version  string
 	Online   bool
 	LastSeen llama.Time // 0 for never
+	Health   Health
+	Skew     time.Duration // of its clock, ahead of central's
 }
 
 // Online reports whether a node of the target is.
@@ -58,7 +60,7 @@ func (c *Central) Targets() []Target {
 	byName := map[string]*Target{}
 	for _, n := range c.allNodes() {
 		n.mu.Lock()
-		seen := Node{ID: n.id, Version: n.version, Online: n.online}
+		seen := Node{ID: n.id, Version: n.version, Online: n.online, Health: n.health, Skew: n.skew}
 		if !n.seen.IsZero() {
 			seen.LastSeen = llama.At(n.seen)
 		}

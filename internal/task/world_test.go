@@ -105,6 +105,7 @@ type site struct {
 	own    *envelope.Identity
 	target string
 	does   Executor
+	health func() Health // may be nil
 	halt   func()
 }
 
@@ -152,7 +153,7 @@ func (w *world) dial(as *envelope.Identity, node string) carrier.Dial {
 func (s *site) start() {
 	s.w.t.Helper()
 	link := must(carrier.Open(s.dial(), s.w.log))(s.w.t)
-	r := NewRunner(RunnerOptions{
+	r := NewRunner(RunnerOptions{Health: s.health,
 		Identity: s.own, Central: s.w.own.Public(), Target: s.target, Version: "v1", Link: s.w.wrap(link), Executor: s.does, Log: s.w.log,
 		Heartbeat: 100 * time.Millisecond, Resend: 100 * time.Millisecond, Lease: time.Second, Workers: s.w.workers,
 	})

@@ -1117,6 +1117,8 @@ export interface components {
             readonly password?: string;
         };
         readonly Node: {
+            /** @description How it said it was; absent while it is offline. */
+            readonly health?: components["schemas"]["NodeHealth"];
             /**
              * @description The node's id, unique over all targets.
              * @example local-1
@@ -1137,6 +1139,48 @@ export interface components {
              * @example 0.1.0
              */
             readonly version?: string;
+        };
+        readonly NodeHealth: {
+            /**
+             * Format: int64
+             * @description What its segments take.
+             */
+            readonly archive_bytes: number;
+            /**
+             * Format: int64
+             * @description Milliseconds that its clock is ahead of central's, less what its message was under way.
+             */
+            readonly clock_skew_ms: number;
+            /**
+             * Format: double
+             * @description Events that come in.
+             */
+            readonly events_per_second: number;
+            /**
+             * Format: int64
+             * @description Free disk under the archive.
+             */
+            readonly free_bytes: number;
+            /**
+             * Format: int64
+             * @description What lies in the write-ahead log and not in segments yet.
+             */
+            readonly log_bytes: number;
+            /**
+             * Format: date-time
+             * @description When its process began.
+             */
+            readonly started: string;
+            /**
+             * @description failing: its archive takes nothing; wait: its clock is off by more than a minute, or less than a twentieth of its disk is free.
+             * @enum {string}
+             */
+            readonly state: "good" | "wait" | "failing";
+            /**
+             * Format: int64
+             * @description Size of that disk.
+             */
+            readonly total_bytes: number;
         };
         readonly NodeList: {
             /** @description Pass as after to read on; absent at the end. */
@@ -1879,6 +1923,8 @@ export interface components {
             readonly targets: readonly components["schemas"]["Target"][];
         };
         readonly TargetNode: {
+            /** @description How it said it was; absent while it is offline. */
+            readonly health?: components["schemas"]["NodeHealth"];
             /**
              * @description The node's id, unique over all targets.
              * @example 3kfj2m4xq5nh7abc

@@ -1,0 +1,47 @@
+package task
+
+import (
+	"context"
+	"time"
+
+	"github.com/llama-logs/llama"
+)
+
+// Health is what a node says of itself with every hello.
+type Health struct {
+	At              llama.Time `json:"at"` // by the node's clock
+	Started         llama.Time `json:"started"`
+	EventsPerSecond float64    `json:"events_per_second"` // coming in
+	ArchiveBytes    int64      `json:"archive_bytes"`     // of segments
+	LogBytes        int64      `json:"log_bytes"`         // of events that are not in segments yet
+	FreeBytes       int64      `json:"free_bytes"`        // of the disk under the archive
+	TotalBytes      int64      `json:"total_bytes"`
+	Failing         bool       `json:"failing"` // the archive takes nothing
+}
+
+// Presence is that a node came, or was silent for too long.
+type Presence struct {
+	Target, Node string
+	Online       bool
+	LastSeen     time.Time // before this
+}
+
+// tellPresence tells who wants to know that a node came or went.
+func (c *Central) tellPresence(ctx context.Context, n *node, online bool, last time.Time) {
+	if c.o.Presence != nil {
+		n.mu.Lock()
+		target := n.target
+		n.mu.Unlock()
+		c.o.Presence(ctx, Presence{Target: target, Node: n.id, Online: online, LastSeen: last})
+	}
+}
+
+// heard notes the health of a hello. Its age on the way is part of the skew, so that a
+// slow link looks like a clock that is as much behind.
+func (n *node) heard(h Health, now time.Time) {
+	n.health = h
+	n.skew = 0
+	if h.At != 0 {
+		n.skew = h.At.Std().Sub(now)
+	}
+}

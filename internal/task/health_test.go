@@ -1,0 +1,48 @@
+package task
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestNodesComeAndGo watches a node that joins, falls silent and comes back, and looks at
+// what it says of itself.
+func TestNodesComeAndGo(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var told []bool
+	w := newWorld(t, Options{Offline: 300 * time.Millisecond, Presence: func(_ context.Context, p Presence) {
+		mu.Lock()
+		defer mu.Unlock()
+		if p.Target != "brno" {
+			t.Errorf("told of target %q", p.Target)
+		}
+		told = append(told, p.Online)
+	}})
+	s := w.away("brno", fake{})
+	s.health = func() Health { return Health{FreeBytes: 7, TotalBytes: 9, EventsPerSecond: 1.5} }
+	s.start()
+	seen := func() Node { return w.central.Targets()[0].Nodes[0] }
+	w.until("the node says how it is", func() bool { return seen().Online && seen().Health.At != 0 })
+	got := seen()
+	if got.Skew.Abs() > 10*time.Second { // the machine may be slow, and its clock is ours
+		t.Errorf("its clock is off by %s", got.Skew)
+	}
+	got.Health.At = 0
+	if diff := cmp.Diff(Health{FreeBytes: 7, TotalBytes: 9, EventsPerSecond: 1.5}, got.Health); diff != "" {
+		t.Errorf("health: -want +got\n%s", diff)
+	}
+	s.halt()
+	w.until("the node is missed", func() bool { return !seen().Online })
+	s.start()
+	w.until("the node is back", func() bool { return seen().Online })
+	mu.Lock()
+	defer mu.Unlock()
+	if diff := cmp.Diff([]bool{true, false, true}, told); diff != "" {
+		t.Errorf("told that it is online: -want +got\n%s", diff)
+	}
+}
