@@ -29,6 +29,7 @@ type Codec struct {
 	enc    *zstd.Encoder
 	dec    *zstd.Decoder
 	blocks sync.Pool // of *block.Encoder
+	packer sync.Pool // of *packer
 }
 
 // encoder returns an encoder of blocks, to be released.
@@ -59,7 +60,12 @@ func NewCodec() (*Codec, error) {
 func (c *Codec) pack(dst, plain []byte) []byte {
 	start := len(dst)
 	if len(plain) >= minCompress {
-		dst = c.enc.EncodeAll(plain, append(dst, compressed))
+		p, ok := c.packer.Get().(*packer)
+		if !ok {
+			p = &packer{}
+		}
+		dst = p.frame(append(dst, compressed), plain, c.enc)
+		c.packer.Put(p)
 		if len(dst)-start <= len(plain) {
 			return dst
 		}
