@@ -49,11 +49,19 @@ var levels = map[string]slog.Level{
 }
 
 func (l *LogOptions) logger() *slog.Logger {
-	options := &slog.HandlerOptions{Level: levels[l.Level]}
+	logger, _ := l.adjustable()
+	return logger
+}
+
+// adjustable returns a logger, and what changes its level while it is used.
+func (l *LogOptions) adjustable() (*slog.Logger, *slog.LevelVar) {
+	level := &slog.LevelVar{}
+	level.Set(levels[l.Level])
+	options := &slog.HandlerOptions{Level: level}
 	if l.Format == "json" {
-		return slog.New(slog.NewJSONHandler(os.Stderr, options))
+		return slog.New(slog.NewJSONHandler(os.Stderr, options)), level
 	}
-	return slog.New(slog.NewTextHandler(os.Stderr, options))
+	return slog.New(slog.NewTextHandler(os.Stderr, options)), level
 }
 
 // defaultConfig is what runs without a file.

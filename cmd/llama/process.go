@@ -33,6 +33,7 @@ const localTarget = "local"
 type process struct {
 	roles
 	log    *slog.Logger
+	level  *slog.LevelVar
 	opened []io.Closer
 	center *central.Central // nil without that role
 	site   *node.Node       // likewise
@@ -50,7 +51,7 @@ func (p *process) run(ctx context.Context, c Config, out io.Writer) (err error) 
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(garbage)
 	}
-	p.log = c.Log.logger()
+	p.log, p.level = c.Log.adjustable()
 	defer func() { err = errors.Join(err, p.close()) }()
 	if err := p.open(ctx, &c); err != nil {
 		return err
@@ -164,7 +165,7 @@ func (p *process) openNode(c *Config, master seal.Master, registry *prometheus.R
 	}
 	c.Node.Env = node.Env{
 		Data: c.Data, Master: master, Tokens: ingestTokenFile(c.Data), Socket: socketFile(c.Data),
-		Version: version, Joined: p.center == nil, Log: p.log, Registry: registry,
+		Version: version, Joined: p.center == nil, Log: p.log, Level: p.level, Registry: registry,
 	}
 	if p.center != nil {
 		c.Node.Env.TLS = p.center.TLS

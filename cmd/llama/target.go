@@ -16,7 +16,7 @@ func newTarget() *cobra.Command {
 		Example: "  llama target add plant-7\n  llama target list\n  llama target group put branches plant-7 plant-8",
 		Args:    noArgs,
 	}
-	cmd.AddCommand(newTargetAdd(), newTargetCodes(), newTargetList(), newGroup())
+	cmd.AddCommand(newTargetAdd(), newTargetCodes(), newTargetList(), newGroup(), newTargetLogLevel(), newTargetRotate())
 	return cmd
 }
 
@@ -61,4 +61,36 @@ func newGroup() *cobra.Command {
 		newRemove("remove NAME", "Remove a group, and what was granted on it", "  llama target group remove branches", "/target-groups"),
 	)
 	return cmd
+}
+
+func newTargetLogLevel() *cobra.Command {
+	return &cobra.Command{
+		Use:     "log-level NAME LEVEL",
+		Short:   "Have a target's nodes log more or less, until they are restarted",
+		Long:    "Changes what the nodes of a target say of themselves, on their own stderr: debug, info, warn\nor error. All of them have to be online. It is in their ledgers and in the audit log.",
+		Example: "  llama target log-level plant-7 debug",
+		Args:    cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return atCentral(cmd, func(ctx context.Context, c *client.Client) error {
+				_, err := c.Put(ctx, "/targets"+client.PathOf(args[0])+"/log-level", map[string]string{"level": args[1]})
+				return err
+			})
+		},
+	}
+}
+
+func newTargetRotate() *cobra.Command {
+	return &cobra.Command{
+		Use:     "rotate NAME",
+		Short:   "Have a target's nodes change their keys, while they go on working",
+		Long:    "All nodes of the target have to be online. Old copies of their data are shut out then. What\n'llama node rotate' does on one node's machine.",
+		Example: "  llama target rotate plant-7",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return atCentral(cmd, func(ctx context.Context, c *client.Client) error {
+				_, err := c.Add(ctx, "/targets"+client.PathOf(args[0])+"/rotate", nil)
+				return err
+			})
+		},
+	}
 }

@@ -39,6 +39,7 @@ type declaration struct {
 func (s *Server) commandRoutes() {
 	handle(s, auth.ManageCollections, created(post("/collections", "add-collection", "Make a collection on a target", "targets")), s.addCollection)
 	handle(s, auth.ManageCollections, put("/collections/{target}/{name}", "keep-collection", "Say how long a collection is kept", "targets"), s.keepCollection)
+	handle(s, auth.CommandNodes, put("/targets/{name}/log-level", "set-log-level", "Have the nodes of a target log more or less, until they are restarted", "targets"), s.setLogLevel)
 	handle(s, auth.CommandNodes, post("/targets/{name}/rotate", "rotate-keys", "Have the nodes of a target change their keys", "targets"), s.rotateKeys)
 }
 
@@ -86,4 +87,21 @@ func (s *Server) rotateKeys(ctx context.Context, in *rotateRequest) (*struct{}, 
 		return nil, err
 	}
 	return nil, s.Commands.Command(ctx, identityOf(ctx).User, in.Name, "rotate", struct{}{})
+}
+
+// LogLevel is how much a program says of itself.
+type LogLevel struct {
+	Level string `json:"level" enum:"debug,info,warn,error" doc:"The least that is said."`
+}
+
+type logLevelRequest struct {
+	Name string `path:"name" maxLength:"200" doc:"The target's name."`
+	Body LogLevel
+}
+
+func (s *Server) setLogLevel(ctx context.Context, in *logLevelRequest) (*struct{}, error) {
+	if err := may(ctx, auth.CommandNodes, []string{in.Name}); err != nil {
+		return nil, err
+	}
+	return nil, s.Commands.Command(ctx, identityOf(ctx).User, in.Name, "log-level", in.Body)
 }

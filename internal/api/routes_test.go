@@ -35,6 +35,7 @@ var allowed = map[string][]string{
 	"add-collection":  {"operator", "admin"},
 	"keep-collection": {"operator", "admin"},
 	"rotate-keys":     {"operator", "admin"},
+	"set-log-level":   {"operator", "admin"},
 	"audit":           {"admin"},
 	"users":           {"admin"},
 	"user":            {"admin"},

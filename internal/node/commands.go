@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"maps"
 	"slices"
 	"sync"
@@ -23,6 +24,7 @@ import (
 const (
 	commandCollection = "collection" // make a collection, or say how long one is kept
 	commandRotate     = "rotate"     // change the node's keys
+	commandLogLevel   = "log-level"  // say more or less in the program's log
 )
 
 // Command implements task.Commander. It is in the ledger, as a question is.
@@ -41,9 +43,27 @@ func (n *Node) Command(ctx context.Context, id uuid.UUID, c task.Command) error 
 			return n.declare(d)
 		case commandRotate:
 			return n.Rotate(ctx)
+		case commandLogLevel:
+			return n.setLogLevel(c.Arguments)
 		}
 		return llama.Errorf(llama.Invalid, "the node does not know the command %q; its program may be older than central's", c.Action)
 	})
+}
+
+// setLogLevel changes how much the process logs, until it ends.
+func (n *Node) setLogLevel(arguments json.RawMessage) error {
+	var wanted struct {
+		Level slog.Level `json:"level"`
+	}
+	if err := json.Unmarshal(arguments, &wanted); err != nil {
+		return llama.Errorf(llama.Invalid, "the level of the log is debug, info, warn or error")
+	}
+	if n.o.Level == nil {
+		return llama.Errorf(llama.Conflict, "the level of this node's log cannot be changed")
+	}
+	n.o.Level.Set(wanted.Level)
+	n.o.Log.Log(context.Background(), wanted.Level, "the level of the log was changed", "level", wanted.Level)
+	return nil
 }
 
 // A Declaration says of a collection how long it is kept; what is zero is as the

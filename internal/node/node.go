@@ -75,6 +75,7 @@ type Env struct {
 	Version  string
 	Joined   bool // the node has joined a central elsewhere
 	Log      *slog.Logger
+	Level    *slog.LevelVar       // of Log, for central to change; nil when it cannot be
 	Registry *prometheus.Registry // the process's; nil for one of the node's own
 	// TLS gives the certificate of ingest doors that have none of their own and
 	// are not on loopback; nil when there is none to give.

@@ -522,6 +522,23 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/targets/{name}/log-level": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        /** Have the nodes of a target log more or less, until they are restarted */
+        readonly put: operations["set-log-level"];
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/targets/{name}/rotate": {
         readonly parameters: {
             readonly query?: never;
@@ -845,6 +862,13 @@ export interface components {
              * @example 10GiB
              */
             readonly size?: string;
+        };
+        readonly LogLevel: {
+            /**
+             * @description The least that is said.
+             * @enum {string}
+             */
+            readonly level: "debug" | "info" | "warn" | "error";
         };
         readonly Lost: {
             /**
@@ -3563,6 +3587,40 @@ export interface operations {
                 content: {
                     readonly "application/json": components["schemas"]["TargetList"];
                 };
+            };
+            /** @description A problem */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly "set-log-level": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The target's name. */
+                readonly name: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["LogLevel"];
+            };
+        };
+        readonly responses: {
+            /** @description No Content */
+            readonly 204: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem */
             readonly default: {
