@@ -167,7 +167,7 @@ func (w *world) Tail(ctx context.Context, f Following, emit func(Arrival) error)
 }
 
 func (w *world) Targets(context.Context) ([]Target, error) {
-	return []Target{{Name: "a", State: "online"}, {Name: "b", State: "offline"}}, w.err
+	return []Target{{Name: "a", State: "online"}, {Name: "b", State: "offline", Nodes: []Node{{ID: "b-1", State: "offline"}}}}, w.err
 }
 
 func (w *world) Collections(_ context.Context, target string) ([]Collection, error) {

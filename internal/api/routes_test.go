@@ -149,6 +149,9 @@ func TestGrantOnOneTarget(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", path, text, want)
 		}
 	}
+	if _, text := s.ask("GET", "/collections", "", s.as("viewer")); !strings.Contains(text, `"incomplete":["b"]`) {
+		t.Errorf("who may see all is not told that b is offline: %s", text)
+	}
 	resp, text := s.ask("GET", "/query/"+knownID, "", local) // it asks a and b
 	wantProblem(t, resp, text, 404, "not_found", knownID)
 	resp, text = s.ask("GET", "/statistics", "", local)

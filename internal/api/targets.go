@@ -62,6 +62,7 @@ type collectionsRequest struct {
 // collectionList is the answer to GET /collections.
 type collectionList struct {
 	Collections []Collection `json:"collections" nullable:"false" doc:"The collections, by target and name."`
+	Incomplete  []string     `json:"incomplete,omitempty" doc:"Targets of which nodes are offline: what those hold is not listed."`
 	Next        string       `json:"next,omitempty" doc:"Pass as after to read on; absent at the end."`
 }
 
@@ -81,7 +82,26 @@ func (s *Server) collections(ctx context.Context, in *collectionsRequest) (*coll
 	all = slices.DeleteFunc(all, func(c Collection) bool { return !identityOf(ctx).May(auth.ReadTargets, c.Target) })
 	some, next := pageOf(listing{Limit: in.Limit, After: in.After, Match: in.Match}, all,
 		func(c Collection) string { return c.Target + " " + c.Name }, func(c Collection) string { return c.Name })
-	return &collectionsResponse{Body: collectionList{Collections: some, Next: next}}, nil
+	incomplete, err := s.incomplete(ctx, in.Target)
+	if err != nil {
+		return nil, err
+	}
+	return &collectionsResponse{Body: collectionList{Collections: some, Incomplete: incomplete, Next: next}}, nil
+}
+
+// incomplete returns the targets, of those one may see, that cannot be asked whole; of
+// one only, if it is named.
+func (s *Server) incomplete(ctx context.Context, named string) (names []string, err error) {
+	targets, err := s.Nodes.Targets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range targets {
+		if t.State != "online" && len(t.Nodes) > 0 && (named == "" || named == t.Name) && identityOf(ctx).May(auth.ReadTargets, t.Name) {
+			names = append(names, t.Name)
+		}
+	}
+	return names, nil
 }
 
 type statisticsResponse struct{ Body Statistics }

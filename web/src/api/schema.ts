@@ -723,6 +723,8 @@ export interface components {
         readonly CollectionList: {
             /** @description The collections, by target and name. */
             readonly collections: readonly components["schemas"]["Collection"][];
+            /** @description Targets of which nodes are offline: what those hold is not listed. */
+            readonly incomplete?: readonly string[] | null;
             /** @description Pass as after to read on; absent at the end. */
             readonly next?: string;
         };
