@@ -279,10 +279,10 @@ func (a *Archive) closeSegment(p *part, key seal.Key, w *segment.Writer, generat
 	return s, nil
 }
 
-// yieldEvery is after how many events, some tenths of a millisecond, sealing lets others
+// yieldEvery is after how many events, some two milliseconds, sealing lets others
 // go first. A Put that comes back from the disk would wait for ten milliseconds
 // otherwise until it has a processor again.
-const yieldEvery = 64
+const yieldEvery = 1024
 
 // fill writes blocks until the segment has enough, and returns how many.
 func (a *Archive) fill(w *segment.Writer, blocks []*headBlock) (int, error) {
