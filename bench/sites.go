@@ -36,6 +36,7 @@ const (
 	siteAsks    = 200 // one after the other
 	siteRuns    = 5   // of each number of nodes
 	siteTime    = 5 * time.Second
+	siteJoins   = 4 // at once: central slows more from one address, as they might be guesses
 )
 
 func sites(ctx context.Context, o *options) (_ *report, err error) {
@@ -176,7 +177,7 @@ func (f *fleet) join(ctx context.Context, nodes *errgroup.Group) error {
 	}
 	f.names = make([]string, f.o.sites)
 	group, ctx2 := errgroup.WithContext(ctx)
-	group.SetLimit(siteClients)
+	group.SetLimit(siteJoins)
 	for i := range f.names {
 		f.names[i] = fmt.Sprintf("site-%04d", i)
 		group.Go(func() error {
