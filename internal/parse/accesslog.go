@@ -149,7 +149,7 @@ func (a *access) readClient(s string) bool {
 	}
 	a.user = user
 	first, more, ok := strings.Cut(left, " ")
-	if ok && !isIP(first) && !strings.HasSuffix(first, ",") && first[0] != '"' {
+	if ok && !isIP(first) && !strings.HasSuffix(first, ",") && byteAt(first, 0) != '"' {
 		a.vhost, left = first, more
 	}
 	for left != "" {

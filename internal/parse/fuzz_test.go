@@ -47,7 +47,9 @@ func FuzzSyslog(f *testing.F) {
 
 // FuzzAuto runs every shipped module over any message.
 func FuzzAuto(f *testing.F) {
-	for _, s := range []string{sshdLine, accessLine, asaLine, jsonLine, kvLine, "[Sat Mar 07 09:15:02 2026] [core:error] [pid 1] x"} {
+	for _, s := range []string{
+		sshdLine, accessLine, " " + accessLine, asaLine, jsonLine, kvLine, "[Sat Mar 07 09:15:02 2026] [core:error] [pid 1] x",
+	} {
 		f.Add(s)
 	}
 	r := load(f)
