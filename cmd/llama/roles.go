@@ -52,6 +52,7 @@ says where they lie.`,
 		},
 	}
 	flagsOf(cmd, &file, roles{central: true})
+	cmd.AddCommand(newCentralMetrics())
 	return cmd
 }
 

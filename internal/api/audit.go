@@ -36,6 +36,8 @@ type Audit interface {
 	// Record returns nil when the entry is on disk.
 	Record(ctx context.Context, e AuditEntry) error
 	Rows(ctx context.Context, query string, from, to llama.Time, limit int, emit func([]llama.Field) error) error
+	// Metrics answers about central's own numbers, which lie beside the log.
+	Metrics(ctx context.Context, query string, from, to llama.Time, limit int, emit func([]llama.Field) error) error
 }
 
 // What is recorded: every request that changes something, signs in or out, or hands
@@ -220,31 +222,52 @@ const (
 	strangersAtOnce    = 100
 )
 
-// auditRoutes registers the routes of the audit log.
+// auditRoutes registers the routes of the audit log and what lies beside it.
 func (s *Server) auditRoutes() {
-	handle(s, auth.ReadAudit, audited(s.auditDocs(get("/audit", "audit", "What everybody did", "audit"))), s.readAudit)
+	handle(s, auth.ReadAudit, audited(s.recordDocs(get("/audit", "audit", "What everybody did", "audit"), auditDoc)), s.readAudit)
+	handle(s, auth.ReadAudit, audited(s.recordDocs(get("/metrics", "metrics", "How central was doing", "audit"), metricsDoc)), s.readMetrics)
 }
 
-func (s *Server) auditDocs(o huma.Operation) huma.Operation {
-	o.Description = "Logins, queries, exports, changes and refusals, as events of the collection audit: event.action is the operation's id, event.outcome success or failure, user.name who, source.ip where from, llama.object what the path named, request.* what the body said without what is secret, llama.targets the targets asked, llama.rows the rows that went out."
+const (
+	auditDoc   = "Logins, queries, exports, changes and refusals, as events of the collection audit: event.action is the operation's id, event.outcome success or failure, user.name who, source.ip where from, llama.object what the path named, request.* what the body said without what is secret, llama.targets the targets asked, llama.rows the rows that went out."
+	metricsDoc = "Central's own numbers, one a minute of each, as events of the collection metrics: metric.name, metric.type counter or gauge, metric.value, labels.NAME. Those of this moment are at /metrics, outside of the API."
+)
+
+func (s *Server) recordDocs(o huma.Operation, text string) huma.Operation {
+	o.Description = text
 	o.Responses = map[string]*huma.Response{"200": {Description: "The rows, one JSON object a line", Content: map[string]*huma.MediaType{
 		"application/x-ndjson": {Schema: schemaOf[Row](s)},
 	}}}
 	return o
 }
 
-type auditRequest struct {
-	Query string `query:"query" maxLength:"16384" default:"*" example:"event.outcome:failure | stats by (user.name) count() n" doc:"A question in LogsQL about the log."`
+type recordRequest struct {
+	Query string `query:"query" maxLength:"16384" default:"*" example:"* | stats by (_time:1h) count() n" doc:"A question in LogsQL about them."`
 	From  string `query:"from" maxLength:"64" example:"now-1d" doc:"The earliest time asked for, as in a submission."`
-	To    string `query:"to" maxLength:"64" doc:"The time before which entries are asked for."`
+	To    string `query:"to" maxLength:"64" doc:"The time before which they are asked for."`
 	Limit int    `query:"limit" minimum:"0" maximum:"10000000" default:"1000" doc:"The most rows wanted; 0 is all."`
 }
 
 // readAudit answers GET /audit, whose reading is recorded as well.
-func (s *Server) readAudit(ctx context.Context, in *auditRequest) (*huma.StreamResponse, error) {
+func (s *Server) readAudit(ctx context.Context, in *recordRequest) (*huma.StreamResponse, error) {
 	if s.Audit == nil {
 		return nil, llama.Errorf(llama.NotFound, "there is no audit log")
 	}
+	return s.readRecords(ctx, in, "llama-audit.ndjson", s.Audit.Rows)
+}
+
+// readMetrics answers GET /metrics of the API.
+func (s *Server) readMetrics(ctx context.Context, in *recordRequest) (*huma.StreamResponse, error) {
+	if s.Audit == nil {
+		return nil, llama.Errorf(llama.NotFound, "central's numbers are not kept")
+	}
+	return s.readRecords(ctx, in, "llama-metrics.ndjson", s.Audit.Metrics)
+}
+
+// records answers a question about what central keeps of itself.
+type records func(ctx context.Context, query string, from, to llama.Time, limit int, emit func([]llama.Field) error) error
+
+func (s *Server) readRecords(ctx context.Context, in *recordRequest, file string, ask records) (*huma.StreamResponse, error) {
 	from, to, err := timeRange(in.From, in.To, time.Now())
 	if err != nil {
 		return nil, err
@@ -257,9 +280,9 @@ func (s *Server) readAudit(ctx context.Context, in *auditRequest) (*huma.StreamR
 	if !to.IsZero() {
 		last = llama.At(to)
 	}
-	return s.stream(ctx, "application/x-ndjson", "llama-audit.ndjson", func(ctx context.Context, w *bufio.Writer) (rows int64, err error) {
+	return s.stream(ctx, "application/x-ndjson", file, func(ctx context.Context, w *bufio.Writer) (rows int64, err error) {
 		var line []byte
-		err = s.Audit.Rows(ctx, in.Query, first, last, in.Limit, func(row []llama.Field) error {
+		err = ask(ctx, in.Query, first, last, in.Limit, func(row []llama.Field) error {
 			rows++
 			line = append(llama.AppendFlat(line[:0], row), '\n')
 			_, err := w.Write(line)

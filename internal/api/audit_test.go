@@ -38,6 +38,10 @@ func (d *diary) Rows(_ context.Context, _ string, _, _ llama.Time, _ int, emit f
 	return nil
 }
 
+func (d *diary) Metrics(_ context.Context, _ string, _, _ llama.Time, _ int, emit func([]llama.Field) error) error {
+	return emit([]llama.Field{{Name: "metric.name", Value: "one"}})
+}
+
 // told returns the entries as lines, and forgets them.
 func (d *diary) told() string {
 	d.mu.Lock()
@@ -93,6 +97,7 @@ func TestWhatIsDoneIsRecorded(t *testing.T) {
 		{"DELETE", "/users/eve", "", viewer, "viewer remove-user failure forbidden eve"},
 		{"GET", "/users", "", viewer, "viewer users failure forbidden"},
 		{"GET", "/audit", "", admin, "admin audit success request.query=* llama.rows=0"},
+		{"GET", "/metrics", "", admin, "admin metrics success request.query=* llama.rows=1"},
 		{"GET", "/targets", "", "Authorization: Bearer nonsense", " targets failure unauthorized"},
 		{"GET", "/targets", "", viewer, ""},
 		{"GET", "/query/" + knownID, "", viewer, ""},

@@ -37,6 +37,7 @@ var allowed = map[string][]string{
 	"rotate-keys":     {"operator", "admin"},
 	"set-log-level":   {"operator", "admin"},
 	"audit":           {"admin"},
+	"metrics":         {"admin"},
 	"users":           {"admin"},
 	"user":            {"admin"},
 	"add-user":        {"admin"},

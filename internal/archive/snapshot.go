@@ -91,6 +91,20 @@ func (s *Snapshot) Refs(collection string, from, to llama.Time) []column.Ref {
 	return refs
 }
 
+// Only is one collection of a snapshot, as if there were no other.
+type Only struct {
+	*Snapshot
+	Collection string
+}
+
+// Refs returns the blocks of the collection, and none when another is asked for.
+func (o Only) Refs(collection string, from, to llama.Time) []column.Ref {
+	if collection != "" && collection != o.Collection {
+		return nil
+	}
+	return o.Snapshot.Refs(o.Collection, from, to)
+}
+
 func overlaps(s column.Stat, from, to llama.Time) bool {
 	return s.Rows > 0 && s.MinTime <= to && s.MaxTime >= from
 }

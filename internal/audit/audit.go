@@ -1,7 +1,8 @@
 // Package audit records who did what at central, in an archive of central's own,
 // and answers questions about it. An entry is an event of the collection audit: it
 // is sealed as all events are, under a root in a signed history, so that what was
-// changed or left out shows.
+// changed or left out shows. Central's own numbers lie beside them, as the collection
+// metrics.
 //
 // The package decides neither what is recorded nor who may read it.
 package audit
@@ -20,8 +21,10 @@ import (
 	"github.com/llama-logs/llama/internal/archive"
 	"github.com/llama-logs/llama/internal/config"
 	"github.com/llama-logs/llama/internal/fsys"
+	"github.com/llama-logs/llama/internal/measure"
 	"github.com/llama-logs/llama/internal/query"
 	"github.com/llama-logs/llama/internal/seal"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Collection is the name of the collection that entries are in.
@@ -46,6 +49,7 @@ type Options struct {
 	Master    seal.Master
 	Signer    crypto.Signer // of heads of the history
 	Retention time.Duration
+	Metrics   time.Duration // how long central's numbers are kept
 	Log       *slog.Logger
 }
 
@@ -65,7 +69,8 @@ func Open(o Options) (*Log, error) {
 		return nil, fmt.Errorf("open the audit log's folder: %w", err)
 	}
 	a, err := archive.Open(files, o.Master, archive.Options{
-		Retention: archive.Retention{Age: o.Retention}, Logger: o.Log, Signer: o.Signer,
+		Retention:   archive.Retention{Age: o.Retention},
+		Collections: map[string]archive.Retention{measure.Collection: {Age: o.Metrics}}, Logger: o.Log, Signer: o.Signer,
 		HeadSize: 16 * config.MiB, LogSize: 16 * config.MiB, LogFileSize: 4 * config.MiB,
 		RecentSize: config.MiB, DirectorySize: 4 * config.MiB, DecodedSize: 16 * config.MiB, PositionsSize: config.MiB,
 	})
@@ -77,6 +82,11 @@ func Open(o Options) (*Log, error) {
 
 // Run keeps the log, as an archive is kept, until ctx ends.
 func (l *Log) Run(ctx context.Context) error { return l.archive.Run(ctx) }
+
+// Measure writes what a process counts, once a minute, until ctx ends.
+func (l *Log) Measure(ctx context.Context, from prometheus.Gatherer, log *slog.Logger) error {
+	return measure.Run(ctx, measure.Options{From: from, Into: l.archive, Log: log})
+}
 
 // Close closes what Open opened.
 func (l *Log) Close() error { return errors.Join(l.archive.Close(), l.files.Close()) }
@@ -124,6 +134,15 @@ func message(e *Entry) string {
 // Rows answers a question in LogsQL about the log, over from up to and without to,
 // 0 for open, with at most limit rows, the newest first unless it says otherwise.
 func (l *Log) Rows(ctx context.Context, text string, from, to llama.Time, limit int, emit func([]llama.Field) error) error {
+	return l.rows(ctx, Collection, text, from, to, limit, emit)
+}
+
+// Metrics answers a question about central's numbers, as Rows does about the log.
+func (l *Log) Metrics(ctx context.Context, text string, from, to llama.Time, limit int, emit func([]llama.Field) error) error {
+	return l.rows(ctx, measure.Collection, text, from, to, limit, emit)
+}
+
+func (l *Log) rows(ctx context.Context, collection, text string, from, to llama.Time, limit int, emit func([]llama.Field) error) error {
 	q, err := query.Parse(text, time.Now())
 	if err != nil {
 		return err
@@ -136,5 +155,5 @@ func (l *Log) Rows(ctx context.Context, text string, from, to llama.Time, limit 
 	}
 	snapshot := l.archive.Snapshot()
 	defer snapshot.Close()
-	return q.Execute(ctx, snapshot, query.RunOptions{From: from, To: to, NodeID: "central", MaxMemory: queryMemory}, emit)
+	return q.Execute(ctx, archive.Only{Snapshot: snapshot, Collection: collection}, query.RunOptions{From: from, To: to, NodeID: "central", MaxMemory: queryMemory}, emit)
 }

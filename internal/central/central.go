@@ -146,7 +146,7 @@ func (c *Central) openAudit() error {
 	var err error
 	c.audit, err = audit.Open(audit.Options{
 		Dir: filepath.Join(c.o.Data, "central", "audit"), Master: c.o.Master, Signer: c.identity.Signer(),
-		Retention: c.o.Audit.Retention, Log: c.o.Log,
+		Retention: c.o.Audit.Retention, Metrics: c.o.Metrics.Retention, Log: c.o.Log,
 	})
 	if err != nil {
 		return err
@@ -208,6 +208,7 @@ func (c *Central) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return c.tasks.Run(ctx) })
 	group.Go(func() error { return c.planned.Run(ctx) })
+	group.Go(func() error { return c.audit.Measure(ctx, c.o.Registry, c.o.Log) })
 	group.Go(func() error { return c.server.Run(ctx, c.listener) })
 	if c.gate != nil {
 		group.Go(func() error { return c.gate.Run(ctx) })

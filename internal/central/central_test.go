@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -267,6 +268,35 @@ func TestMetricsAndHealth(t *testing.T) {
 	if text, err := io.ReadAll(resp.Body); err != nil || string(text) != "ok\n" {
 		t.Errorf("/healthz says %q, %v", text, err)
 	}
+}
+
+func TestNumbersAreKept(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	c := h.signIn()
+	until(t, "central's numbers are kept", func() bool {
+		rows := records(t, c, "/metrics", "metric.name:=llama_task_central_live_queries | limit 1 | fields _collection, metric.value")
+		return len(rows) == 1 && rows[0] == `{"_collection":"metrics","metric.value":0}`
+	})
+	if rows := records(t, c, "/audit", "metric.name:*"); len(rows) != 0 {
+		t.Errorf("the audit log has numbers: %q", rows)
+	}
+	if rows := records(t, c, "/metrics", "event.action:*"); len(rows) != 0 {
+		t.Errorf("the numbers have the audit log: %q", rows)
+	}
+}
+
+// records asks what central keeps of itself.
+func records(t *testing.T, c *client.Client, path, query string) (rows []string) {
+	t.Helper()
+	err := c.Lines(t.Context(), path+"?"+url.Values{"query": {query}}.Encode(), func(line []byte) error {
+		rows = append(rows, strings.TrimSpace(string(line)))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
 }
 
 // metric returns a metric's value as text, "" when it is not there.

@@ -25,7 +25,8 @@ type Options struct {
 	TLS      *TLS          `yaml:"tls" doc:"A certificate of yours. Without it, addresses other than loopback get one from an authority made for this server (DATA/ca.pem)."`
 	Results  ResultOptions `yaml:"results" doc:"How long and how much of queries is kept."`
 	Database *Database     `yaml:"database" doc:"A PostgreSQL database for users, queries and results. Without it they are in a file of the data directory."`
-	Audit    AuditOptions  `yaml:"audit" doc:"The record of what was done at central."`
+	Audit    KeepOptions   `yaml:"audit" doc:"The record of what was done at central."`
+	Metrics  KeepOptions   `yaml:"metrics" doc:"Central's own numbers, one a minute of each."`
 	Issuers  []Issuer      `yaml:"issuers" doc:"Others whose tokens (JWT) are taken: identity providers of the company."`
 
 	Broker BrokerOptions `yaml:"-"` // beside central in the file, as 'llama broker' has it, too
@@ -79,15 +80,15 @@ func (d *Database) open(ctx context.Context, keys *seal.Keyring) (*store.Store, 
 	return store.OpenPostgres(ctx, p, keys)
 }
 
-// AuditOptions say how the audit log is kept.
-type AuditOptions struct {
-	Retention time.Duration `yaml:"retention" doc:"How long entries are kept."`
+// KeepOptions say how long central keeps what concerns itself.
+type KeepOptions struct {
+	Retention time.Duration `yaml:"retention" doc:"How long they are kept."`
 }
 
 // Validate says which option is wrong.
-func (a *AuditOptions) Validate() error {
-	if a.Retention < 24*time.Hour {
-		return config.Wrong("retention", "%s is too short; at least 1d", config.FormatDuration(a.Retention))
+func (k *KeepOptions) Validate() error {
+	if k.Retention < 24*time.Hour {
+		return config.Wrong("retention", "%s is too short; at least 1d", config.FormatDuration(k.Retention))
 	}
 	return nil
 }
@@ -151,8 +152,9 @@ func (r *ResultOptions) Validate() error {
 // Default returns the options that run without a file.
 func Default() Options {
 	return Options{
-		Listen: "127.0.0.1:8080",
-		Audit:  AuditOptions{Retention: 2 * 365 * 24 * time.Hour},
+		Listen:  "127.0.0.1:8080",
+		Audit:   KeepOptions{Retention: 2 * 365 * 24 * time.Hour},
+		Metrics: KeepOptions{Retention: 30 * 24 * time.Hour},
 		Results: ResultOptions{
 			Lifetime: 7 * 24 * time.Hour,
 			Deadline: 24 * time.Hour,

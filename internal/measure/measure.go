@@ -35,23 +35,22 @@ type Options struct {
 	Every time.Duration // 0: a minute
 }
 
-// Run writes the numbers until ctx ends. What cannot be written is said in the log, and
-// is missing: the numbers go on.
+// Run writes the numbers, at once and then again and again, until ctx ends. What
+// cannot be written is said in the log, and is missing: the numbers go on.
 func Run(ctx context.Context, o Options) error {
 	if o.Every == 0 {
 		o.Every = time.Minute
 	}
 	tick := time.NewTicker(o.Every)
 	defer tick.Stop()
-	for {
+	for now := time.Now(); ; {
+		if err := write(ctx, o, now); err != nil && ctx.Err() == nil {
+			o.Log.Warn("metrics not written", "error", err)
+		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case now := <-tick.C:
-			err := write(ctx, o, now)
-			if err != nil && ctx.Err() == nil {
-				o.Log.Warn("metrics not written", "error", err)
-			}
+		case now = <-tick.C:
 		}
 	}
 }

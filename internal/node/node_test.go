@@ -230,6 +230,19 @@ func TestHealthAndMetrics(t *testing.T) {
 	}
 }
 
+func TestNumbersAreKept(t *testing.T) {
+	t.Parallel()
+	n := run(t, options(t))
+	asked := url.Values{"query": {"metric.name:=llama_archive_stored_events_total | limit 1 | fields _collection, metric.value"}}
+	want := `{"_collection":"metrics","metric.value":0}` + "\n"
+	var text string
+	for end := time.Now().Add(time.Minute); text != want; {
+		if _, text = ask(t, n, "/metrics/query", asked); time.Now().After(end) {
+			t.Fatalf("the node's numbers are %q, want %q", text, want)
+		}
+	}
+}
+
 func TestReceiversOfEachKind(t *testing.T) {
 	t.Parallel()
 	o := options(t)

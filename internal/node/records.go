@@ -7,9 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/archive"
-	"github.com/llama-logs/llama/internal/column"
 	"github.com/llama-logs/llama/internal/config"
 	"github.com/llama-logs/llama/internal/fsys"
 	"github.com/llama-logs/llama/internal/measure"
@@ -75,20 +73,6 @@ func (n *Node) measure(ctx context.Context) error {
 	return measure.Run(ctx, measure.Options{From: n.o.Registry, Into: n.records, Log: n.o.Log})
 }
 
-// only is one collection of a snapshot, as if there were no other.
-type only struct {
-	*archive.Snapshot
-	collection string
-}
-
-// Refs implements query.Source.
-func (o only) Refs(collection string, from, to llama.Time) []column.Ref {
-	if collection != "" && collection != o.collection {
-		return nil
-	}
-	return o.Snapshot.Refs(o.collection, from, to)
-}
-
 // askRecords answers POST /ledger/query and /metrics/query as /select/logsql/query does,
 // from the records. It is not itself in the ledger: nothing of the archive leaves.
 func (n *Node) askRecords(collection string) http.HandlerFunc {
@@ -101,8 +85,8 @@ func (n *Node) askRecords(collection string) http.HandlerFunc {
 		snapshot := n.records.Snapshot()
 		defer snapshot.Close()
 		out := newLines(w)
-		err = q.Lines(r.Context(), only{snapshot, collection}, query.RunOptions{
-			From: from, To: to, NodeID: n.identity.ID(), MaxMemory: recordsMemory,
+		err = q.Lines(r.Context(), archive.Only{Snapshot: snapshot, Collection: collection}, query.RunOptions{
+			From: from, To: to, NodeID: n.id, MaxMemory: recordsMemory,
 		}, out.lines)
 		n.end(w, out, err)
 	}

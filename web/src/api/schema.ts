@@ -165,6 +165,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/metrics": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * How central was doing
+         * @description Central's own numbers, one a minute of each, as events of the collection metrics: metric.name, metric.type counter or gauge, metric.value, labels.NAME. Those of this moment are at /metrics, outside of the API.
+         */
+        readonly get: operations["metrics"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/nodes": {
         readonly parameters: {
             readonly query?: never;
@@ -2176,11 +2196,11 @@ export interface operations {
     readonly audit: {
         readonly parameters: {
             readonly query?: {
-                /** @description A question in LogsQL about the log. */
+                /** @description A question in LogsQL about them. */
                 readonly query?: string;
                 /** @description The earliest time asked for, as in a submission. */
                 readonly from?: string;
-                /** @description The time before which entries are asked for. */
+                /** @description The time before which they are asked for. */
                 readonly to?: string;
                 /** @description The most rows wanted; 0 is all. */
                 readonly limit?: number;
@@ -2499,6 +2519,46 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["JoinAnswer"];
+                };
+            };
+            /** @description A problem */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly metrics: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description A question in LogsQL about them. */
+                readonly query?: string;
+                /** @description The earliest time asked for, as in a submission. */
+                readonly from?: string;
+                /** @description The time before which they are asked for. */
+                readonly to?: string;
+                /** @description The most rows wanted; 0 is all. */
+                readonly limit?: number;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The rows, one JSON object a line */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/x-ndjson": {
+                        readonly [key: string]: unknown;
+                    };
                 };
             };
             /** @description A problem */
