@@ -43,8 +43,12 @@ A scope narrows the token down: of what its roles allow, it may do only that.`,
 			if len(grants) == 0 {
 				return usagef("--grant is missing: a token without one may do nothing")
 			}
+			granted, err := grantsOf(grants)
+			if err != nil {
+				return err
+			}
 			return atCentral(cmd, func(ctx context.Context, c *client.Client) error {
-				answer, err := c.Add(ctx, "/tokens", map[string]any{"name": args[0], "grants": grantsOf(grants), "scopes": scopes, "expires": expires})
+				answer, err := c.Add(ctx, "/tokens", map[string]any{"name": args[0], "grants": granted, "scopes": scopes, "expires": expires})
 				if err != nil {
 					return err
 				}

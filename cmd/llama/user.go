@@ -20,18 +20,22 @@ type grant struct {
 	Group  string `json:"group,omitempty"`
 }
 
-// grantsOf reads grants from the command line.
-func grantsOf(texts []string) []grant {
+// grantsOf reads grants from the command line. One that ends in its colon would be on
+// all targets: an empty variable of a script must not come to that.
+func grantsOf(texts []string) ([]grant, error) {
 	grants := []grant{}
 	for _, text := range texts {
-		role, where, _ := strings.Cut(text, ":")
+		role, where, bound := strings.Cut(text, ":")
 		g := grant{Role: role, Target: where}
 		if group, ok := strings.CutPrefix(where, "@"); ok {
 			g.Target, g.Group = "", group
 		}
+		if bound && g.Target == "" && g.Group == "" {
+			return nil, usagef("the grant %q names no target; ROLE:TARGET, ROLE:@GROUP, or ROLE alone for all targets", text)
+		}
 		grants = append(grants, g)
 	}
-	return grants
+	return grants, nil
 }
 
 func newUser() *cobra.Command {
@@ -61,8 +65,12 @@ sign-in. ` + grantsHelp,
 		Example: "  llama user add ana --grant analyst\n  llama user add bob --grant viewer:plant-7 --grant operator:@branches",
 		Args:    oneName,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			granted, err := grantsOf(grants)
+			if err != nil {
+				return err
+			}
 			return firstPassword(cmd, file, func(ctx context.Context, c *client.Client, password string) ([]byte, error) {
-				return c.Add(ctx, "/users", map[string]any{"name": args[0], "grants": grantsOf(grants), "password": password})
+				return c.Add(ctx, "/users", map[string]any{"name": args[0], "grants": granted, "password": password})
 			})
 		},
 	}
@@ -108,8 +116,12 @@ on. ` + grantsHelp,
 		Example: "  llama user grant ana analyst:plant-7 viewer:@branches\n  llama user grant bob",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			granted, err := grantsOf(args[1:])
+			if err != nil {
+				return err
+			}
 			return atCentral(cmd, func(ctx context.Context, c *client.Client) error {
-				_, err := c.Change(ctx, "/users"+client.PathOf(args[0]), map[string]any{"grants": grantsOf(args[1:])})
+				_, err := c.Change(ctx, "/users"+client.PathOf(args[0]), map[string]any{"grants": granted})
 				return err
 			})
 		},
