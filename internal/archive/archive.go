@@ -70,7 +70,8 @@ type Archive struct {
 	mu       sync.RWMutex
 	next     uint64 // the next arrival number
 	parts    map[partKey]*part
-	headSize int // memory that the heads take
+	heads    map[*part]struct{} // those with a head, which are few: there may be a million parts
+	headSize int                // memory that the heads take
 	recent   recent
 	woken    chan struct{} // closed when events come; nil when nobody waits
 	catalog  []*catalogPart

@@ -107,6 +107,7 @@ func (a *Archive) forget(key partKey) {
 	a.mu.Lock()
 	p := a.parts[key]
 	delete(a.parts, key)
+	delete(a.heads, p)
 	a.catalog = nil
 	a.recent.drop()
 	if p != nil {

@@ -88,6 +88,7 @@ func (a *Archive) addPiece(p *part, s *wal.Section, frame uint64) {
 		b = &headBlock{stat: stat, since: a.o.Now(), shapes: map[string]string{}, names: map[string]struct{}{}}
 		b.stat.Rows = 0
 		p.head = append(p.head, b)
+		a.heads[p] = struct{}{}
 		a.learn(b, s)
 	}
 	if len(s.Shapes) > 0 {

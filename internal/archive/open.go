@@ -49,7 +49,7 @@ func Open(disk fsys.FS, m seal.Master, o Options) (_ *Archive, err error) {
 		answers: newAnswers(int64(o.AnswersSize)),
 		sealNow: make(chan struct{}, 1), lead: make(chan struct{}, 1), sealing: make(chan struct{}, 1), merging: make(chan struct{}, 1),
 		builders: map[string]*block.Builder{},
-		parts:    map[partKey]*part{}, recent: recent{limit: int(o.RecentSize)},
+		parts:    map[partKey]*part{}, heads: map[*part]struct{}{}, recent: recent{limit: int(o.RecentSize)},
 	}
 	defer func() {
 		if err != nil {

@@ -105,10 +105,5 @@ func (p *part) size() (n int) {
 }
 
 // firstUnsealed returns the arrival number of the oldest event that is not in a
-// segment, and whether there is one.
-func (p *part) firstUnsealed() (uint64, bool) {
-	if len(p.head) == 0 {
-		return 0, false
-	}
-	return p.head[0].stat.FirstSeq, true
-}
+// segment, of a part with a head.
+func (p *part) firstUnsealed() uint64 { return p.head[0].stat.FirstSeq }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"runtime"
 	"slices"
@@ -83,12 +84,7 @@ func (a *Archive) sealAll(ctx context.Context) error {
 // sealHeads seals all that is in memory. The caller holds sealing.
 func (a *Archive) sealHeads() error {
 	a.mu.RLock()
-	var parts []*part
-	for _, p := range a.parts {
-		if len(p.head) > 0 {
-			parts = append(parts, p)
-		}
-	}
+	parts := slices.Collect(maps.Keys(a.heads))
 	a.mu.RUnlock()
 	if err := a.makeKeys(parts); err != nil {
 		return err
@@ -143,7 +139,7 @@ func (a *Archive) largest() (largest *part) {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
 	size := 0
-	for _, p := range a.parts {
+	for p := range a.heads {
 		if n := p.size(); n > size {
 			largest, size = p, n
 		}
@@ -158,12 +154,8 @@ func (a *Archive) due() []*part {
 	defer a.mu.RUnlock()
 	var due []*part
 	var rest []*part
-	for _, p := range a.parts {
-		first, ok := p.firstUnsealed()
-		if !ok {
-			continue
-		}
-		if p.rows() >= a.o.SegmentRows || first <= behind || a.o.Now().Sub(p.head[0].since) >= a.o.SealAfter {
+	for p := range a.heads {
+		if p.rows() >= a.o.SegmentRows || p.firstUnsealed() <= behind || a.o.Now().Sub(p.head[0].since) >= a.o.SealAfter {
 			due = append(due, p)
 		} else {
 			rest = append(rest, p)
@@ -339,7 +331,9 @@ func (a *Archive) sealed(p *part, n int, s *stored) {
 		a.headSize -= b.size()
 		b.gone = true
 	}
-	p.head = slices.Clone(p.head[n:])
+	if p.head = slices.Clone(p.head[n:]); len(p.head) == 0 {
+		delete(a.heads, p)
+	}
 	p.segments = append(slices.Clip(p.segments), s)
 	p.sealed = s.Last
 	a.catalog = nil
@@ -385,10 +379,8 @@ func (a *Archive) checkpoint() *wal.Checkpoint {
 	a.mu.RLock()
 	c := &wal.Checkpoint{Next: a.next}
 	oldest := a.next
-	for _, p := range a.parts {
-		if first, ok := p.firstUnsealed(); ok {
-			oldest = min(oldest, first)
-		}
+	for p := range a.heads {
+		oldest = min(oldest, p.firstUnsealed())
 	}
 	a.mu.RUnlock()
 	c.Oldest = a.log.Oldest(oldest)

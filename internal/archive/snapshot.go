@@ -38,12 +38,18 @@ func (a *Archive) Snapshot() *Snapshot {
 	defer a.mu.Unlock()
 	s := &Snapshot{a: a, next: a.next, id: a.readers.open()}
 	logBytes := float64(a.log.Bytes())
-	for _, p := range a.parts {
+	for p := range a.heads {
 		for _, b := range p.head {
 			share := float64(b.size()) / float64(max(a.headSize, 1))
 			s.heads = append(s.heads, headView{p, b, b.pieces[:len(b.pieces):len(b.pieces)], b.stat, int64(share * logBytes)})
 		}
 	}
+	s.parts = a.sealedParts()
+	return s
+}
+
+// sealedParts returns the sealed sides of all parts. The caller holds mu to write.
+func (a *Archive) sealedParts() []*catalogPart {
 	if a.catalog == nil {
 		a.catalog = make([]*catalogPart, 0, len(a.parts))
 		for _, p := range a.parts {
@@ -52,8 +58,7 @@ func (a *Archive) Snapshot() *Snapshot {
 			}
 		}
 	}
-	s.parts = a.catalog
-	return s
+	return a.catalog
 }
 
 // Close lets files go that were kept for the snapshot. Blocks that were read can be
