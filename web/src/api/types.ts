@@ -48,7 +48,7 @@ export interface RowPage {
   readonly complete: boolean
 }
 
-/** What a query says while it runs. Rows only ever follow; offset is the number of the first. */
+/** What a query says while it runs. Rows are instead of all that were known from the one with the number offset on. */
 export type QueryEvent =
   | { readonly kind: 'state'; readonly query: Query }
   | { readonly kind: 'progress'; readonly progress: Progress }

@@ -2,6 +2,7 @@ import { onScopeDispose, shallowReadonly, shallowRef, watch, type Ref, type Shal
 import type { Api } from '@/api/client'
 import { describe } from '@/api/problem'
 import type { Collection, Query } from '@/api/types'
+import type { Row } from '@/api/value'
 import { barsOf, hitsQuery, stepFor, type Bars, type Span } from './histogram'
 import { useRun, type RunState } from './useRun'
 
@@ -30,6 +31,11 @@ export function useHistogram(api: HistogramApi, query: Ref<Query | undefined>): 
       const span = await spanOf(api, asked)
       if (mine !== current) return
       const step = stepFor(span)
+      const made = (rows: readonly Row[]) => barsOf(rows, step, span)
+      // A site that is away may answer tomorrow; what the others have shows now.
+      const stop = watch(counting.state, (run) => {
+        if (mine === current && run.kind === 'running' && run.rows.length > 0) state.value = stateOf(run, made)
+      })
       await counting.run({
         query: hitsQuery(asked.query, step),
         name: histogramName,
@@ -37,7 +43,8 @@ export function useHistogram(api: HistogramApi, query: Ref<Query | undefined>): 
         ...(asked.from && { from: asked.from }),
         ...(asked.to && { to: asked.to }),
       })
-      if (mine === current) state.value = stateOf(counting.state.value, (rows) => barsOf(rows, step, span))
+      stop()
+      if (mine === current) state.value = stateOf(counting.state.value, made)
     } catch (error) {
       if (mine === current) state.value = { kind: 'failed', message: describe(error) }
     }
@@ -54,9 +61,9 @@ export function useHistogram(api: HistogramApi, query: Ref<Query | undefined>): 
   return shallowReadonly(state)
 }
 
-function stateOf(run: RunState, bars: (rows: Extract<RunState, { kind: 'ended' }>['rows']) => Bars): HistogramState {
+function stateOf(run: RunState, bars: (rows: readonly Row[]) => Bars): HistogramState {
   if (run.kind === 'failed') return { kind: 'failed', message: run.message }
-  if (run.kind !== 'ended') return { kind: 'idle' }
+  if (run.kind !== 'ended' && run.kind !== 'running') return { kind: 'idle' }
   if (run.query.error && run.rows.length === 0) return { kind: 'failed', message: run.query.error }
   const made = bars(run.rows)
   return { kind: 'done', bars: made, hits: made.hits.reduce((sum, n) => sum + n, 0) }

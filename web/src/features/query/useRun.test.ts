@@ -29,6 +29,44 @@ describe('useRun', () => {
     })
   })
 
+  it('takes what nodes that answer later make of the rows', async () => {
+    const { state, run } = start({
+      ask: () => Promise.resolve(aQuery()),
+      follow: () =>
+        events<QueryEvent>(
+          { kind: 'rows', offset: 0, rows: [row(5), row(6), row(7)] }, { kind: 'rows', offset: 0, rows: [row(8), row(9)] }, { kind: 'end' },
+        ),
+      query: () => Promise.resolve(aQuery({ state: 'done', rows: 2 })),
+    })
+    await run({ query: '* | stats by (a) count() n' })
+    expect(state.value).toMatchObject({ kind: 'ended', rows: [row(8), row(9)] })
+  })
+
+  it('fetches the rows anew when it did not hear the end', async () => {
+    const { state, run } = start({
+      ask: () => Promise.resolve(aQuery()),
+      follow: () => events<QueryEvent>({ kind: 'rows', offset: 0, rows: [row(5)] }),
+      query: () => Promise.resolve(aQuery({ state: 'done', rows: 1 })),
+      rows: () => Promise.resolve({ rows: [row(8)], total: 1, complete: true }),
+    })
+    await run({ query: '* | stats count() n' })
+    expect(state.value).toMatchObject({ kind: 'ended', rows: [row(8)] })
+  })
+
+  it('opens a result that is kept, and no more of it than can be looked at', async () => {
+    const fetched: [number, number][] = []
+    const { state, open } = start({
+      query: () => Promise.resolve(aQuery({ id: 'kept', state: 'done', rows: 1_000_000 })),
+      rows: (_id, offset, limit) => {
+        fetched.push([offset, limit])
+        return Promise.resolve({ rows: Array.from({ length: limit }, (_, i) => row(offset + i)), total: 1_000_000, complete: true })
+      },
+    })
+    await open('kept')
+    expect(state.value).toMatchObject({ kind: 'ended', query: { id: 'kept' } })
+    expect(fetched.at(-1)).toEqual([45_000, 5000])
+  })
+
   it('goes on after a lost connection, without a row twice', async () => {
     vi.useFakeTimers()
     let connections = 0
@@ -39,6 +77,7 @@ describe('useRun', () => {
         yield { kind: 'rows', offset: 0, rows: [row(1), row(2)] }
         if (connections === 1) throw new TypeError('network error')
         yield { kind: 'rows', offset: 2, rows: [row(3)] }
+        yield { kind: 'end' }
       },
       query: () => Promise.resolve(aQuery({ state: 'done', rows: 3 })),
     })

@@ -23,6 +23,8 @@ type RunApi = Pick<Api, 'ask' | 'follow' | 'query' | 'rows' | 'cancel'>
 const showEveryMs = 120
 const retryMs = 1500
 const rowsAtOnce = 5000
+/** Of a result that was not asked for from here, which may have any number. */
+const openedAtMost = 50_000
 
 /**
  * Runs queries, one at a time: a newer one leaves the older. Rows and states show as they come, and at the end every
@@ -31,6 +33,8 @@ const rowsAtOnce = 5000
 export function useRun(api: RunApi): {
   state: Readonly<ShallowRef<RunState>>
   run: (ask: Ask) => Promise<void>
+  /** Shows a query that was asked before, as far as it is. */
+  open: (id: string) => Promise<void>
   cancel: () => Promise<void>
 } {
   const state = shallowRef<RunState>({ kind: 'idle' })
@@ -41,13 +45,22 @@ export function useRun(api: RunApi): {
 
   async function run(ask: Ask) {
     await leave()
+    await follow((signal) => api.ask(ask, signal))
+  }
+
+  function open(id: string) {
+    abort.abort()
+    return follow((signal) => api.query(id, signal), openedAtMost)
+  }
+
+  async function follow(begin: (signal: AbortSignal) => Promise<Query>, atMost = Infinity) {
     const mine = (abort = new AbortController())
     const show = (next: RunState) => {
       if (!mine.signal.aborted) state.value = next
     }
     show({ kind: 'asking' })
     try {
-      await new Follower(api, await api.ask(ask, mine.signal), mine.signal, show).run()
+      await new Follower(api, await begin(mine.signal), mine.signal, show, atMost).run()
     } catch (error) {
       const column = error instanceof ApiError && error.column !== undefined ? { column: error.column } : {}
       show({ kind: 'failed', message: describe(error), ...column })
@@ -70,12 +83,14 @@ export function useRun(api: RunApi): {
     }
   }
 
-  return { state: shallowReadonly(state), run, cancel }
+  return { state: shallowReadonly(state), run, open, cancel }
 }
 
 /** Follows one query to its end. */
 class Follower {
   private rows: Row[] = []
+  /** The rows are those of the result: what is shown while it runs may change with each node that answers. */
+  private final = false
   private progress: Progress | undefined
   private timer: ReturnType<typeof setTimeout> | undefined
 
@@ -84,6 +99,7 @@ class Follower {
     private query: Query,
     private readonly signal: AbortSignal,
     private readonly show: (state: RunState) => void,
+    private readonly atMost: number,
   ) {}
 
   async run(): Promise<void> {
@@ -100,10 +116,13 @@ class Follower {
   private async listen(): Promise<void> {
     try {
       for await (const event of this.api.follow(this.query.id, this.signal)) {
-        if (event.kind === 'end') break
+        if (event.kind === 'end') {
+          this.final = event.error === undefined
+          break
+        }
         if (event.kind === 'state') this.query = event.query
         else if (event.kind === 'progress') this.progress = event.progress
-        else this.add(event.offset, event.rows)
+        else this.rows = [...this.rows.slice(0, event.offset), ...event.rows]
         this.showSoon()
       }
       this.query = await this.api.query(this.query.id, this.signal)
@@ -116,18 +135,14 @@ class Follower {
 
   /** Fetches what is missing and shows the result as final. */
   private async finish(): Promise<void> {
-    while (this.rows.length < this.query.rows) {
-      const page = await this.api.rows(this.query.id, this.rows.length, rowsAtOnce, this.signal)
+    if (!this.final) this.rows = []
+    for (const want = Math.min(this.query.rows, this.atMost); this.rows.length < want; ) {
+      const page = await this.api.rows(this.query.id, this.rows.length, Math.min(rowsAtOnce, want - this.rows.length), this.signal)
       if (page.rows.length === 0) break
       this.rows.push(...page.rows)
       this.showRunning(true)
     }
     this.show({ kind: 'ended', query: this.query, rows: this.rows })
-  }
-
-  /** A stream that begins again repeats rows that are here already. */
-  private add(offset: number, rows: readonly Row[]): void {
-    if (offset <= this.rows.length) for (const row of rows.slice(this.rows.length - offset)) this.rows.push(row)
   }
 
   private showSoon(): void {
