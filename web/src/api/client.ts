@@ -3,7 +3,7 @@ import { createFleet, type FleetApi } from './fleet'
 import { createPlanning, type PlanningApi } from './planning'
 import { createCaller, search } from './call'
 import { serverEvents, type ServerEvent } from './stream'
-import type { Ask, Collection, Progress, Query, QueryEvent, RowPage, Session, Statistics, TailEvent, Target } from './types'
+import type { Ask, Collection, Progress, Query, QueryEvent, RowPage, Session, Statistics, Stopped, TailEvent, Target } from './types'
 import { parseExact, type Row } from './value'
 
 export type ExportFormat = 'ndjson' | 'csv'
@@ -48,8 +48,7 @@ export function createApi(base: string, onSignedOut: () => void): Api {
     session: () => json('GET', '/session'),
     changePassword: async (old, next) => void (await call('POST', '/session/password', { old, new: next })),
     targets: (signal) => list('/targets', 'targets', signal),
-    collections: async (signal) =>
-      (await json<{ collections: Collection[] | null }>('GET', '/collections', undefined, signal)).collections ?? [],
+    collections: (signal) => list('/collections', 'collections', signal),
     statistics: (signal) => json('GET', '/statistics', undefined, signal),
     ask: (ask, signal) => json('POST', '/queries', ask, signal),
     queries: async (limit, signal) =>
@@ -78,6 +77,7 @@ export function createApi(base: string, onSignedOut: () => void): Api {
       for await (const { event, data } of stream) {
         if (event === 'rows') yield { kind: 'rows', rows: rowsOf(data).rows }
         else if (event === 'lost') yield { kind: 'lost', count: (JSON.parse(data) as { count: number }).count }
+        else if (event === 'stopped') yield { kind: 'stopped', stopped: JSON.parse(data) as Stopped }
         else if (event === 'end') yield { kind: 'end', ...(JSON.parse(data) as { error?: string }) }
       }
     },

@@ -24,6 +24,7 @@ export type ScheduleChange = Schemas['ScheduleChange']
 export type ScheduleRun = Schemas['ScheduleRun']
 export type SavedQuery = Schemas['SavedQuery']
 export type NewSavedQuery = Schemas['NewSavedQuery']
+export type Stopped = Schemas['Stopped']
 export type Node = Schemas['Node']
 export type EnrolmentCode = Schemas['EnrolmentCode']
 export type NewCode = Schemas['NewCode']
@@ -60,6 +61,8 @@ export type TailEvent =
   | { readonly kind: 'open' }
   | { readonly kind: 'rows'; readonly rows: readonly Row[] }
   | { readonly kind: 'lost'; readonly count: number }
+  /** A node follows no longer; the others go on. */
+  | { readonly kind: 'stopped'; readonly stopped: Stopped }
   | { readonly kind: 'end'; readonly error?: string }
 
 const ended: readonly TaskState[] = ['done', 'partial', 'failed', 'refused', 'cancelled', 'expired']

@@ -1,5 +1,6 @@
-import { shallowRef, type ShallowRef } from 'vue'
+import { computed, shallowRef, type ComputedRef, type ShallowRef } from 'vue'
 import { describe } from '@/api/problem'
+import type { Resource } from '@/parts/useResource'
 
 export type ActState =
   | { readonly kind: 'idle' }
@@ -20,4 +21,23 @@ export function useAct(): { state: ShallowRef<ActState>; run: (act: () => Promis
     }
   }
   return { state, run }
+}
+
+/** What a person started and did not go well, in words. */
+export function problemOf(state: ActState): string | undefined {
+  return state.kind === 'failed' ? state.message : undefined
+}
+
+/** Runs acts that change something of a list, which is loaded again after each. */
+export function useChange(list: Pick<Resource<unknown>, 'refresh'>): {
+  problem: ComputedRef<string | undefined>
+  change: (what: () => Promise<unknown>) => Promise<void>
+} {
+  const { state, run } = useAct()
+  const change = (what: () => Promise<unknown>) =>
+    run(async () => {
+      await what()
+      await list.refresh()
+    })
+  return { problem: computed(() => problemOf(state.value)), change }
 }

@@ -11,11 +11,13 @@ function start(tail: Api['tail']) {
   return { ...used, leave: () => { scope.stop() } }
 }
 
-it('shows the newest first, counts, and connects again', async () => {
+it('shows the newest first, counts, says who stopped, and connects again', async () => {
   vi.useFakeTimers()
   let connections = 0
   const { state, follow, leave } = start(async function* () {
     connections++
+    yield { kind: 'open' }
+    yield { kind: 'stopped', stopped: { node: 'n1', target: `site ${String(connections)}`, error: 'is away' } }
     yield { kind: 'rows', rows: [{ n: connections }, { n: connections + 0.5 }] }
     yield await Promise.resolve({ kind: 'lost', count: 5 })
     if (connections === 1) throw new TypeError('network error')
@@ -25,6 +27,7 @@ it('shows the newest first, counts, and connects again', async () => {
   await vi.advanceTimersByTimeAsync(5000)
   expect(state.value).toEqual({
     kind: 'following', connected: true, seen: 4, lost: 10, rows: [{ n: 2.5 }, { n: 2 }, { n: 1.5 }, { n: 1 }],
+    stopped: [{ node: 'n1', target: 'site 2', error: 'is away' }],
   })
   leave()
   vi.useRealTimers()

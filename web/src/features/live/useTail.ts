@@ -1,11 +1,12 @@
 import { onScopeDispose, shallowReadonly, shallowRef, type ShallowRef } from 'vue'
 import type { Api } from '@/api/client'
 import { ApiError, describe } from '@/api/problem'
+import type { Stopped } from '@/api/types'
 import type { Row } from '@/api/value'
 
 export type TailState =
   | { readonly kind: 'idle' }
-  | { readonly kind: 'following'; readonly connected: boolean; readonly rows: readonly Row[]; readonly seen: number; readonly lost: number }
+  | { readonly kind: 'following'; readonly connected: boolean; readonly rows: readonly Row[]; readonly seen: number; readonly lost: number; readonly stopped: readonly Stopped[] }
   | { readonly kind: 'failed'; readonly message: string }
 
 /** Rows that are kept; older ones go. */
@@ -31,17 +32,20 @@ export function useTail(api: Pick<Api, 'tail'>): {
     const { signal } = (abort = new AbortController())
     let rows: readonly Row[] = []
     let [seen, lost] = [0, 0]
+    let stopped: readonly Stopped[] = []
     let timer: ReturnType<typeof setTimeout> | undefined
     const show = (connected: boolean) => {
       clearTimeout(timer)
       timer = undefined
-      if (!signal.aborted) state.value = { kind: 'following', connected, rows, seen, lost }
+      if (!signal.aborted) state.value = { kind: 'following', connected, rows, seen, lost, stopped }
     }
     show(false)
     while (!signal.aborted) {
       try {
         for await (const event of api.tail(query, targets, signal)) {
-          if (event.kind === 'rows') {
+          if (event.kind === 'open') stopped = []
+          else if (event.kind === 'stopped') stopped = [...stopped.filter((one) => one.node !== event.stopped.node), event.stopped]
+          else if (event.kind === 'rows') {
             seen += event.rows.length
             rows = [...event.rows.toReversed(), ...rows].slice(0, keep)
           } else if (event.kind === 'lost') lost += event.count
