@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -73,8 +74,10 @@ func (s *Server) admit(ctx huma.Context, next func(huma.Context)) {
 		if who != nil {
 			known = context.WithValue(known, identityKey, who)
 		}
-		if unrecorded := entry.finish(known, err); unrecorded != nil {
-			err = unrecorded
+		if asksWho := errors.Is(err, errNobody) && ctx.Operation().OperationID == sessionID; !asksWho {
+			if unrecorded := entry.finish(known, err); unrecorded != nil {
+				err = unrecorded
+			}
 		}
 		writeProblem(w, s.problem(r.Context(), err))
 		return
@@ -103,6 +106,10 @@ func plain(r *http.Request) error {
 	return nil
 }
 
+// errNobody is that a request has nothing that says who asks. A page does so to learn
+// whether somebody is signed in, and nothing was tried then that a record would tell of.
+var errNobody error = llama.Errorf(llama.Unauthorized, "sign in first")
+
 // identify finds out who asks: a program by its header, a page by its cookie.
 // Browsers are never asked for Basic, so none sends it by itself.
 func (s *Server) identify(ctx context.Context, w http.ResponseWriter, r *http.Request) (*auth.Identity, error) {
@@ -113,7 +120,7 @@ func (s *Server) identify(ctx context.Context, w http.ResponseWriter, r *http.Re
 	if !byHeader {
 		c, err := r.Cookie(cookieName)
 		if err != nil {
-			return nil, llama.Errorf(llama.Unauthorized, "sign in first")
+			return nil, errNobody
 		}
 		if !safe(r.Method) && !fromPage(r) {
 			return nil, llama.Errorf(llama.Forbidden, "a request with a cookie must come from the page: its Origin is missing")

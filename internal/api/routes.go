@@ -17,7 +17,7 @@ const maxBody = 256 << 10
 // routes registers every path with the permission it needs.
 func (s *Server) routes() {
 	handle(s, auth.Anyone, post("/session", "sign-in", "Sign in", "session"), s.signIn)
-	handle(s, auth.SignedIn, get("/session", "session", "Who is signed in", "session"), s.session)
+	handle(s, auth.SignedIn, get("/session", sessionID, "Who is signed in", "session"), s.session)
 	handle(s, auth.SignedIn, remove("/session", "sign-out", "Sign out", "session"), s.signOut)
 	handle(s, auth.SignedIn, post("/session/password", "change-password", "Change one's password", "session"), s.changePassword)
 
@@ -50,6 +50,9 @@ func (s *Server) routes() {
 
 // permissionKey is where a route's permission stands in its huma.Operation.
 const permissionKey = "permission"
+
+// sessionID is the operation by which a page asks who is signed in.
+const sessionID = "session"
 
 // handle registers a handler: who may call it is settled before its input is
 // read, and its errors become problems.
