@@ -39,7 +39,7 @@ and 1 when something was found.`,
 			}
 			var head []byte
 			if file != "" {
-				if head, err = os.ReadFile(file); err != nil {
+				if head, err = readFile(file); err != nil {
 					return usagef("--head: %v", err)
 				}
 			}
@@ -52,7 +52,7 @@ and 1 when something was found.`,
 	}
 	o.flags(cmd)
 	o.masterFlags(cmd)
-	cmd.Flags().StringVar(&file, "head", "", "`FILE` with a head that was kept elsewhere")
+	cmd.Flags().StringVar(&file, "head", "", "`FILE` with a head that was kept elsewhere; - is standard input")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print what was found as JSON")
 	return cmd
 }

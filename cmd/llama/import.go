@@ -16,6 +16,7 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -57,6 +58,9 @@ grown since is another file, and what comes through a pipe is new each time.`,
 			if len(files) == 0 {
 				return usagef("no file is named; \"-\" is standard input")
 			}
+			if o.tokenFile == "-" && slices.Contains(files, "-") {
+				return usagef("standard input is the events; --token-file cannot be read from it, too")
+			}
 			if o.format != "" && o.format != string(door.Lines) && o.format != string(door.JSONL) {
 				return usagef("unknown format %q; lines or jsonl", o.format)
 			}
@@ -70,7 +74,7 @@ grown since is another file, and what comes through a pipe is new each time.`,
 	flags.StringVar(&o.dataDir, "data", defaultData(), "`DIR` of the node's data, for its address and token")
 	flags.StringVar(&o.url, "url", "", "`URL` of the ingest door (default: the node's own)")
 	flags.StringVar(&o.ca, "ca", "", "`FILE` with the authority of the door's certificate (default: DATA/ca.pem)")
-	flags.StringVar(&o.tokenFile, "token-file", "", "`FILE` with the ingest token (default: DATA/ingest-token)")
+	flags.StringVar(&o.tokenFile, "token-file", "", "`FILE` with the ingest token, - asks for it (default: DATA/ingest-token)")
 	flags.BoolVarP(&o.quiet, "quiet", "q", false, "no progress bar and no summary")
 	return cmd
 }
@@ -87,7 +91,7 @@ func openDoor(o importOptions) (*door.Client, error) {
 			o.url = "https://" + at.Ingest
 		}
 	}
-	token, err := readSecret(orDefault(o.tokenFile, ingestTokenFile(o.dataDir)))
+	token, err := newAsker().secret(orDefault(o.tokenFile, ingestTokenFile(o.dataDir)), "Ingest token")
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/llama-logs/llama/internal/client"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 )
 
 type loginOptions struct {
@@ -28,7 +26,7 @@ func newLogin() *cobra.Command {
 		Use:   "login [flags]",
 		Short: "Sign in at central for the commands that ask it",
 		Long: `Signs in and keeps the session in a file that only you can read. The password is
-asked for, or read from a file. LLAMA_URL, LLAMA_CA and LLAMA_TOKEN win over what
+asked for, or read from a file; - is standard input, a line each. LLAMA_URL, LLAMA_CA and LLAMA_TOKEN win over what
 was kept.`,
 		Example: `  llama login
   llama login --url https://logs.example.com --ca ca.pem --user ana
@@ -41,8 +39,8 @@ was kept.`,
 	flags.StringVar(&o.url, "url", "", "`URL` of central (default: LLAMA_URL, the last one, or the one on this machine)")
 	flags.StringVar(&o.ca, "ca", "", "`FILE` with the authority of its certificate (default: LLAMA_CA)")
 	flags.StringVar(&o.user, "user", "admin", "`NAME` of who signs in")
-	flags.StringVar(&o.passwordFile, "password-file", "", "`FILE` with the password (default: it is asked for)")
-	flags.StringVar(&o.newPasswordFile, "new-password-file", "", "`FILE` with a new password to change to")
+	flags.StringVar(&o.passwordFile, "password-file", "", "`FILE` with the password (default: -, which asks for it)")
+	flags.StringVar(&o.newPasswordFile, "new-password-file", "", "`FILE` with a new password to change to, - asks for it")
 	flags.StringVar(&o.dataDir, "data", defaultData(), "`DIR` of the data of the process on this machine, for its address")
 	flags.BoolVar(&o.out, "out", false, "sign out instead")
 	return cmd
@@ -65,7 +63,8 @@ func login(ctx context.Context, o loginOptions) error {
 	if o.out {
 		return logout(ctx, c, credentials, file)
 	}
-	password, err := askPassword(o.passwordFile, "Password of "+o.user+": ")
+	asks := newAsker()
+	password, err := asks.secret(orDefault(o.passwordFile, "-"), "Password of "+o.user)
 	if err != nil {
 		return err
 	}
@@ -75,7 +74,7 @@ func login(ctx context.Context, o loginOptions) error {
 	}
 	credentials.User, credentials.Token, credentials.Expires = session.User, session.Token, session.Expires
 	if session.MustChangePassword || o.newPasswordFile != "" {
-		if err := renewPassword(ctx, c, password, o); err != nil {
+		if err := renewPassword(ctx, c, asks, password, o); err != nil {
 			return err
 		}
 	}
@@ -142,19 +141,19 @@ func logout(ctx context.Context, c *client.Client, credentials client.Credential
 	return errors.Join(err, credentials.Write(file))
 }
 
-func renewPassword(ctx context.Context, c *client.Client, old string, o loginOptions) error {
-	if o.newPasswordFile == "" && !term.IsTerminal(int(os.Stdin.Fd())) {
+func renewPassword(ctx context.Context, c *client.Client, asks *asker, old string, o loginOptions) error {
+	if o.newPasswordFile == "" && !onTerminal() {
 		return errors.New("the first password must be changed; give --new-password-file, or sign in at the page")
 	}
 	if o.newPasswordFile == "" {
 		words(os.Stderr, "The first password must be changed.")
 	}
-	renewed, err := askPassword(o.newPasswordFile, "New password: ")
+	renewed, err := asks.secret(orDefault(o.newPasswordFile, "-"), "New password")
 	if err != nil {
 		return err
 	}
-	if o.newPasswordFile == "" {
-		again, err := askPassword("", "New password again: ")
+	if onTerminal() && (o.newPasswordFile == "" || o.newPasswordFile == "-") {
+		again, err := asks.secret("-", "New password, again")
 		if err != nil {
 			return err
 		}
@@ -163,23 +162,4 @@ func renewPassword(ctx context.Context, c *client.Client, old string, o loginOpt
 		}
 	}
 	return c.ChangePassword(ctx, old, renewed)
-}
-
-// askPassword reads a password from a file, or from the terminal without
-// showing it, or from the first line of standard input.
-func askPassword(file, prompt string) (string, error) {
-	if file != "" {
-		return readSecret(file)
-	}
-	if !term.IsTerminal(int(os.Stdin.Fd())) {
-		line, err := bufio.NewReader(os.Stdin).ReadString('\n')
-		if line = strings.TrimRight(line, "\r\n"); line == "" {
-			return "", fmt.Errorf("no password came from standard input: %w", err)
-		}
-		return line, nil
-	}
-	fmt.Fprint(os.Stderr, prompt)
-	password, err := term.ReadPassword(int(os.Stdin.Fd()))
-	fmt.Fprintln(os.Stderr)
-	return string(password), err
 }

@@ -149,11 +149,21 @@ var errNoKey = errors.New("the master key is missing")
 
 func credentialsDir() string { return os.Getenv("CREDENTIALS_DIRECTORY") }
 
-// An asker asks for passphrases: on a terminal without showing them, else a line of
-// standard input for each.
+// An asker asks for secrets: on a terminal without showing them, else a line of
+// standard input for each. A command has one, or what the first has read ahead is lost
+// to the next.
 type asker struct{ in *bufio.Reader }
 
 func newAsker() *asker { return &asker{bufio.NewReader(os.Stdin)} }
+
+// secret reads a password, code or token from a file, or asks for it when that is "-".
+func (a *asker) secret(file, prompt string) (string, error) {
+	if file != "-" {
+		return readSecret(file)
+	}
+	text, err := a.ask(prompt)
+	return string(text), err
+}
 
 // passphrase reads a passphrase from a file, or asks for it when that is "-"; twice if
 // it is new, as a slip of the fingers would lock its owner out.
@@ -186,7 +196,7 @@ func (a *asker) ask(prompt string) ([]byte, error) {
 			if err == nil {
 				err = io.ErrUnexpectedEOF
 			}
-			return nil, fmt.Errorf("no passphrase came from standard input: %w", err)
+			return nil, fmt.Errorf("%s: nothing came from standard input: %w", prompt, err)
 		}
 		return line, nil
 	}

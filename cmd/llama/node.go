@@ -40,15 +40,16 @@ func newNodeJoin() *cobra.Command {
 		Long: `Makes the node's keys, which never leave this machine, and has the central at URL
 know them. The code comes from 'llama target add' there; it says whom to trust. A data directory
 joins once; on another machine it has to join again.`,
-		Example: "  llama node join https://logs.example.com --code llama1_...\n  llama node join https://logs.example.com:8080 --code-file code --data /srv/llama",
+		Example: "  llama node join https://logs.example.com --code llama1_...\n  llama node join https://logs.example.com:8080 --code-file - --data /srv/llama",
 		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usagef("'llama node join' takes the URL of central's page, and %d words were given", len(args))
 			}
+			asks := newAsker()
 			if codeFile != "" {
 				var err error
-				if code, err = readSecret(codeFile); err != nil {
+				if code, err = asks.secret(codeFile, "Code"); err != nil {
 					return err
 				}
 			}
@@ -57,7 +58,7 @@ joins once; on another machine it has to join again.`,
 				return err
 			}
 			overlayRoles(cmd, &c)
-			return join(cmd.Context(), &c, args[0], code)
+			return join(cmd.Context(), &c, asks, args[0], code)
 		},
 	}
 	d := defaultConfig()
@@ -65,14 +66,14 @@ joins once; on another machine it has to join again.`,
 	flags.StringVarP(&file, "config", "c", "", "configuration `FILE`; flags win over it")
 	flags.String("data", d.Data, "`DIR` that holds the node's data")
 	flags.StringVar(&code, "code", "", "`CODE` that 'llama target add' printed")
-	flags.StringVar(&codeFile, "code-file", "", "`FILE` with that code, which no list of processes shows")
+	flags.StringVar(&codeFile, "code-file", "", "`FILE` with that code, which no list of processes shows; - asks for it")
 	cmd.MarkFlagsOneRequired("code", "code-file")
 	cmd.MarkFlagsMutuallyExclusive("code", "code-file")
 	d.Master.flags(cmd)
 	return cmd
 }
 
-func join(ctx context.Context, c *Config, url, text string) error {
+func join(ctx context.Context, c *Config, asks *asker, url, text string) error {
 	code, err := envelope.ParseCode(text)
 	if err != nil {
 		return err
@@ -82,7 +83,7 @@ func join(ctx context.Context, c *Config, url, text string) error {
 	if err := p.takeData(c); err != nil {
 		return err
 	}
-	master, err := c.Master.open(c.Data, newAsker())
+	master, err := c.Master.open(c.Data, asks)
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"os"
 
 	"github.com/spf13/cobra"
 )
@@ -71,7 +70,7 @@ func newNodeLedgerVerify(data *string) *cobra.Command {
 			var head []byte
 			var err error
 			if file != "" {
-				if head, err = os.ReadFile(file); err != nil {
+				if head, err = readFile(file); err != nil {
 					return usagef("--head: %v", err)
 				}
 			}
@@ -87,7 +86,7 @@ func newNodeLedgerVerify(data *string) *cobra.Command {
 			return showVerification(cmd.OutOrStdout(), v, file != "", asJSON)
 		},
 	}
-	cmd.Flags().StringVar(&file, "head", "", "`FILE` with a head that was kept elsewhere")
+	cmd.Flags().StringVar(&file, "head", "", "`FILE` with a head that was kept elsewhere; - is standard input")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print what was found as JSON")
 	return cmd
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -93,6 +94,14 @@ func readListening(data string) (listening, error) {
 		return listening{}, fmt.Errorf("read %s: %w", listeningFile(data), err)
 	}
 	return l, nil
+}
+
+// readFile reads a file, or standard input when that is "-".
+func readFile(file string) ([]byte, error) {
+	if file == "-" {
+		return io.ReadAll(os.Stdin)
+	}
+	return os.ReadFile(file)
 }
 
 // readSecret reads a token or password from a file, without the end of its line.

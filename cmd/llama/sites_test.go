@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -183,6 +184,47 @@ func TestOfflineSiteAnswersWhenItIsBack(t *testing.T) {
 	d.until(id, func(s state) bool { return s.State == "done" })
 	if rows := d.rows(id); rows != `{"n":157}` {
 		t.Errorf("got %s", rows)
+	}
+}
+
+// TestComingAndGoingIsRecorded kills a node and starts it again: the audit log has that
+// it was late, and that it came back.
+func TestComingAndGoingIsRecorded(t *testing.T) {
+	t.Parallel()
+	d := newDeployment(t, "")
+	d.node("madrid", 1, "")
+	d.recorded("node-online success madrid")
+	d.kill("madrid")
+	waitFor(t, "the node to be missed", func() bool { return strings.Contains(string(d.api("GET", "/nodes", nil)), `"offline"`) })
+	d.recorded("node-online success madrid", "node-late failure madrid")
+	d.start("madrid")
+	d.recorded("node-online success madrid", "node-late failure madrid", "node-online success madrid")
+}
+
+// recorded waits until the audit log has these, and no others, of nodes that come and go.
+func (d *deployment) recorded(want ...string) {
+	d.t.Helper()
+	text := url.QueryEscape("event.action:in(node-online, node-late) | sort by (_time) | fields event.action, event.outcome, llama.target, llama.object")
+	nodes := string(d.api("GET", "/nodes", nil))
+	var got []string
+	waitFor(d.t, strings.Join(want, ", ")+" in the audit log", func() bool {
+		got = nil
+		for line := range strings.Lines(string(d.api("GET", "/audit?query="+text, nil))) {
+			var e struct {
+				Action  string `json:"event.action"`
+				Outcome string `json:"event.outcome"`
+				Target  string `json:"llama.target"`
+				Object  string `json:"llama.object"`
+			}
+			if err := json.Unmarshal([]byte(line), &e); err != nil || !strings.Contains(nodes, e.Object) {
+				d.t.Fatalf("%s: %v", line, err)
+			}
+			got = append(got, e.Action+" "+e.Outcome+" "+e.Target)
+		}
+		return len(got) >= len(want)
+	})
+	if !slices.Equal(got, want) {
+		d.t.Fatalf("the audit log has %q, want %q", got, want)
 	}
 }
 

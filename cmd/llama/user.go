@@ -80,7 +80,7 @@ sign-in. ` + grantsHelp,
 }
 
 func passwordFlag(cmd *cobra.Command, file *string) {
-	cmd.Flags().StringVar(file, "password-file", "", "`FILE` with the first password (default: one is drawn and printed)")
+	cmd.Flags().StringVar(file, "password-file", "", "`FILE` with the first password, - asks for it (default: one is drawn and printed)")
 }
 
 // firstPassword does what gives a user a first password, and prints that if it
@@ -89,7 +89,7 @@ func firstPassword(cmd *cobra.Command, file string, do func(context.Context, *cl
 	given := ""
 	if file != "" {
 		var err error
-		if given, err = readSecret(file); err != nil {
+		if given, err = newAsker().secret(file, "First password"); err != nil {
 			return err
 		}
 	}
