@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -83,6 +84,7 @@ func TestNoQueryRunsAway(t *testing.T) {
 		"contains_any(" + times(9000, "aaaa,") + "b) or in(" + many(900, func(i int) string { return fmt.Sprint("x", i, ",") }) + "a)": anything,
 		// Expressions that others would go back and forth on.
 		`~"(a*)*c$" or ~"(a|aa|aaa|.*)*c$" or ~"` + times(300, "(a?)") + times(300, "a") + `"`:                                anything,
+		`~"` + times(400, "(") + "a" + times(400, "+)") + `"`:                                                                 anything,
 		"* | extract_regexp \"" + many(1000, func(i int) string { return fmt.Sprintf("(?P<f%d>a*)*", i) }) + "\" | count(f1)": ends,
 		`* | format "` + times(9000, "[") + `" as x | unroll (x) | unpack_json from x | json_array_len(x) as y | count()`:     anything,
 		`* | format "` + times(5000, `{\"a\":`) + "1" + times(5000, "}") + `" as x | limit 3 | unpack_json from x | count()`:  anything,
@@ -108,6 +110,19 @@ func TestNoQueryRunsAway(t *testing.T) {
 		}
 		if got != want && (want != ends || got != tooMuch) {
 			t.Errorf("%.60s… ended by %s (%v), want %s", text, got, err, want)
+		}
+	}
+}
+
+// TestConcurrencyIsAnUpperBound: what a query asks for is not more than there is.
+func TestConcurrencyIsAnUpperBound(t *testing.T) {
+	t.Parallel()
+	all := runtime.GOMAXPROCS(0)
+	for _, tt := range []struct{ asked, given, want int }{
+		{0, 0, 0}, {0, 3, 3}, {1, 0, 1}, {1, 3, 1}, {3, 2, 2}, {1 << 30, 0, all}, {1 << 30, all + 1, all + 1},
+	} {
+		if got := (options{workers: tt.asked}).apply(RunOptions{Workers: tt.given}).Workers; got != tt.want {
+			t.Errorf("concurrency=%d of %d: got %d workers, want %d", tt.asked, tt.given, got, tt.want)
 		}
 	}
 }

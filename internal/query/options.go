@@ -1,13 +1,14 @@
 package query
 
 import (
+	"runtime"
 	"strconv"
 	"strings"
 )
 
 // options say how a query is run, not what it asks.
 type options struct {
-	workers int  // at once, on each node; 0 is as many as the node has
+	workers int  // at once, on each node, at most; 0 is as many as the node has
 	allTime bool // the time range that is asked for beside the query does not count
 	// skipDamaged leaves out blocks that are damaged, and says so at the end.
 	skipDamaged bool
@@ -74,8 +75,12 @@ func (o options) apply(r RunOptions) RunOptions {
 	if o.allTime {
 		r.From, r.To = 0, 0
 	}
-	if o.workers > 0 && (r.Workers <= 0 || o.workers < r.Workers) {
-		r.Workers = o.workers
+	if o.workers > 0 {
+		most := runtime.GOMAXPROCS(0)
+		if r.Workers > 0 {
+			most = r.Workers
+		}
+		r.Workers = min(o.workers, most) // a query cannot ask for goroutines and queues without end
 	}
 	return r
 }

@@ -16,6 +16,8 @@ type byteRun struct {
 const (
 	maxRun = 64
 	minRun = 2
+	// maxRunSteps bounds what is walked through: repeats within repeats multiply.
+	maxRunSteps = 4096
 )
 
 // in reports whether s has the run. Each bit of state is a place of the run up to
@@ -62,6 +64,7 @@ func runOf(text string) *byteRun {
 // A runFinder walks through an expression from left to right.
 type runFinder struct {
 	now, best []class
+	steps     int // so far
 }
 
 // end ends the run: what comes next need not stand right behind it.
@@ -80,6 +83,10 @@ func (r *runFinder) add(c class) {
 }
 
 func (r *runFinder) walk(re *syntax.Regexp) {
+	if r.steps++; r.steps > maxRunSteps {
+		r.end() // of what is not looked at anything may come
+		return
+	}
 	switch re.Op {
 	case syntax.OpLiteral:
 		for _, x := range re.Rune {
