@@ -97,10 +97,6 @@ func join(ctx context.Context, c *Config, asks *asker, url, text string) error {
 	return nil
 }
 
-func newNodeList() *cobra.Command {
-	return newMatchList("list", "List the nodes of all targets", "  llama node list --match plant", "/nodes")
-}
-
 func newNodeRevoke() *cobra.Command {
 	return newRemove("revoke NODE", "Shut a node out for good, within seconds; its data stays where it is", "  llama node revoke 3kfj2m4xq5nh7abc", "/nodes")
 }

@@ -55,14 +55,30 @@ type Node struct {
 
 // NodeHealth is how a node is, as it says every few seconds.
 type NodeHealth struct {
-	State           string    `json:"state" enum:"good,wait,failing" doc:"failing: its archive takes nothing; wait: its clock is off by more than a minute, or less than a twentieth of its disk is free."`
+	State           string    `json:"state" enum:"good,wait,failing" doc:"failing: it takes no events; wait: there is something to see to soon."`
+	Trouble         []Trouble `json:"trouble" nullable:"false" doc:"What there is to see to, the worst first; empty when all is well."`
 	Started         time.Time `json:"started" doc:"When its process began."`
+	LastEvent       time.Time `json:"last_event,omitzero" doc:"When events last came in, to some seconds; absent when none has since it started."`
 	EventsPerSecond float64   `json:"events_per_second" doc:"Events that come in."`
 	ArchiveBytes    int64     `json:"archive_bytes" doc:"What its segments take."`
 	LogBytes        int64     `json:"log_bytes" doc:"What lies in the write-ahead log and not in segments yet."`
 	FreeBytes       int64     `json:"free_bytes" doc:"Free disk under the archive."`
 	TotalBytes      int64     `json:"total_bytes" doc:"Size of that disk."`
 	ClockSkewMS     int64     `json:"clock_skew_ms" doc:"Milliseconds that its clock is ahead of central's, less what its message was under way."`
+}
+
+// The kinds of trouble.
+const (
+	TroubleFailing = "failing" // it takes no events
+	TroubleDamage  = "damage"  // files of its archive cannot be read
+	TroubleDisk    = "disk"    // little of it is free
+	TroubleClock   = "clock"   // it is off
+)
+
+// Trouble is something that somebody has to see to at a node.
+type Trouble struct {
+	Kind string `json:"kind" enum:"failing,damage,disk,clock" doc:"What it is about."`
+	Text string `json:"text" example:"its clock is 1h ahead of central's" doc:"It, in words."`
 }
 
 // Collection is one collection of one target.

@@ -37,29 +37,6 @@ func (a adapter) Targets(context.Context) ([]api.Target, error) {
 	return targets, nil
 }
 
-const (
-	skewLimit = time.Minute
-	freeShare = 20 // less than one part of so many
-)
-
-func wireHealth(n task.Node) *api.NodeHealth {
-	h := n.Health
-	if h.At == 0 {
-		return nil // a node of before said nothing
-	}
-	state := "good"
-	switch {
-	case h.Failing:
-		state = "failing"
-	case n.Skew.Abs() > skewLimit, h.FreeBytes < h.TotalBytes/freeShare:
-		state = "wait"
-	}
-	return &api.NodeHealth{
-		State: state, Started: std(h.Started), EventsPerSecond: h.EventsPerSecond, ArchiveBytes: h.ArchiveBytes, LogBytes: h.LogBytes,
-		FreeBytes: h.FreeBytes, TotalBytes: h.TotalBytes, ClockSkewMS: n.Skew.Milliseconds(),
-	}
-}
-
 // presence writes into the audit log that a node came, or was silent for too long.
 func (c *Central) presence(ctx context.Context, p task.Presence) {
 	action, outcome := "node-online", "success"

@@ -200,6 +200,15 @@ func TestUnits(t *testing.T) {
 	}
 }
 
+func TestSizesForPeople(t *testing.T) {
+	t.Parallel()
+	for size, want := range map[config.Size]string{0: "0 B", 1023: "1023 B", config.KiB: "1 KiB", 5*config.GiB - 1<<28: "4.8 GiB", 123*config.MiB + 600*config.KiB: "124 MiB", 3 * config.TiB: "3 TiB"} {
+		if got := size.About(); got != want {
+			t.Errorf("%d is %q, want %q", int64(size), got, want)
+		}
+	}
+}
+
 func TestNear(t *testing.T) {
 	t.Parallel()
 	names := []string{"stats", "sort", "fields", "limit"}

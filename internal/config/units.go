@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -65,6 +66,18 @@ func (s Size) String() string {
 		}
 	}
 	return strconv.FormatInt(int64(s), 10) + "B"
+}
+
+// About is s for people, of three digits at most: 4.8 GiB.
+func (s Size) About() string {
+	for _, unit := range sizeUnits[:4] {
+		if n := float64(s) / float64(unit.size); n >= 100 {
+			return fmt.Sprintf("%.0f %s", n, unit.name)
+		} else if n >= 1 {
+			return strconv.FormatFloat(math.Round(10*n)/10, 'f', -1, 64) + " " + unit.name
+		}
+	}
+	return fmt.Sprintf("%d B", int64(s))
 }
 
 const (

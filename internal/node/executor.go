@@ -24,6 +24,7 @@ type executor struct {
 	budgets  *budgets
 	tails    *tails
 	started  llama.Time
+	last     atomic.Int64  // when events last came in, as a llama.Time; 0 for not yet
 	rate     atomic.Uint64 // events a second that come in, as math.Float64bits
 }
 
@@ -92,14 +93,14 @@ func (e *executor) health() task.Health {
 	s := e.archive.Stat()
 	return task.Health{
 		Started: e.started, EventsPerSecond: math.Float64frombits(e.rate.Load()), ArchiveBytes: s.SegmentBytes, LogBytes: s.LogBytes,
-		FreeBytes: s.FreeBytes, TotalBytes: s.TotalBytes, Failing: s.Failing,
+		FreeBytes: s.FreeBytes, TotalBytes: s.TotalBytes, Failing: s.Failing, Damaged: s.Damaged, LastEvent: llama.Time(e.last.Load()),
 	}
 }
 
 // measureEvery is the time over which the rate of incoming events is taken.
 const measureEvery = 2 * time.Second
 
-// measure keeps the rate of incoming events until ctx ends.
+// measure keeps the rate of incoming events, and when there were any, until ctx ends.
 func (e *executor) measure(ctx context.Context) error {
 	tick := time.NewTicker(measureEvery)
 	defer tick.Stop()
@@ -112,6 +113,9 @@ func (e *executor) measure(ctx context.Context) error {
 		}
 		next, now := e.archive.Stat().NextSeq, time.Now()
 		e.rate.Store(math.Float64bits(float64(next-last) / now.Sub(at).Seconds()))
+		if next != last {
+			e.last.Store(int64(llama.At(now)))
+		}
 		last, at = next, now
 	}
 }

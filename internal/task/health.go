@@ -11,12 +11,14 @@ import (
 type Health struct {
 	At              llama.Time `json:"at"` // by the node's clock
 	Started         llama.Time `json:"started"`
+	LastEvent       llama.Time `json:"last_event"`        // when events last came in; 0 for not since it started
 	EventsPerSecond float64    `json:"events_per_second"` // coming in
 	ArchiveBytes    int64      `json:"archive_bytes"`     // of segments
 	LogBytes        int64      `json:"log_bytes"`         // of events that are not in segments yet
 	FreeBytes       int64      `json:"free_bytes"`        // of the disk under the archive
 	TotalBytes      int64      `json:"total_bytes"`
 	Failing         bool       `json:"failing"` // the archive takes nothing
+	Damaged         int        `json:"damaged"` // files of the archive that cannot be read
 }
 
 // Presence is that a node came, or was silent for too long.

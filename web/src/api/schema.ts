@@ -1208,6 +1208,11 @@ export interface components {
              */
             readonly free_bytes: number;
             /**
+             * Format: date-time
+             * @description When events last came in, to some seconds; absent when none has since it started.
+             */
+            readonly last_event?: string;
+            /**
              * Format: int64
              * @description What lies in the write-ahead log and not in segments yet.
              */
@@ -1218,7 +1223,7 @@ export interface components {
              */
             readonly started: string;
             /**
-             * @description failing: its archive takes nothing; wait: its clock is off by more than a minute, or less than a twentieth of its disk is free.
+             * @description failing: it takes no events; wait: there is something to see to soon.
              * @enum {string}
              */
             readonly state: "good" | "wait" | "failing";
@@ -1227,6 +1232,8 @@ export interface components {
              * @description Size of that disk.
              */
             readonly total_bytes: number;
+            /** @description What there is to see to, the worst first; empty when all is well. */
+            readonly trouble: readonly components["schemas"]["Trouble"][];
         };
         readonly NodeList: {
             /** @description Pass as after to read on; absent at the end. */
@@ -2061,6 +2068,18 @@ export interface components {
             readonly next?: string;
             /** @description The tokens, by name. */
             readonly tokens: readonly components["schemas"]["MachineToken"][];
+        };
+        readonly Trouble: {
+            /**
+             * @description What it is about.
+             * @enum {string}
+             */
+            readonly kind: "failing" | "damage" | "disk" | "clock";
+            /**
+             * @description It, in words.
+             * @example its clock is 1h ahead of central's
+             */
+            readonly text: string;
         };
         readonly UsageResponseBody: {
             /** @description The sums, in order. */

@@ -3,7 +3,7 @@ import type { Node } from '@/api/types'
 import { troubles } from './health'
 
 const well: NonNullable<Node['health']> = {
-  state: 'good', started: '2026-11-01T00:00:00Z', events_per_second: 3, archive_bytes: 1, log_bytes: 1, free_bytes: 600, total_bytes: 1000, clock_skew_ms: 20,
+  state: 'good', trouble: [], started: '2026-11-01T00:00:00Z', events_per_second: 3, archive_bytes: 1, log_bytes: 1, free_bytes: 600, total_bytes: 1000, clock_skew_ms: 20,
 }
 function node(health: Partial<typeof well>): Node {
   return { id: 'n', state: 'online', health: { ...well, ...health } }
