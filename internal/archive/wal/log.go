@@ -27,6 +27,7 @@ type Log struct {
 	files   []file // those that are needed, oldest first; without the current
 	current *current
 	spare   *spare   // the next file, or nil; see Prepare
+	kept    uint64   // number of a file that is not needed, for the next spare; 0: none
 	next    uint64   // number of the next file
 	owed    []*Frame // that a process before wrote and may not have synced
 	buf     []byte
@@ -257,20 +258,40 @@ func (l *Log) Oldest(seq uint64) uint64 {
 	return l.upcoming()
 }
 
-// Remove removes the files before that numbered oldest. A Checkpoint that says so
-// is durable already.
+// Remove removes the files before that numbered oldest. While files are prepared, one is
+// kept that the next can be made of. A Checkpoint that says so is durable already. One
+// Remove at a time.
 func (l *Log) Remove(oldest uint64) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for len(l.files) > 0 && l.files[0].number < oldest {
+	for {
+		l.mu.Lock()
+		busy := l.current != nil && l.current.prepared
+		kept := l.kept
+		if len(l.files) == 0 || l.files[0].number >= oldest {
+			if !busy {
+				l.kept = 0
+			}
+			l.mu.Unlock()
+			if !busy && kept > 0 {
+				return l.remove(kept)
+			}
+			return nil
+		}
 		f := l.files[0]
-		if err := l.remove(f.number); err != nil {
-			return err
+		l.mu.Unlock()
+		keep := busy && kept == 0 && l.wipe(f.number) == nil
+		if !keep {
+			if err := l.remove(f.number); err != nil {
+				return err
+			}
+		}
+		l.mu.Lock()
+		if keep {
+			l.kept = f.number
 		}
 		l.bytes.Add(-f.durable)
 		l.files = l.files[1:]
+		l.mu.Unlock()
 	}
-	return nil
 }
 
 // First returns the arrival number of the first event in the log, or 0 when it has none.
@@ -317,9 +338,14 @@ func (l *Log) Close() error {
 	if l.current != nil {
 		l.retire()
 	}
+	var err error
 	if s := l.takeSpare(); s != nil {
 		s.file.Close() // nothing is in it
-		return l.remove(s.number)
+		err = l.remove(s.number)
 	}
-	return nil
+	if l.kept > 0 {
+		err = errors.Join(err, l.remove(l.kept))
+		l.kept = 0
+	}
+	return err
 }

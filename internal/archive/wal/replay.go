@@ -132,8 +132,8 @@ func (l *Log) numbers() ([]uint64, error) {
 }
 
 // header reads the header of a file. It returns nil when the file is the newest and has
-// nothing but zeros behind a header that is not whole: then nothing was ever written to
-// it, and it is removed.
+// zeros where a first frame would be, behind a header that is not whole: then nothing in
+// it was ever acknowledged, and it is removed.
 func (l *Log) header(number uint64, newest bool) (*header, error) {
 	name := fileName(number)
 	f, err := l.disk.Open(name)
@@ -149,11 +149,7 @@ func (l *Log) header(number uint64, newest bool) (*header, error) {
 	if err == nil {
 		return h, nil
 	}
-	size, sizeErr := f.Size()
-	if sizeErr != nil {
-		return nil, sizeErr
-	}
-	if empty, readErr := unused(f, size); readErr != nil {
+	if empty, readErr := unused(f); readErr != nil {
 		return nil, readErr
 	} else if !newest || !empty {
 		return nil, &segment.CorruptError{File: name, Err: err}

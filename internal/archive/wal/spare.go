@@ -12,7 +12,8 @@ import (
 // To sync a file that has grown, a file system writes its journal, and with it what
 // others have done meanwhile: some syncs take a tenth of a second. To sync what was
 // written over bytes that were on the disk takes a few milliseconds. So while much
-// comes in, the next file is made beforehand, full of zeros.
+// comes in, the next file is made beforehand: of one that is no longer needed, or else
+// of zeros.
 
 const (
 	// spareStep is how much of a spare is written and synced at once: so little that a
@@ -24,12 +25,16 @@ const (
 	fastTime  = 10 * time.Second
 )
 
+// wiped is how many bytes of zeros a spare begins with at least. The first frame would be
+// in them, so where they are zeros none was acknowledged.
+const wiped = 4096
+
 var zeros [spareStep]byte
 
 // A spare is the next file. Its number is its own, used or not.
 type spare struct {
 	number uint64
-	file   fsys.File // zeros, durable with its name; nil while it is made
+	file   fsys.File // durable with its name; nil while it is made
 }
 
 // want asks for a spare, once for each file, when much comes in: at once when the current
@@ -66,8 +71,16 @@ func (l *Log) Prepare() error {
 	s := &spare{number: l.next}
 	l.spare = s
 	l.next++
+	kept := l.kept
+	l.kept = 0
 	l.mu.Unlock()
-	file, err := l.zeros(fileName(s.number))
+	var file fsys.File
+	var err error
+	if kept > 0 {
+		file, err = l.renamed(fileName(kept), fileName(s.number))
+	} else {
+		file, err = l.zeros(fileName(s.number))
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err == nil && l.spare == s {
@@ -79,6 +92,9 @@ func (l *Log) Prepare() error {
 	}
 	if err != nil {
 		l.disk.Remove(fileName(s.number)) // best effort: the next start removes it
+		if kept > 0 {
+			l.disk.Remove(fileName(kept)) // as well
+		}
 		return fmt.Errorf("prepare a file of the log: %w", err)
 	}
 	file.Close() // it came too late, and nothing is in it
@@ -91,19 +107,64 @@ func (l *Log) zeros(name string) (fsys.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	for left := l.fileSize; left > 0 && err == nil; left -= spareStep {
+	if err := l.lengthen(f, 0); err != nil {
+		return nil, err
+	}
+	return l.overwrite(name)
+}
+
+// renamed makes a file of one that is wiped.
+func (l *Log) renamed(from, to string) (fsys.File, error) {
+	f, err := l.disk.Append(from)
+	if err != nil {
+		return nil, err
+	}
+	size, err := f.Size()
+	if err != nil {
+		f.Close() // nothing was done with it
+		return nil, err
+	}
+	if err := l.lengthen(f, size); err != nil {
+		return nil, err
+	}
+	if err := l.disk.Rename(from, to); err != nil {
+		return nil, err
+	}
+	return l.overwrite(to)
+}
+
+// lengthen writes zeros behind the size bytes of a file, durably, and closes it.
+func (l *Log) lengthen(f fsys.File, size int64) (err error) {
+	for left := l.fileSize - size; left > 0 && err == nil; left -= spareStep {
 		if _, err = f.Write(zeros[:min(left, spareStep)]); err == nil {
 			err = f.Sync()
 		}
 	}
 	f.Close() // it is synced, or of no use
-	if err == nil {
-		err = l.disk.SyncDir(Folder)
-	}
-	if err != nil {
+	return err
+}
+
+// overwrite opens a file to be written over, whose name is new.
+func (l *Log) overwrite(name string) (fsys.File, error) {
+	if err := l.disk.SyncDir(Folder); err != nil {
 		return nil, err
 	}
 	return l.disk.Overwrite(name)
+}
+
+// wipe has a file that is not needed be one for renamed: nobody can read what is in it
+// any more, as the key to it was in its header.
+func (l *Log) wipe(number uint64) error {
+	f, err := l.disk.Overwrite(fileName(number))
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(zeros[:min(wiped, l.fileSize)])
+	if err == nil {
+		err = f.Sync()
+	}
+	f.Close() // it is synced, or of no use
+	return err
 }
 
 // takeSpare returns the spare, or nil when there is none that is done. The caller holds
@@ -125,18 +186,13 @@ func (l *Log) upcoming() uint64 {
 	return l.next
 }
 
-// unused reports whether nothing but, perhaps, a part of a header was written to a file
-// of a size.
-func unused(f io.ReaderAt, size int64) (bool, error) {
-	buf := make([]byte, spareStep)
-	for at := int64(headerSize); at < size; at += spareStep {
-		n, err := f.ReadAt(buf[:min(spareStep, size-at)], at)
-		if err != nil && err != io.EOF {
-			return false, err
-		}
-		if !bytes.Equal(buf[:n], zeros[:n]) {
-			return false, nil
-		}
+// unused reports whether nothing but, perhaps, a part of a header was written to a file,
+// as far as that was acknowledged.
+func unused(f io.ReaderAt) (bool, error) {
+	buf := make([]byte, wiped-headerSize)
+	n, err := f.ReadAt(buf, headerSize)
+	if err != nil && err != io.EOF {
+		return false, err
 	}
-	return true, nil
+	return bytes.Equal(buf[:n], zeros[:n]), nil
 }

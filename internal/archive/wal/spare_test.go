@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/fsys"
 	"github.com/llama-logs/llama/internal/segment"
 )
@@ -161,4 +162,95 @@ func TestHeaderOfANewestFile(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestFilesAreUsedAgain has files that are no longer needed become the next ones, lets
+// operations fail, and cuts the power: what was acknowledged and is still needed is
+// there, what a file held before does not come back, and no file has the key to it.
+func TestFilesAreUsedAgain(t *testing.T) {
+	t.Parallel()
+	const fileSize = 3 * wiped
+	again := 0
+	for seed := range uint64(150) {
+		rng := rand.New(rand.NewPCG(seed, 8))
+		w := newWritten(t)
+		oldest := uint64(0)
+		open := func(disk fsys.FS) (l *Log, got []string, err error) {
+			l, err = Open(disk, w.key, oldest, fileSize, func(f *Frame) error {
+				got = append(got, f.Sections[0].data)
+				return nil
+			})
+			return l, got, err
+		}
+		needed := uint64(1) // arrival number of the first event that is
+		for range 3 {
+			fault := fsys.NewFault(w.disk)
+			l, _, err := open(fault)
+			if err != nil {
+				t.Fatal(err)
+			}
+			fault.Set(fsys.Plan{Only: fsys.Changes, At: rng.IntN(300), Then: -1, Partial: rng.Float64(), Done: rng.IntN(2) == 0})
+			for range 120 {
+				if rng.IntN(8) == 0 {
+					kept := l.kept
+					if err := l.Prepare(); err != nil && !fault.Failed() {
+						t.Fatal(err)
+					} else if err == nil && kept > 0 && l.kept == 0 {
+						again++
+					}
+				}
+				if rng.IntN(10) == 0 && w.next > needed {
+					needed += rng.Uint64N(w.next - needed)
+					if oldest = l.Oldest(needed); l.Remove(oldest) != nil && !fault.Failed() {
+						t.Fatal("a file cannot be removed")
+					}
+				}
+				if err := l.Write([]*Frame{w.long(rng)}); err != nil {
+					w.next--
+					w.bodies = w.bodies[:len(w.bodies)-1]
+					break
+				}
+			}
+			if l.kept > 0 {
+				data, err := fsys.ReadFile(w.disk, fileName(l.kept), 1<<20)
+				if err != nil || string(data[:wiped]) != string(zeros[:wiped]) {
+					t.Fatalf("seed %d: the file that is kept is not wiped, %v", seed, err)
+				}
+			}
+			if rng.IntN(2) == 0 {
+				l.Close()
+			}
+			w.disk = w.disk.Crash(rng.Uint64())
+			_, got, err := open(w.disk)
+			want := w.bodies[needed-1:]
+			extra := len(got) > 0 && (len(w.bodies) == 0 || got[len(got)-1] != w.bodies[len(w.bodies)-1])
+			if extra {
+				w.bodies = append(w.bodies, got[len(got)-1])
+				want, w.next = w.bodies[needed-1:], w.next+1
+			}
+			if err != nil || len(got) < len(want) || !slices.Equal(got, w.bodies[len(w.bodies)-len(got):]) {
+				t.Fatalf("seed %d: %d bodies, want at least %d of %d, error %v", seed, len(got), len(want), len(w.bodies), err)
+			}
+		}
+	}
+	if again < 100 {
+		t.Errorf("files were used again %d times", again)
+	}
+}
+
+// long returns the next frame, with a message that takes room.
+func (w *written) long(rng *rand.Rand) *Frame {
+	text := make([]byte, 300)
+	for i := range text {
+		text[i] = byte(' ' + rng.IntN(90))
+	}
+	var e Encoder
+	f, err := e.Encode(llama.Position{}, []llama.Event{{Collection: "c", Message: fmt.Sprint(w.next, " ", string(text))}})
+	if err != nil {
+		panic(err)
+	}
+	f.First = w.next
+	w.bodies = append(w.bodies, f.Sections[0].data)
+	w.next++
+	return f
 }
