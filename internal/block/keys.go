@@ -41,13 +41,12 @@ func (k *keySet) reset(events int) {
 	k.keys, k.zero, k.limit, k.full = k.keys[:0], false, MaxKeys(events), false
 }
 
-// Keys returns the keys of the words of the block that was encoded last, sorted, each
-// once; nil when they are more than MaxKeys. They are good until the next block.
+// Keys returns the keys of the words of the block that was encoded last, each once; nil
+// when they are more than MaxKeys. They are good until the next block.
 func (e *Encoder) Keys() []uint64 {
 	if e.words.full {
 		return nil
 	}
-	slices.Sort(e.words.keys)
 	return e.words.keys
 }
 

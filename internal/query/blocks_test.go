@@ -149,7 +149,7 @@ func (m *maker) both(t *rapid.T, rows int) (plain, templates *Memory) {
 		}
 		templates.refs = append(templates.refs, column.Ref{
 			Stat: a.Stat(rows), Read: func(context.Context) (*column.Block, error) { return read, nil },
-			Filter: func() column.Filter { return keysOnly(encoder.Keys()) },
+			Filter: func() column.Filter { return keysOnly(slices.Sorted(slices.Values(encoder.Keys()))) },
 		})
 	}
 	return plain, templates

@@ -27,7 +27,9 @@ var errSize = errors.New("longer than allowed")
 // share one, as it keeps some megabytes of tables.
 type Codec struct {
 	enc    *zstd.Encoder
+	few    *zstd.Encoder // the fastest
 	dec    *zstd.Decoder
+	habits *habits
 	blocks sync.Pool // of *block.Encoder
 	packer sync.Pool // of *packer
 }
@@ -44,27 +46,33 @@ func (c *Codec) release(e *block.Encoder) { c.blocks.Put(e) }
 
 // NewCodec returns a Codec.
 func NewCodec() (*Codec, error) {
-	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithEncoderCRC(false),
-		zstd.WithEncoderConcurrency(2), zstd.WithWindowSize(4<<20))
-	if err != nil {
-		return nil, fmt.Errorf("make a compressor: %w", err)
+	c := &Codec{habits: newHabits()}
+	for level, enc := range map[zstd.EncoderLevel]**zstd.Encoder{zstd.SpeedDefault: &c.enc, zstd.SpeedFastest: &c.few} {
+		var err error
+		if *enc, err = zstd.NewWriter(nil, zstd.WithEncoderLevel(level), zstd.WithEncoderCRC(false),
+			zstd.WithEncoderConcurrency(2), zstd.WithWindowSize(4<<20)); err != nil {
+			return nil, fmt.Errorf("make a compressor: %w", err)
+		}
 	}
-	dec, err := zstd.NewReader(nil, zstd.WithDecoderMaxMemory(maxPlain), zstd.WithDecoderConcurrency(0))
-	if err != nil {
+	var err error
+	if c.dec, err = zstd.NewReader(nil, zstd.WithDecoderMaxMemory(maxPlain), zstd.WithDecoderConcurrency(0)); err != nil {
 		return nil, fmt.Errorf("make a decompressor: %w", err)
 	}
-	return &Codec{enc: enc, dec: dec}, nil
+	return c, nil
 }
 
 // pack appends plain to dst, compressed where that is shorter.
-func (c *Codec) pack(dst, plain []byte) []byte {
+func (c *Codec) pack(dst, plain []byte) []byte { return c.packBy(dst, plain, &habit{}) }
+
+// packBy is pack for a chunk of a column with a habit, which changes with it.
+func (c *Codec) packBy(dst, plain []byte, h *habit) []byte {
 	start := len(dst)
 	if len(plain) >= minCompress {
 		p, ok := c.packer.Get().(*packer)
 		if !ok {
 			p = &packer{}
 		}
-		dst = p.frame(append(dst, compressed), plain, c.enc)
+		dst = p.frame(append(dst, compressed), plain, h, c)
 		c.packer.Put(p)
 		if len(dst)-start <= len(plain) {
 			return dst

@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"github.com/klauspost/compress/huff0"
-	"github.com/klauspost/compress/zstd"
 )
 
 // Much of what is kept is numbers that do not repeat, of which some are more frequent than
@@ -32,65 +31,12 @@ const (
 	blockRun     = 1
 	blockPacked  = 2
 	literalsCode = 2 | 3<<2 // under a code, in 4 streams, with lengths of 18 bits
-
-	// Both ways are tried for chunks of up to minSampled bytes. Of longer ones, sampleParts
-	// pieces that make up sampleSize bytes are packed both ways first. Where literals are
-	// shorter for these than sureLiterals of what zstd makes of them, zstd is not
-	// asked for the chunk; where they are longer than sureRepeats, only zstd is. Over the
-	// chunks of the benchmark's corpus that packs to within 1 % of the better of both.
-	minTried     = 1 << 10
-	minSampled   = 4 << 10
-	sampleParts  = 4
-	sampleSize   = 2 << 10
-	sureLiterals = 0.98
-	sureRepeats  = 1.02
 )
 
 // A packer packs one chunk after the other.
 type packer struct {
-	huff   huff0.Scratch
-	sample []byte
-	out    []byte
-}
-
-// frame appends plain as a zstd frame: that which enc makes of it or that of literals, whichever
-// is shorter, as far as a sample can tell.
-func (p *packer) frame(dst, plain []byte, enc *zstd.Encoder) []byte {
-	literals, repeats := p.promising(plain, enc)
-	start := len(dst)
-	if repeats {
-		dst = enc.EncodeAll(plain, dst)
-	}
-	if !literals {
-		return dst
-	}
-	end := len(dst)
-	dst = p.literals(dst, plain)
-	if length := len(dst) - end; !repeats || length < end-start {
-		return dst[:start+copy(dst[start:], dst[end:])]
-	}
-	return dst[:end]
-}
-
-// promising says which ways of packing plain are worth trying.
-func (p *packer) promising(plain []byte, enc *zstd.Encoder) (literals, repeats bool) {
-	switch {
-	case len(plain) < minTried || len(plain) > maxPlain:
-		return false, true
-	case len(plain) < minSampled:
-		return true, true
-	}
-	p.sample = p.sample[:0]
-	const length = sampleSize / sampleParts
-	for i := range sampleParts {
-		at := len(plain)/(2*sampleParts)*(2*i+1) - length/2
-		p.sample = append(p.sample, plain[at:at+length]...)
-	}
-	p.out = p.literals(p.out[:0], p.sample)
-	shorter := float64(len(p.out))
-	p.out = enc.EncodeAll(p.sample, p.out[:0])
-	shorter /= float64(len(p.out))
-	return shorter <= sureRepeats, shorter >= sureLiterals
+	huff huff0.Scratch
+	out  []byte
 }
 
 // literals appends plain, of which there is at least a byte and less than 4 GiB, as a zstd

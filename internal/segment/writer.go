@@ -105,7 +105,7 @@ func (w *Writer) Append(b *block.Builder, roots ...root.Root) error {
 		}
 		w.packed = w.packed[:0]
 		if len(c.Data) > 0 {
-			w.packed = w.codec.pack(w.packed, c.Data)
+			w.packed = w.codec.packColumn(w.packed, c.Data, w.directory.collection, c.Kind, c.Name)
 		}
 		w.sealChunk(place, column, w.packed)
 		return nil
