@@ -95,6 +95,7 @@ func check(t testing.TB, rows []column.Row) *stored {
 	if err != nil {
 		t.Fatal(err)
 	}
+	checkCounts(t, read)
 	if d := cmp.Diff(want, got); d != "" {
 		t.Fatalf("by columns: -want +got\n%s", d)
 	}

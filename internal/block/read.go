@@ -115,6 +115,10 @@ func Open(collection string, rows int, names []string, s Source) (*column.Block,
 			})
 		})()
 	}
+	b.Counts = func(name string) (*column.Counts, error) {
+		c, err := d.counts(name)
+		return c, d.Explain(err)
+	}
 	b.Each = func(do func(*column.Row) error) error { return d.Explain(d.each(b, do)) }
 	return b, nil
 }

@@ -39,6 +39,10 @@ type Block struct {
 	// Loose decodes a column of the events that have no template, of which row i is
 	// that of the i-th of them; nil when none has it.
 	Loose func(name string) (*Column, error)
+	// Counts tells how many rows have each value of a field; nil where there are too many
+	// values for that to be less work than looking at the rows. Nil in blocks that do not
+	// know.
+	Counts func(name string) (*Counts, error)
 
 	// Each calls do with one event after the other, as it was given to the block:
 	// values that were found in the message share its memory. The row is good until

@@ -89,15 +89,19 @@ func (a *countAgg) update(c *chunk, sel, of []uint32) error {
 	switch {
 	case a.length:
 		a.addLengths(c, sel, of)
-	case len(a.fields) == 0 && !a.empty:
+	case len(a.fields) == 0 && !a.empty && c.stands == nil:
 		for _, id := range of {
 			a.n[id]++
+		}
+	case len(a.fields) == 0 && !a.empty:
+		for i, id := range of {
+			a.n[id] += c.standsFor(sel[i])
 		}
 	default:
 		full := a.full(c, sel)
 		for i, id := range of {
 			if full[i] != a.empty {
-				a.n[id]++
+				a.n[id] += c.standsFor(sel[i])
 			}
 		}
 	}
@@ -127,7 +131,7 @@ func (a *countAgg) addLengths(c *chunk, sel, of []uint32) {
 		}
 		for i, r := range sel {
 			if code := col.Codes[r]; code != 0 {
-				a.n[of[i]] += uint64(len(col.Values[code-1]))
+				a.n[of[i]] += uint64(len(col.Values[code-1])) * c.standsFor(r)
 			}
 		}
 	}

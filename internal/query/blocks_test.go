@@ -217,7 +217,11 @@ func TestTemplatesAnswerAsColumns(t *testing.T) {
 		m := &maker{rng: rand.New(rand.NewPCG(seed, 2)), templates: rapid.SliceOfN(rapid.SampledFrom(makerTemplates), 1, 5).Draw(t, "templates")}
 		plain, templates := m.both(t, rapid.IntRange(1, 150).Draw(t, "rows"))
 		filter := m.drawText(t)
-		switch rapid.IntRange(0, 6).Draw(t, "join") {
+		switch rapid.IntRange(0, 8).Draw(t, "join") {
+		case 5, 6: // of one field only: values may be counted without looking at rows
+			filter = rapid.SampledFrom([]string{
+				"*", "user.name:*", "!user.name:root", "_collection:web", "user.name:in(root, ann) _collection:sshd", "user.name:\"\" or user.name:~\"^r\"", "_time:>2026-09-01Z", "host.name:=web",
+			}).Draw(t, "one field")
 		case 0:
 			filter += " " + m.drawText(t)
 		case 1:
@@ -238,6 +242,9 @@ func TestTemplatesAnswerAsColumns(t *testing.T) {
 			" | unpack_words from _msg as word | unroll by (word) | limit 7", " | stats by rollup (host.name, status) count() n", " | sample 3",
 			" | stats by (status, user.name) count() n | sort by (n desc) limit 2", " | stats by rollup (host.name, status) count() n | sort by (n desc) limit 3",
 			" | pack_json as all | fields all", " | union (_msg:root | limit 3)", " | join by (user.name) (* | stats by (user.name) count() n)",
+			" | stats by (user.name) count() n, count(user.name) c, sum_len(user.name) l, count_empty(user.name) e, max(user.name) m, min(user.name) i", " | top 2 by (user.name)",
+			" | stats count_uniq(user.name) u, uniq_values(user.name) v, count() if (user.name:root) r, rate() s, count_uniq_hash(user.name) h", " | stats by (status:10) count() n",
+			" | field_values user.name", " | stats by (host.name) count() n", " | uniq by (trace) with hits", " | stats by (source.ip) sum(source.ip) n", " | stats by (missing) count() n",
 			" | filter user.name:in(_msg:root | fields user.name)", " | stats json_values(user.name) v, values(took) w",
 		}).Draw(t, "pipes")
 		q, err := Parse(filter+pipes, testNow)

@@ -26,7 +26,8 @@ type chunk struct {
 	few      *column.Moments // or of the few rows that are left; see fewLeft
 	// items number the rows that one event became, from 0; nil when each is one.
 	items  []uint32
-	fields []field // those a row shows, in order
+	stands []uint64 // how many rows of the block each stands for; nil: for itself
+	fields []field  // those a row shows, in order
 	block  *column.Block
 	node   string
 	work   *scratch
@@ -310,6 +311,14 @@ func (c *chunk) row(r uint32, patterns []string, hidden bool) Row {
 		}
 	}
 	return out
+}
+
+// standsFor returns how many rows of the block a row stands for.
+func (c *chunk) standsFor(r uint32) uint64 {
+	if c.stands == nil {
+		return 1
+	}
+	return c.stands[r]
 }
 
 // order returns what sorts rows where nothing else does: the newest first.

@@ -211,6 +211,8 @@ type run struct {
 	stop  atomic.Bool
 	turns *turns
 	need  *need // what a block must have; nil: nothing is known
+	// counted says that it is enough to know the counts of one field's values, or nil.
+	counted *counted
 
 	skipped skipped
 
@@ -243,6 +245,9 @@ func newRun(p *plan, src Source, o RunOptions, held int) *run {
 	_ = r.env.budget.grow(held) // what comes next finds that it is too much
 	r.env.seconds, r.env.stop = seconds(p.filter), &r.stop
 	r.need = needOf(p.filter)
+	if p.gather != nil {
+		r.counted = countedOf(p)
+	}
 	for i := range r.refs {
 		r.total += weight(&r.refs[i])
 	}
@@ -286,6 +291,15 @@ func (r *run) chunk(ctx context.Context, ref *column.Ref, work *scratch) (*chunk
 		return nil, err
 	}
 	work.reset()
+	if r.counted != nil {
+		if c, err := r.counted.chunk(block, ref, r.o.NodeID, work); c != nil || err != nil {
+			if err == nil {
+				c.filter(r.counted.filter)
+				err = c.err
+			}
+			return c, err
+		}
+	}
 	c := chunkOf(block, r.o.NodeID, work)
 	c.younger(llama.Time(r.env.oldest.Load()))
 	c.filter(r.filter)
