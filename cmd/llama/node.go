@@ -28,7 +28,7 @@ that its data directory has joined. Nothing listens for central: the node calls.
 		},
 	}
 	flagsOf(cmd, &file, roles{node: true})
-	cmd.AddCommand(newNodeJoin(), newNodeList(), newNodeRevoke(), newNodeRotate(), newNodeLedger(), newNodeMetrics())
+	cmd.AddCommand(newNodeJoin(), newNodeList(), newNodeRevoke(), newNodeRotate(), newNodeReload(), newNodeStatus(), newNodeLedger(), newNodeMetrics())
 	return cmd
 }
 

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/llama-logs/llama/internal/carrier"
@@ -32,6 +33,12 @@ const localTarget = "local"
 // opening.
 type process struct {
 	roles
+	// read reads the configuration as the start did; nil when there is no file.
+	read func() (Config, error)
+
+	reloading sync.Mutex
+	inForce   Config // what is in force; of what needs a restart, what the start found
+
 	log    *slog.Logger
 	level  *slog.LevelVar
 	opened []io.Closer
@@ -52,6 +59,10 @@ func (p *process) run(ctx context.Context, c Config, out io.Writer) (err error) 
 		debug.SetGCPercent(garbage)
 	}
 	p.log, p.level = c.Log.adjustable()
+	if c.Data, err = filepath.Abs(c.Data); err != nil {
+		return err
+	}
+	p.inForce = c
 	defer func() { err = errors.Join(err, p.close()) }()
 	if err := p.open(ctx, &c); err != nil {
 		return err
@@ -67,6 +78,7 @@ func (p *process) run(ctx context.Context, c Config, out io.Writer) (err error) 
 	notify("READY=1")
 	context.AfterFunc(ctx, func() { notify("STOPPING=1") })
 	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return p.reloadOnSignal(ctx) })
 	if p.center != nil {
 		group.Go(func() error { return p.center.Run(ctx) })
 	}
@@ -170,6 +182,7 @@ func (p *process) openNode(c *Config, master seal.Master, registry *prometheus.R
 	if p.center != nil {
 		c.Node.Env.TLS = p.center.TLS
 	}
+	c.Node.Env.ReadAgain = p.reload
 	if p.site, err = node.Open(c.Node); err != nil {
 		return err
 	}

@@ -57,10 +57,18 @@ says where they lie.`,
 }
 
 func runRoles(cmd *cobra.Command, file string, r roles) error {
-	c, err := readConfig(file)
+	read := func() (Config, error) {
+		c, err := readConfig(file)
+		overlayRoles(cmd, &c)
+		return c, err
+	}
+	c, err := read()
 	if err != nil {
 		return err
 	}
-	overlayRoles(cmd, &c)
-	return (&process{roles: r}).run(cmd.Context(), c, cmd.OutOrStdout())
+	p := &process{roles: r}
+	if file != "" {
+		p.read = read
+	}
+	return p.run(cmd.Context(), c, cmd.OutOrStdout())
 }

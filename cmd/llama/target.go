@@ -16,7 +16,7 @@ func newTarget() *cobra.Command {
 		Example: "  llama target add plant-7\n  llama target list\n  llama target group put branches plant-7 plant-8",
 		Args:    noArgs,
 	}
-	cmd.AddCommand(newTargetAdd(), newTargetCodes(), newTargetList(), newGroup(), newTargetLogLevel(), newTargetRotate())
+	cmd.AddCommand(newTargetAdd(), newTargetCodes(), newTargetList(), newGroup(), newTargetLogLevel(), newTargetReload(), newTargetRotate(), newTargetStatus())
 	return cmd
 }
 

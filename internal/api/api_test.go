@@ -49,8 +49,9 @@ type world struct {
 	followed  []Following
 	cancelled []string
 	commands  []string
-	err       error // of everything
-	sick      error // what /healthz is told
+	answers   []CommandAnswer // to commands
+	err       error           // of everything
+	sick      error           // what /healthz is told
 }
 
 func newWorld() *world {
@@ -105,11 +106,11 @@ func (w *world) Open(context.Context) ([]Query, error) {
 	return slices.Clone(w.open), w.err
 }
 
-func (w *world) Command(_ context.Context, user, target, action string, arguments any) error {
+func (w *world) Command(_ context.Context, user, target, action string, arguments any) ([]CommandAnswer, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.commands = append(w.commands, fmt.Sprintf("%s %s %s %+v", user, target, action, arguments))
-	return w.err
+	return w.answers, w.err
 }
 
 func (w *world) Cancel(_ context.Context, id string) error {

@@ -36,6 +36,8 @@ var allowed = map[string][]string{
 	"keep-collection": {"operator", "admin"},
 	"rotate-keys":     {"operator", "admin"},
 	"set-log-level":   {"operator", "admin"},
+	"reload-nodes":    {"operator", "admin"},
+	"node-status":     {"operator", "admin"},
 	"audit":           {"admin"},
 	"metrics":         {"admin"},
 	"users":           {"admin"},

@@ -27,6 +27,22 @@ func (a *Archive) SetRetention(collection string, r Retention) error {
 	return nil
 }
 
+// With returns o with what can change while an archive is open as in next: how long
+// events are kept, how much of all collections, what is done when the disk is full, and
+// when events go into segments.
+func (o Options) With(next Options) Options {
+	o.Retention, o.Collections, o.Size, o.WhenFull, o.SealAfter = next.Retention, next.Collections, next.Size, next.WhenFull, next.SealAfter
+	return o
+}
+
+// Keep puts into force what can change while the archive is open. The options have
+// passed Validate.
+func (a *Archive) Keep(o Options) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.o = a.o.With(o.withDefaults())
+}
+
 // Retention returns how long a collection is kept.
 func (a *Archive) Retention(collection string) Retention {
 	a.mu.RLock()

@@ -109,10 +109,18 @@ func (a adapter) Statistics(ctx context.Context) (api.Statistics, error) {
 }
 
 // Command implements api.Commands.
-func (a adapter) Command(ctx context.Context, user, target, action string, arguments any) error {
+func (a adapter) Command(ctx context.Context, user, target, action string, arguments any) ([]api.CommandAnswer, error) {
 	text, err := json.Marshal(arguments)
 	if err != nil {
-		return fmt.Errorf("encode command %s: %w", action, err)
+		return nil, fmt.Errorf("encode command %s: %w", action, err)
 	}
-	return a.tasks.Command(ctx, task.Command{Action: action, User: user, Target: target, Arguments: text})
+	told, err := a.tasks.Command(ctx, task.Command{Action: action, User: user, Target: target, Arguments: text})
+	if err != nil {
+		return nil, err
+	}
+	var answers []api.CommandAnswer
+	for _, t := range told {
+		answers = append(answers, api.CommandAnswer(t))
+	}
+	return answers, nil
 }

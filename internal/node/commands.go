@@ -25,12 +25,14 @@ const (
 	commandCollection = "collection" // make a collection, or say how long one is kept
 	commandRotate     = "rotate"     // change the node's keys
 	commandLogLevel   = "log-level"  // say more or less in the program's log
+	commandReload     = "reload"     // read the configuration again; answered with Reloaded
+	commandStatus     = "status"     // say how the node is; answered with Status
 )
 
 // Command implements task.Commander. It is in the ledger, as a question is.
-func (n *Node) Command(ctx context.Context, id uuid.UUID, c task.Command) error {
+func (n *Node) Command(ctx context.Context, id uuid.UUID, c task.Command) (answer any, err error) {
 	q := question{action: "command", source: "central", user: c.User, id: id, target: c.Target, text: c.Action + " " + string(c.Arguments)}
-	return n.ledger.answer(ctx, q, func(ctx context.Context, leave leaving) error {
+	err = n.ledger.answer(ctx, q, func(ctx context.Context, leave leaving) error {
 		if err := leave(0, 0); err != nil {
 			return err
 		}
@@ -45,9 +47,16 @@ func (n *Node) Command(ctx context.Context, id uuid.UUID, c task.Command) error 
 			return n.Rotate(ctx)
 		case commandLogLevel:
 			return n.setLogLevel(c.Arguments)
+		case commandReload:
+			answer, err = n.readAgain()
+			return err
+		case commandStatus:
+			answer = n.status()
+			return nil
 		}
 		return llama.Errorf(llama.Invalid, "the node does not know the command %q; its program may be older than central's", c.Action)
 	})
+	return answer, err
 }
 
 // setLogLevel changes how much the process logs, until it ends.
@@ -79,6 +88,7 @@ type Declaration struct {
 type declared struct {
 	mu    sync.Mutex
 	known map[string]archive.Retention
+	own   map[string]archive.Retention // of the site's configuration, which wins
 }
 
 // collectionsFile remembers them in the node's folder.
@@ -90,7 +100,7 @@ const (
 
 // openCollections takes up what central has told of before.
 func (n *Node) openCollections() error {
-	n.declared.known = map[string]archive.Retention{}
+	n.declared.known, n.declared.own = map[string]archive.Retention{}, n.o.Archive.Collections
 	text, err := fsys.ReadFile(n.files, collectionsFile, maxCollectionsFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -102,7 +112,7 @@ func (n *Node) openCollections() error {
 		return fmt.Errorf("read the collections that central told of: %w", err)
 	}
 	for name, r := range n.declared.known {
-		if _, own := n.o.Archive.Collections[name]; own {
+		if _, own := n.declared.own[name]; own {
 			continue // the site has said otherwise since
 		}
 		if err := n.archive.SetRetention(name, r); err != nil {
@@ -115,9 +125,6 @@ func (n *Node) openCollections() error {
 // declare makes a collection known, or changes how long one is kept. What the
 // site's own configuration says stands.
 func (n *Node) declare(d Declaration) error {
-	if _, own := n.o.Archive.Collections[d.Name]; own {
-		return llama.Errorf(llama.Forbidden, "the site's own configuration says how long %q is kept", d.Name)
-	}
 	r := archive.Retention{Size: d.Size}
 	if d.Age != "" {
 		var err error
@@ -127,6 +134,9 @@ func (n *Node) declare(d Declaration) error {
 	}
 	n.declared.mu.Lock()
 	defer n.declared.mu.Unlock()
+	if _, own := n.declared.own[d.Name]; own {
+		return llama.Errorf(llama.Forbidden, "the site's own configuration says how long %q is kept", d.Name)
+	}
 	_, known := n.declared.known[d.Name]
 	if d.New && (known || n.holds(d.Name)) {
 		return llama.Errorf(llama.Conflict, "there is a collection %q already", d.Name)
@@ -148,6 +158,18 @@ func (n *Node) declare(d Declaration) error {
 	}
 	n.declared.known = after
 	return nil
+}
+
+// useOwn has an archive keep what it holds as o says, and collections that only central
+// told of as central did.
+func (d *declared) useOwn(a *archive.Archive, o archive.Options) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.own = o.Collections
+	both := maps.Clone(d.known)
+	maps.Copy(both, o.Collections)
+	o.Collections = both
+	a.Keep(o)
 }
 
 func (n *Node) holds(collection string) bool {

@@ -21,7 +21,7 @@ type executor struct {
 	declared *declared
 	archive  *archive.Archive
 	node     string
-	budgets  *budgets
+	budgets  atomic.Pointer[budgets]
 	tails    *tails
 	started  llama.Time
 	last     atomic.Int64  // when events last came in, as a llama.Time; 0 for not yet
@@ -41,7 +41,7 @@ func names(s *archive.Snapshot) []string {
 func (e *executor) Partial(ctx context.Context, t task.Task, emit func(task.Frame) error, progress func(task.Progress)) error {
 	snapshot := e.archive.Snapshot()
 	defer snapshot.Close()
-	return e.budgets.run(ctx, e.node, func(ctx context.Context, o query.RunOptions) error {
+	return e.budgets.Load().run(ctx, e.node, func(ctx context.Context, o query.RunOptions) error {
 		o.Progress = func(p query.Progress) { progress(task.Progress(p)) }
 		return t.Partial(ctx, snapshot, names(snapshot), o, emit)
 	})
@@ -127,7 +127,7 @@ func (e *executor) local(ctx context.Context, q *query.Query, from, to llama.Tim
 	if _, err := q.Collections(names(snapshot)); err != nil {
 		return err
 	}
-	err := e.budgets.run(ctx, e.node, func(ctx context.Context, o query.RunOptions) error {
+	err := e.budgets.Load().run(ctx, e.node, func(ctx context.Context, o query.RunOptions) error {
 		o.From, o.To = from, to
 		return q.Lines(ctx, snapshot, o, emit)
 	})

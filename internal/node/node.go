@@ -77,6 +77,9 @@ type Env struct {
 	Log      *slog.Logger
 	Level    *slog.LevelVar       // of Log, for central to change; nil when it cannot be
 	Registry *prometheus.Registry // the process's; nil for one of the node's own
+	// ReadAgain reads the configuration of the process again and puts into force what
+	// can be, by Reload; nil when there is none to read. Its error is for people.
+	ReadAgain func() (*Reloaded, error)
 	// TLS gives the certificate of ingest doors that have none of their own and
 	// are not on loopback; nil when there is none to give.
 	TLS func() (*tls.Config, error)
@@ -94,7 +97,7 @@ type Node struct {
 	rotating  sync.Mutex               // one change of keys at a time
 	rotation  atomic.Pointer[rotation] // nil until the node runs
 	archive   *archive.Archive
-	pipeline  *pipeline.Pipeline
+	inForce   inForce // what may change while it runs
 	receivers []running
 	executor  *executor
 	records   *archive.Archive
@@ -128,8 +131,8 @@ func Open(o Options) (n *Node, err error) {
 	if err := n.openArchive(); err != nil {
 		return n, err
 	}
-	o.Pipeline.Log, o.Pipeline.Metrics = o.Log, pipeline.NewMetrics(o.Registry)
-	if n.pipeline, err = pipeline.New(o.Pipeline, parsers, n.archive); err != nil {
+	n.inForce.options, n.inForce.counted = o, pipeline.NewMetrics(o.Registry)
+	if err := n.usePipeline(o.Pipeline, parsers); err != nil {
 		return n, err
 	}
 	if err := n.openRecords(); err != nil {
@@ -138,7 +141,8 @@ func Open(o Options) (n *Node, err error) {
 	if err := n.openCollections(); err != nil {
 		return n, err
 	}
-	n.executor = &executor{declared: &n.declared, archive: n.archive, node: n.id, budgets: newBudgets(n.o.Queries, n.archive), tails: newTails(n.archive, n.id), started: llama.At(time.Now())}
+	n.executor = &executor{declared: &n.declared, archive: n.archive, node: n.id, tails: newTails(n.archive, n.id), started: llama.At(time.Now())}
+	n.executor.budgets.Store(newBudgets(n.o.Queries, n.archive))
 	if err := n.openReceivers(); err != nil {
 		return n, err
 	}
@@ -234,7 +238,7 @@ func (n *Node) run(ctx context.Context, runner *task.Runner) error {
 	group.Go(func() error { return n.measure(ctx) })
 	group.Go(func() error { return n.serveSocket(ctx) })
 	for _, r := range n.receivers {
-		group.Go(func() error { return r.Run(ctx, n.pipeline.From(r.origin)) })
+		group.Go(func() error { return r.Run(ctx, entry{&n.inForce.pipeline, r.origin}) })
 	}
 	err := group.Wait()
 	stopKeeping()

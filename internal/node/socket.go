@@ -78,6 +78,8 @@ func (n *Node) serveSocket(ctx context.Context) error {
 	mux.HandleFunc("/select/logsql/query", n.selectQuery)
 	mux.HandleFunc("/select/logsql/tail", n.selectTail)
 	mux.HandleFunc("POST /node/rotate", n.rotateKeys)
+	mux.HandleFunc("POST /node/reload", n.serveReload)
+	mux.HandleFunc("POST /node/status", n.serveStatus)
 	mux.HandleFunc("POST /archive/destroy", n.destroyDay)
 	mux.HandleFunc("POST /archive/export", n.archiveExport)
 	mux.HandleFunc("POST /archive/head", n.head(n.archive))

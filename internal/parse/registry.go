@@ -99,7 +99,10 @@ type loader struct {
 func (l *loader) load(files fs.FS, dir, shown string) {
 	found, err := fs.ReadDir(files, dir)
 	if err != nil {
-		l.errs = append(l.errs, fmt.Errorf("parser modules: %w", err))
+		if e, ok := errors.AsType[*fs.PathError](err); ok {
+			err = e.Err // its path is the one inside of the folder
+		}
+		l.errs = append(l.errs, fmt.Errorf("read the parser modules in %s: %w", shown, err))
 		return
 	}
 	for _, f := range found {

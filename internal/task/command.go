@@ -23,10 +23,16 @@ type Command struct {
 	Arguments json.RawMessage `json:"arguments"`
 }
 
-// A Commander obeys commands at a node. Errors that are a *llama.Error are shown to
-// the person who wanted it.
+// A Commander obeys commands at a node, and answers with what is encoded as JSON; nil is
+// nothing. Errors that are a *llama.Error are shown to the person who wanted it.
 type Commander interface {
-	Command(ctx context.Context, id uuid.UUID, c Command) error
+	Command(ctx context.Context, id uuid.UUID, c Command) (answer any, err error)
+}
+
+// An Answer is what a node answered a command.
+type Answer struct {
+	Node string
+	Text json.RawMessage // nil for nothing
 }
 
 const (
@@ -38,14 +44,14 @@ const (
 
 // Command tells all nodes of a target to obey. It is Unavailable, and nothing was
 // sent, when one of them is offline; after any other error, some may have obeyed.
-func (c *Central) Command(ctx context.Context, command Command) error {
+func (c *Central) Command(ctx context.Context, command Command) ([]Answer, error) {
 	targets, err := c.choose(ctx, []string{command.Target})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	body, err := json.Marshal(command)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var nodes []*node
 	var away []string
@@ -58,24 +64,25 @@ func (c *Central) Command(ctx context.Context, command Command) error {
 		nodes = append(nodes, n)
 	}
 	if len(away) > 0 || len(nodes) == 0 {
-		return llama.Errorf(llama.Unavailable, "nothing was done: of target %s these nodes are offline: %s", command.Target, strings.Join(away, ", "))
+		return nil, llama.Errorf(llama.Unavailable, "nothing was done: of target %s these nodes are offline: %s", command.Target, strings.Join(away, ", "))
 	}
 	ctx, cancel := context.WithTimeout(ctx, commandTime)
 	defer cancel()
-	errs := make([]error, len(nodes))
+	errs, told := make([]error, len(nodes)), make([]Answer, len(nodes))
 	var telling sync.WaitGroup
 	for i, n := range nodes {
-		telling.Go(func() { errs[i] = c.tell(ctx, n, body) })
+		told[i].Node = n.id
+		telling.Go(func() { told[i].Text, errs[i] = c.tell(ctx, n, body) })
 	}
 	telling.Wait()
-	return errors.Join(errs...)
+	return told, errors.Join(errs...)
 }
 
 // tell sends a command until the node answers.
-func (c *Central) tell(ctx context.Context, n *node, body []byte) error {
+func (c *Central) tell(ctx context.Context, n *node, body []byte) (json.RawMessage, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	answers := make(chan answer, 1)
 	c.mu.Lock()
@@ -93,16 +100,16 @@ func (c *Central) tell(ctx context.Context, n *node, body []byte) error {
 		select {
 		case a := <-answers:
 			if a.Error == "" {
-				return nil
+				return a.Result, nil
 			}
 			code := a.Code
 			if code == "" {
 				code = llama.Unavailable
 			}
-			return llama.Errorf(code, "node %s: %s", n.id, a.Error)
+			return nil, llama.Errorf(code, "node %s: %s", n.id, a.Error)
 		case <-again.C:
 		case <-ctx.Done():
-			return llama.Errorf(llama.Unavailable, "node %s has not answered; it may obey yet", n.id)
+			return nil, llama.Errorf(llama.Unavailable, "node %s has not answered; it may obey yet", n.id)
 		}
 	}
 }
@@ -148,7 +155,8 @@ func (r *Runner) command(ctx context.Context, id uuid.UUID, body []byte) {
 	isNew, a := r.obeyed.begin(id)
 	if isNew {
 		a = &answer{}
-		if err := r.obey(ctx, id, body); err != nil {
+		var err error
+		if a.Result, err = r.obey(ctx, id, body); err != nil {
 			a.Error, a.Code = shown(err)
 			if a.Code == "" {
 				r.o.Log.Error("command not obeyed", "error", err)
@@ -161,16 +169,20 @@ func (r *Runner) command(ctx context.Context, id uuid.UUID, body []byte) {
 	}
 }
 
-func (r *Runner) obey(ctx context.Context, id uuid.UUID, body []byte) error {
+func (r *Runner) obey(ctx context.Context, id uuid.UUID, body []byte) (json.RawMessage, error) {
 	var c Command
 	if err := json.Unmarshal(body, &c); err != nil {
-		return llama.Errorf(llama.Invalid, "the node does not understand the command; its program may be older than central's")
+		return nil, llama.Errorf(llama.Invalid, "the node does not understand the command; its program may be older than central's")
 	}
 	if c.Target != r.o.Target {
-		return llama.Errorf(llama.Forbidden, "the command is for target %s, and this node belongs to %s", c.Target, r.o.Target)
+		return nil, llama.Errorf(llama.Forbidden, "the command is for target %s, and this node belongs to %s", c.Target, r.o.Target)
 	}
 	if r.o.Commander == nil {
-		return llama.Errorf(llama.Forbidden, "the node takes no commands")
+		return nil, llama.Errorf(llama.Forbidden, "the node takes no commands")
 	}
-	return r.o.Commander.Command(ctx, id, c)
+	told, err := r.o.Commander.Command(ctx, id, c)
+	if err != nil || told == nil {
+		return nil, err
+	}
+	return json.Marshal(told)
 }

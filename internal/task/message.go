@@ -77,6 +77,8 @@ type answer struct {
 	Status Status     `json:"status"`
 	Error  string     `json:"error,omitempty"`
 	Code   llama.Code `json:"code,omitempty"`
+	// Result is what a command was answered with; absent for nothing.
+	Result json.RawMessage `json:"result,omitempty"`
 }
 
 // A piece is a frame as it travels, whole or in parts:

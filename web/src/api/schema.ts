@@ -559,6 +559,23 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/targets/{name}/reload": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /** Have the nodes of a target read their configuration again */
+        readonly post: operations["reload-nodes"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/targets/{name}/rotate": {
         readonly parameters: {
             readonly query?: never;
@@ -570,6 +587,23 @@ export interface paths {
         readonly put?: never;
         /** Have the nodes of a target change their keys */
         readonly post: operations["rotate-keys"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/targets/{name}/status": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Ask the nodes of a target how they are, now */
+        readonly get: operations["node-status"];
+        readonly put?: never;
+        readonly post?: never;
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -1253,6 +1287,82 @@ export interface components {
              */
             readonly online: number;
         };
+        readonly NodeStatus: {
+            /**
+             * Format: int64
+             * @description How many collections they are in.
+             */
+            readonly collections: number;
+            /**
+             * Format: int64
+             * @description Of those, how many cannot be read.
+             */
+            readonly damaged: number;
+            /**
+             * Format: int64
+             * @description Events that it holds.
+             */
+            readonly events: number;
+            /**
+             * Format: double
+             * @description Events that come in.
+             */
+            readonly events_per_second: number;
+            /** @description Whether the archive takes nothing. */
+            readonly failing: boolean;
+            /**
+             * Format: int64
+             * @description Free disk under the archive.
+             */
+            readonly free_bytes: number;
+            /**
+             * Format: int64
+             * @description Memory of events that are not in segments yet.
+             */
+            readonly head_bytes: number;
+            /**
+             * Format: date-time
+             * @description When events last came in; absent when none has since it started.
+             */
+            readonly last_event?: string;
+            /**
+             * Format: int64
+             * @description What the write-ahead log takes on disk.
+             */
+            readonly log_bytes: number;
+            /** @description The least it says in its log. */
+            readonly log_level: string;
+            /** @description The node's id. */
+            readonly node: string;
+            /** @description What takes logs. */
+            readonly receivers: readonly components["schemas"]["ReceiverStatus"][];
+            /**
+             * Format: int64
+             * @description What the segments take on disk.
+             */
+            readonly segment_bytes: number;
+            /**
+             * Format: int64
+             * @description Files that hold them for good.
+             */
+            readonly segments: number;
+            /**
+             * Format: date-time
+             * @description When its process began.
+             */
+            readonly started: string;
+            /**
+             * Format: int64
+             * @description Size of that disk.
+             */
+            readonly total_bytes: number;
+            /** @description The version it runs. */
+            readonly version: string;
+        };
+        readonly NodeStatusResponseBody: {
+            /** @description The nodes of the target. */
+            readonly nodes: readonly components["schemas"]["NodeStatus"][];
+        };
         readonly OpenTask: {
             /**
              * Format: int64
@@ -1530,6 +1640,41 @@ export interface components {
              * @example error|limit 10
              */
             readonly query: string;
+        };
+        readonly ReceiverStatus: {
+            /** @description Where it listens; absent when it does not. */
+            readonly address?: string;
+            /**
+             * @description What it speaks.
+             * @example syslog_tcp
+             */
+            readonly kind: string;
+            /** @description What routes call it. */
+            readonly name: string;
+            /** @description Whether it wants TLS. */
+            readonly tls: boolean;
+        };
+        readonly ReloadedNode: {
+            /**
+             * @description Keys whose new values are in force.
+             * @example [
+             *       "node.archive.retention.age"
+             *     ]
+             */
+            readonly changed: readonly string[];
+            /** @description The node's id. */
+            readonly node: string;
+            /**
+             * @description Keys whose new values are in force after a restart.
+             * @example [
+             *       "node.syslog"
+             *     ]
+             */
+            readonly restart: readonly string[];
+        };
+        readonly ReloadedResponseBody: {
+            /** @description The nodes of the target. */
+            readonly nodes: readonly components["schemas"]["ReloadedNode"][];
         };
         readonly RowPage: {
             /** @description True when the query has ended: no row will be added. */
@@ -3714,6 +3859,38 @@ export interface operations {
             };
         };
     };
+    readonly "reload-nodes": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The target's name. */
+                readonly name: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ReloadedResponseBody"];
+                };
+            };
+            /** @description A problem */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     readonly "rotate-keys": {
         readonly parameters: {
             readonly query?: never;
@@ -3732,6 +3909,38 @@ export interface operations {
                     readonly [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description A problem */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly "node-status": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The target's name. */
+                readonly name: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["NodeStatusResponseBody"];
+                };
             };
             /** @description A problem */
             readonly default: {
