@@ -26,6 +26,8 @@ const (
 	answersContext = "answer 1"
 	// answersShare is the largest share of the room that one answer may take.
 	answersShare = 8
+	// leastAnswers is a room in which nothing fits that share.
+	leastAnswers = 1 << 10
 	// mergedParts is how many parts an answer over a merged segment has at most.
 	mergedParts = 256
 )
@@ -68,20 +70,22 @@ func (a *Archive) sealedOf(p *catalogPart, s *stored, d *segment.Directory) *col
 		sum := key.Tag(answersContext, []byte(name))
 		return hex.EncodeToString(sum[:]), key, true
 	}
-	return &column.Sealed{
-		Blocks: len(d.Blocks()), Bytes: s.Bytes, MinTime: s.MinTime, MaxTime: s.MaxTime,
-		Find: func(name string) [][]byte {
-			if t, key, ok := tag(name); ok {
-				return a.findAnswer(s, t, key)
-			}
-			return nil
-		},
-		Keep: func(name string, parts [][]byte) {
-			if t, key, ok := tag(name); ok {
-				a.keepAnswer(p.partKey, s, t, key, parts)
-			}
-		},
+	sealed := &column.Sealed{Blocks: len(d.Blocks()), Bytes: s.Bytes, MinTime: s.MinTime, MaxTime: s.MaxTime}
+	if a.answers.limit < leastAnswers {
+		return sealed
 	}
+	sealed.Find = func(name string) [][]byte {
+		if t, key, ok := tag(name); ok {
+			return a.findAnswer(s, t, key)
+		}
+		return nil
+	}
+	sealed.Keep = func(name string, parts [][]byte) {
+		if t, key, ok := tag(name); ok {
+			a.keepAnswer(p.partKey, s, t, key, parts)
+		}
+	}
+	return sealed
 }
 
 // findAnswer reads an answer, or returns nil.

@@ -134,7 +134,7 @@ type Ref struct {
 
 // A Sealed is blocks that never change and stay together: a segment. What somebody
 // has computed over all of them can be kept beside it, under a name that says what it
-// is. Its functions may be called by many at once.
+// is. Its functions may be called by many at once; they are nil where nothing is kept.
 type Sealed struct {
 	Blocks  int // in all
 	Bytes   int64

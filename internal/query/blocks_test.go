@@ -244,6 +244,7 @@ func TestTemplatesAnswerAsColumns(t *testing.T) {
 			" | pack_json as all | fields all", " | union (_msg:root | limit 3)", " | join by (user.name) (* | stats by (user.name) count() n)",
 			" | stats by (user.name) count() n, count(user.name) c, sum_len(user.name) l, count_empty(user.name) e, max(user.name) m, min(user.name) i", " | top 2 by (user.name)",
 			" | stats count_uniq(user.name) u, uniq_values(user.name) v, count() if (user.name:root) r, rate() s, count_uniq_hash(user.name) h", " | stats by (status:10) count() n",
+			" | stats by (_time:10m) count() n, rate() r", " | stats by (_time:1d offset 3h) count() n", " | stats by (_time:month) count() n", " | stats count() n, rate() r",
 			" | field_values user.name", " | stats by (host.name) count() n", " | uniq by (trace) with hits", " | stats by (source.ip) sum(source.ip) n", " | stats by (missing) count() n",
 			" | filter user.name:in(_msg:root | fields user.name)", " | stats json_values(user.name) v, values(took) w",
 		}).Draw(t, "pipes")

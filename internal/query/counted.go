@@ -12,8 +12,9 @@ import (
 // it: `user.name:* | stats by (user.name) count()`. So of a block it is enough to know
 // how many rows have each value, and each value becomes one row that stands for so many.
 type counted struct {
-	field  string // "": not even one; rows are all that counts
-	filter filter // without the time range, which holds the whole block, or the block is read
+	field  string   // "": not even one; rows are all that counts
+	bucket *byField // of `_time`, if that is the field
+	filter filter   // without the time range, which holds the whole block, or the block is read
 	from   llama.Time
 	to     llama.Time
 }
@@ -33,7 +34,13 @@ func countedOf(p *plan) *counted {
 			ok = ok && c.has(name)
 		}
 	case *statsPipe:
+		if len(g.by) == 1 && g.by[0].name == llama.NameTime && g.by[0].bucket != "" && g.by[0].size > 0 && c.field == "" {
+			c.field, c.bucket = llama.NameTime, &g.by[0]
+		}
 		for i := range g.by {
+			if c.bucket != nil {
+				break
+			}
 			ok = ok && c.has(g.by[i].name)
 		}
 		for i := range g.funcs {
@@ -101,6 +108,9 @@ func (c *counted) chunk(b *column.Block, ref *column.Ref, node string, work *scr
 	if b.Counts == nil || ref.MinTime < c.from || ref.MaxTime > c.to {
 		return nil, nil
 	}
+	if c.bucket != nil {
+		return c.buckets(b, ref, node, work)
+	}
 	counts := &column.Counts{Without: uint64(b.Rows())}
 	if c.field != "" {
 		var err error
@@ -124,5 +134,36 @@ func (c *counted) chunk(b *column.Block, ref *column.Ref, node string, work *scr
 	if n > 0 {
 		out.fields = append(out.fields, field{name: c.field, col: col})
 	}
+	return out, nil
+}
+
+// buckets returns a row for each run of rows whose `_time` is in one bucket.
+func (c *counted) buckets(b *column.Block, ref *column.Ref, node string, work *scratch) (*chunk, error) {
+	out := &chunk{block: b, node: node, work: work}
+	out.fields = []field{{name: llama.NameCollection, base: llama.NameCollection}, {name: llama.NameTime, base: llama.NameTime}}
+	length := uint64(c.bucket.whole())
+	begin := c.bucket.time(int64(ref.MinTime))
+	if uint64(int64(ref.MaxTime)-begin) < length {
+		out.times, out.stands = []llama.Time{ref.MinTime}, []uint64{uint64(b.Rows())}
+	} else {
+		times, err := b.Times()
+		if err != nil {
+			return nil, err
+		}
+		rows := 0
+		for i, t := range times {
+			if rows > 0 && uint64(int64(t)-begin) < length {
+				rows++
+				continue
+			}
+			if rows > 0 {
+				out.times, out.stands = append(out.times, times[i-1]), append(out.stands, uint64(rows))
+			}
+			begin, rows = c.bucket.time(int64(t)), 1
+		}
+		out.times, out.stands = append(out.times, times[len(times)-1]), append(out.stands, uint64(rows))
+	}
+	out.rows = len(out.stands)
+	out.sel = work.all(out.rows)
 	return out, nil
 }

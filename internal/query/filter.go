@@ -31,6 +31,8 @@ type fieldFilter struct {
 	names []string // the values it names, of an exact filter; see Query.Collections
 	oneOf []string // phrases of which each value that match lets in has one; nil: not known
 	allOf []string // and those that it has all; nil: not known
+	// begin is what all values begin with that match lets in, and no others; "": not known.
+	begin string
 	// needle is in each value that match lets in; nil when nothing is known of them.
 	needle *needle
 }

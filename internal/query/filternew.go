@@ -59,7 +59,7 @@ func newExactPrefix(field, prefix string) filter {
 	}
 	return &fieldFilter{
 		field: canonical(field), text: text, cost: costNumber,
-		match: func(s string) bool { return strings.HasPrefix(s, prefix) }, needle: partNeedle(prefix),
+		match: func(s string) bool { return strings.HasPrefix(s, prefix) }, needle: partNeedle(prefix), begin: prefix,
 	}
 }
 

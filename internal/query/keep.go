@@ -56,7 +56,7 @@ func (r *run) keeper(workers int) *keeper {
 	k := &keeper{name: name, of: map[*column.Sealed]*segmentState{}}
 	for i := range r.refs {
 		s := r.refs[i].Sealed
-		if s == nil {
+		if s == nil || s.Keep == nil {
 			continue
 		}
 		if k.of[s] == nil {

@@ -2,6 +2,7 @@ package query
 
 import (
 	"slices"
+	"strings"
 	"unsafe"
 
 	"github.com/llama-logs/llama"
@@ -191,6 +192,17 @@ func (s *textScan) family(f *column.Family) error {
 	if s.f.needle == nil {
 		return s.ask(f, nil)
 	}
+	if s.f.begin != "" {
+		switch s.begins(f) {
+		case yes:
+			for _, r := range f.Rows {
+				s.add(r)
+			}
+			return nil
+		case no:
+			return nil
+		}
+	}
 	switch s.fixed(f) {
 	case yes:
 		if s.f.needle.exact {
@@ -259,6 +271,22 @@ func beside(f *column.Family, i int) edge {
 		}
 	}
 	return e
+}
+
+// begins returns whether the messages of a family begin as the filter says, as far as the
+// fixed text tells with which they begin.
+func (s *textScan) begins(f *column.Family) answer {
+	s.text = s.text[:0]
+	for i := 0; i < len(f.Parts) && f.Parts[i].Is == column.Fixed; i++ {
+		s.text = append(s.text, f.Parts[i].Text...)
+	}
+	switch head := view(s.text); {
+	case strings.HasPrefix(head, s.f.begin):
+		return yes
+	case !strings.HasPrefix(s.f.begin, head):
+		return no
+	}
+	return perhaps
 }
 
 // fixed returns whether one of the fixed texts has the needle.
