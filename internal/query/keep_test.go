@@ -126,6 +126,7 @@ func TestKeptAnswersAsComputed(t *testing.T) {
 		s := &shelf{kept: map[string][][]byte{}}
 		shelved := s.onShelf(plain, rapid.IntRange(1, 4).Draw(t, "blocks"))
 		filter := drawFilter(t, 2).text
+		var asked []string
 		for range rapid.IntRange(2, 6).Draw(t, "asked") {
 			text := filter + rapid.SampledFrom(keptPipes).Draw(t, "pipes")
 			switch rapid.IntRange(0, 3).Draw(t, "range") {
@@ -136,6 +137,10 @@ func TestKeptAnswersAsComputed(t *testing.T) {
 			case 2:
 				text = "(_time:<1h or host:web) " + text
 			}
+			if len(asked) > 0 && rapid.Bool().Draw(t, "again") {
+				text = rapid.SampledFrom(asked).Draw(t, "which")
+			}
+			asked = append(asked, text)
 			now := testNow.Add(time.Duration(rapid.IntRange(0, 2).Draw(t, "later")) * time.Second)
 			q, err := Parse(text, now)
 			if err != nil {
@@ -150,6 +155,7 @@ func TestKeptAnswersAsComputed(t *testing.T) {
 		}
 		found += s.found
 	})
+	t.Log(found, "answers were taken from what was kept")
 	if found == 0 {
 		t.Error("nothing that was kept was ever used")
 	}
