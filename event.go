@@ -95,8 +95,25 @@ func (e *Event) Set(name, value string, kind Kind) {
 			return
 		}
 	}
-	e.Fields = append(e.Fields, Field{name, value, kind})
+	e.Add(name, value, kind)
 }
+
+// Add adds a field, which the event must not have yet. The field is written where it will
+// be: one that is made elsewhere first, as for append, is read again in larger pieces than
+// it was just written in, for which the processor waits.
+func (e *Event) Add(name, value string, kind Kind) {
+	n := len(e.Fields)
+	if n == cap(e.Fields) {
+		e.grow()
+	}
+	e.Fields = e.Fields[:n+1]
+	f := &e.Fields[n]
+	f.Name = name
+	f.Value = value
+	f.Kind = kind
+}
+
+func (e *Event) grow() { e.Fields = append(e.Fields, Field{})[:len(e.Fields)] }
 
 // Delete removes the field called name, if it is there, and keeps the order of
 // the others.

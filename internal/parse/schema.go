@@ -23,6 +23,7 @@ type schema struct {
 	start    *node
 	captures []capture
 	prefix   string // what every match starts with
+	behind   *node  // what stands behind the prefix
 	suffix   string // what every match ends with, blanks aside
 }
 
@@ -47,6 +48,74 @@ type node struct {
 	next    *node
 	starts  byteSet // what text of this node and all behind it can start with
 	empty   bool    // it can be of no text at all
+	phrase  phrase  // of text and blanks
+	stops   stops   // of a capture without blanks
+}
+
+// A phrase is a run of texts and blanks as messages mostly have them, with one blank
+// where a schema allows several, so that a run is one comparison. A message that has
+// not the phrase may still match the nodes one by one.
+type phrase struct {
+	text   string
+	head   word
+	open   bool  // it ends with a blank, and another would belong to it
+	behind *node // what follows the run
+}
+
+// learnPhrase notes the phrase that begins with n. What follows it knows its own.
+func (n *node) learnPhrase() {
+	own := n.text
+	if n.kind != nodeText {
+		own = " "
+	}
+	n.phrase = phrase{text: own, open: n.kind == nodeBlanks, behind: n.next}
+	// A blank behind blanks is none of its own: the first node takes all of them.
+	if next := &n.next.phrase; next.text != "" && !(n.phrase.open && isBlank(next.text[0])) {
+		n.phrase = phrase{text: own + next.text, open: next.open, behind: next.behind}
+	}
+	n.phrase.head = wordOf(n.phrase.text)
+}
+
+// is reports whether s starts with the phrase.
+func (p *phrase) is(s string) bool {
+	if len(s) < len(p.text) || !p.head.starts(s) {
+		return false
+	}
+	if len(p.text) > wordLen && s[wordLen:len(p.text)] != p.text[wordLen:] {
+		return false
+	}
+	return !p.open || len(s) == len(p.text) || !isBlank(s[len(p.text)])
+}
+
+// stops are the bytes at which a capture without blanks can end or must: those that
+// what follows can start with, and blanks.
+type stops struct {
+	set byteSet
+	low uint64 // those below 64
+	all bool   // there are no others
+}
+
+func (n *node) learnStops() {
+	t := &n.stops
+	t.set = n.next.starts
+	for _, c := range []byte(blanks) {
+		t.set.add(c)
+	}
+	t.low, t.all = t.set[0], t.set[1]|t.set[2]|t.set[3] == 0
+}
+
+// from returns the index of the first stop in s from i on, len(s) when there is none.
+func (t *stops) from(s string, i int) int {
+	if t.all {
+		// Most are a blank or a sign, which all lie below 64.
+		for low := t.low; i < len(s) && low>>s[i]&1 == 0; i++ {
+		}
+		return i
+	}
+	for i < len(s) && !t.set.has(s[i]) {
+		i++
+	}
+	return i
 }
 
 // A byteSet is a set of bytes.
@@ -66,14 +135,18 @@ func (n *node) learn() {
 	switch n.kind {
 	case nodeText:
 		n.starts.add(n.text[0])
+		n.learnPhrase()
 	case nodeBlanks, nodeBlank, nodeEnd:
 		for _, c := range []byte(blanks) {
 			n.starts.add(c)
 		}
-		n.empty = n.kind == nodeEnd
+		if n.empty = n.kind == nodeEnd; !n.empty {
+			n.learnPhrase()
+		}
 	case nodeToken, nodeRest:
 		n.starts = byteSet{^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0)}
 		n.empty = n.kind == nodeRest && n.next.empty
+		n.learnStops()
 	case nodeOption:
 		n.starts, n.empty = n.inner.starts, n.inner.empty || n.next.empty
 		n.starts.join(&n.next.starts)
@@ -82,16 +155,16 @@ func (n *node) learn() {
 
 // A capture is one named value of a schema.
 type capture struct {
-	name string
-	typ  valueType
+	slot
+	typ valueType
 	// The names that an address gives.
-	address, ip, domain string
+	address, ip, domain slot
 }
 
 func newCapture(name string, t valueType) capture {
-	c := capture{name: name, typ: t}
+	c := capture{slot: slotOf(name), typ: t}
 	if t == typeAddress {
-		c.address, c.ip, c.domain = name+".address", name+".ip", name+".domain"
+		c.address, c.ip, c.domain = slotOf(name+".address"), slotOf(name+".ip"), slotOf(name+".domain")
 	}
 	return c
 }
@@ -117,8 +190,8 @@ func compileSchema(source string) (*schema, error) {
 	end := &node{kind: nodeEnd}
 	end.learn()
 	s.start = link(items, end)
-	for n := s.start; n.kind == nodeText; n = n.next {
-		s.prefix += n.text
+	for s.behind = s.start; s.behind.kind == nodeText; s.behind = s.behind.next {
+		s.prefix += s.behind.text
 	}
 	for n := s.start; n != end; n = n.next {
 		if n.kind == nodeText && n.next == end {

@@ -26,7 +26,7 @@ func (m *schemaMatch) match(s *schema, text string) bool {
 	}
 	m.schema, m.text = s, text
 	clear(m.spans[:len(s.captures)])
-	return m.from(s.start, 0)
+	return m.from(s.behind, len(s.prefix))
 }
 
 // may reports whether text begins and ends as a match does. Where there are other
@@ -44,6 +44,11 @@ func (m *schemaMatch) from(n *node, at int) bool {
 	}
 	for ; ; n = n.next {
 		m.far = max(m.far, at)
+		if n.phrase.text != "" && n.phrase.is(m.text[at:]) {
+			at += len(n.phrase.text)
+			n = n.phrase.behind
+			m.far = max(m.far, at)
+		}
 		switch n.kind {
 		case nodeText:
 			if !strings.HasPrefix(m.text[at:], n.text) {
@@ -73,7 +78,7 @@ func (m *schemaMatch) from(n *node, at int) bool {
 			if to < 0 {
 				return false
 			}
-			for next := m.end(n, at, to+1); next >= 0; next = m.end(n, at, to+1) {
+			for next := m.endAfter(n, at, to); next >= 0; next = m.endAfter(n, at, to) {
 				if m.take(n, at, to) && m.from(n.next, to) {
 					return true
 				}
@@ -90,11 +95,19 @@ func (m *schemaMatch) from(n *node, at int) bool {
 	}
 }
 
+// endAfter returns the next place after to, -1 when there is none.
+func (m *schemaMatch) endAfter(n *node, at, to int) int {
+	if n.kind == nodeToken && (to == len(m.text) || isBlank(m.text[to])) {
+		return -1
+	}
+	return m.end(n, at, to+1)
+}
+
 // end returns the first place from which on the capture n, which begins at at,
 // can end so that what follows it can start there; -1 when there is none.
 func (m *schemaMatch) end(n *node, at, from int) int {
 	if n.kind == nodeToken {
-		return m.tokenEnd(n.next, max(at+1, from))
+		return m.tokenEnd(n, max(at+1, from))
 	}
 	if from > len(m.text) {
 		return -1
@@ -125,20 +138,13 @@ func (m *schemaMatch) end(n *node, at, from int) int {
 }
 
 // tokenEnd is end for a capture without blanks.
-func (m *schemaMatch) tokenEnd(next *node, from int) int {
+func (m *schemaMatch) tokenEnd(n *node, from int) int {
 	if from > len(m.text) || isBlank(m.text[from-1]) {
 		return -1
 	}
-	for i := from; i < len(m.text); i++ {
-		switch c := m.text[i]; {
-		case next.starts.has(c):
-			return i
-		case isBlank(c):
-			return -1
-		}
-	}
-	if next.empty {
-		return len(m.text)
+	i := n.stops.from(m.text, from)
+	if i == len(m.text) && n.next.empty || i < len(m.text) && n.next.starts.has(m.text[i]) {
+		return i
 	}
 	return -1
 }
@@ -185,20 +191,22 @@ func (m *schemaMatch) apply(w *work) {
 
 func (c *capture) set(w *work, value string) {
 	switch c.typ {
+	case typeAny, typeIP:
+		w.fill(&c.slot, value, llama.String)
+	case typeNumber:
+		w.fill(&c.slot, value, llama.Number)
 	case typeAddress:
+		w.fill(&c.address, value, llama.String)
+		if isIP(value) {
+			w.fill(&c.ip, value, llama.String)
+		} else {
+			w.fill(&c.domain, value, llama.String)
+		}
 	case typeURL:
 		applyURL(w, value)
-		return
 	default:
 		value, kind := c.typ.convert(value)
-		w.set(c.name, value, kind)
-		return
-	}
-	w.set(c.address, value, llama.String)
-	if isIP(value) {
-		w.set(c.ip, value, llama.String)
-	} else {
-		w.set(c.domain, value, llama.String)
+		w.fill(&c.slot, value, kind)
 	}
 }
 

@@ -54,6 +54,35 @@ func byteAt(s string, at int) byte {
 	return 0
 }
 
+// wordLen is how many bytes are compared at once.
+const wordLen = 8
+
+// A word is the first bytes of a text, up to wordLen, as a number.
+type word struct{ bytes, mask uint64 }
+
+func wordOf(s string) (w word) {
+	for i := range min(len(s), wordLen) {
+		w.bytes |= uint64(s[i]) << (8 * i)
+		w.mask |= 0xff << (8 * i)
+	}
+	return w
+}
+
+// starts reports whether s, which has as many bytes at least, starts with w.
+func (w word) starts(s string) bool {
+	if len(s) >= wordLen {
+		return first8(s)&w.mask == w.bytes
+	}
+	return wordOf(s).bytes&w.mask == w.bytes
+}
+
+// first8 returns the first wordLen bytes of s, which are there.
+func first8(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
 // monthOf returns 1 to 12 for a month's first three letters in any case, else 0.
 func monthOf(s string) int {
 	if len(s) < 3 {

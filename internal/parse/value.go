@@ -118,29 +118,31 @@ func isIP(s string) bool {
 	if len(s) < 2 || len(s) > 45 {
 		return false
 	}
-	if colon := strings.IndexByte(s, ':'); colon >= 0 {
-		if strings.IndexByte(s[:colon], '.') >= 0 {
-			return false // an address and a port; dots stand behind the colons of IPv6
-		}
-		a, err := netip.ParseAddr(s)
-		return err == nil && a.Zone() == ""
-	}
 	part, digits, dots := 0, 0, 0
 	for i := range len(s) {
 		switch c := s[i]; {
 		case isDigit(c):
 			part = part*10 + int(c-'0')
 			if digits++; digits > 3 || part > 255 {
-				return false
+				return isIPv6(s)
 			}
 		case c == '.' && digits > 0:
 			part, digits = 0, 0
 			dots++
 		default:
-			return false
+			return isIPv6(s)
 		}
 	}
 	return dots == 3 && digits > 0
+}
+
+func isIPv6(s string) bool {
+	colon := strings.IndexByte(s, ':')
+	if colon < 0 || strings.IndexByte(s[:colon], '.') >= 0 {
+		return false // an address and a port; dots stand behind the colons of IPv6
+	}
+	a, err := netip.ParseAddr(s)
+	return err == nil && a.Zone() == ""
 }
 
 // duration reads 1:02:03, 02:03, 1h:02m:03s, 1d2h, 1h2m3s or 5ms.

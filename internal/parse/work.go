@@ -162,6 +162,29 @@ func (w *work) set(name, value string, kind llama.Kind) {
 	}
 }
 
+// A slot is the name of a field with what it takes to set it.
+type slot struct {
+	name  string
+	bit   uint64 // of a nameFilter's word
+	word  uint8
+	plain bool // it is the name of a field of the event
+}
+
+func slotOf(name string) slot {
+	word, bit := new(nameFilter).place(name)
+	return slot{name, bit, uint8(word), name != "" && name[0] != '~' && name != llama.NameMessage}
+}
+
+// fill is set for a name that is known before the event.
+func (w *work) fill(s *slot, value string, kind llama.Kind) {
+	if in := &w.names[s.word&3]; s.plain && *in&s.bit == 0 {
+		*in |= s.bit
+		w.e.Add(s.name, value, kind)
+		return
+	}
+	w.set(s.name, value, kind)
+}
+
 // put is set for a name that a sender chose, which is no name of the module's own
 // whatever it begins with.
 func (w *work) put(name, value string, kind llama.Kind) {
@@ -176,7 +199,7 @@ func (w *work) put(name, value string, kind llama.Kind) {
 		}
 	}
 	w.names[word] |= bit
-	w.e.Fields = append(w.e.Fields, llama.Field{Name: name, Value: value, Kind: kind})
+	w.e.Add(name, value, kind)
 }
 
 func (w *work) remove(name string) {
