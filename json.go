@@ -26,13 +26,25 @@ const (
 // and dst is returned as it was given. What is more than 64 deep, 4096 fields
 // or 32 MiB is an error.
 func AppendFields[T string | []byte](dst []Field, object T) ([]Field, error) {
+	var d FieldDecoder
+	return d.Append(dst, string(object))
+}
+
+// A FieldDecoder decodes objects one after another. Nested fields get the names of the
+// object before where they are the same, for objects of one source mostly are alike. The
+// zero value is ready for use, by one goroutine at a time.
+type FieldDecoder struct{ names jsonNames }
+
+// Append is AppendFields.
+func (fd *FieldDecoder) Append(dst []Field, object string) ([]Field, error) {
 	if len(object) > maxJSONBytes {
 		return dst, fmt.Errorf("offset %d: the object is longer than %d bytes", maxJSONBytes, maxJSONBytes)
 	}
-	d := jsonDecoder{in: string(object), fields: dst, first: len(dst)}
-	var names jsonNames
+	d := jsonDecoder{in: object, fields: dst, first: len(dst)}
+	names := &fd.names
+	names.pathLen, names.textLen, names.used = 0, 0, 0
 	d.space()
-	err := d.object(&names)
+	err := d.object(names)
 	if err == nil {
 		if d.space(); d.at < len(d.in) {
 			err = d.errorf("text after the object")
@@ -56,8 +68,9 @@ type jsonDecoder struct {
 
 // jsonNames collects the names of nested fields in a buffer that becomes one
 // string when it is full or at the end, so that an object costs one allocation
-// for them and not one each. It holds arrays and no slices, and is not a part of
-// jsonDecoder, because only so it stays on the stack.
+// for them and not one each, or none if they are those of the object before. It holds
+// arrays and no slices, and is not a part of jsonDecoder, because only so it stays on the
+// stack of AppendFields.
 type jsonNames struct {
 	path    [maxJSONName + 1]byte // the names above the current object, each with its dot
 	pathLen int
@@ -65,6 +78,7 @@ type jsonNames struct {
 	textLen int
 	marks   [48]struct{ field, start, end int32 } // which field has which part of text
 	used    int
+	last    string // what was given last
 }
 
 // push adds a name to the path.
@@ -89,9 +103,14 @@ func (n *jsonNames) add(fields []Field, name string) {
 
 // give names the fields that were noted.
 func (n *jsonNames) give(fields []Field) {
-	text := string(n.text[:n.textLen])
+	if n.used == 0 {
+		return
+	}
+	if text := n.text[:n.textLen]; string(text) != n.last {
+		n.last = string(text)
+	}
 	for _, m := range n.marks[:n.used] {
-		fields[m.field].Name = text[m.start:m.end]
+		fields[m.field].Name = n.last[m.start:m.end]
 	}
 	n.textLen, n.used = 0, 0
 }

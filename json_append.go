@@ -149,15 +149,28 @@ func isArray(s string) bool {
 	return d.skipArray(&spaces) == nil && d.at == len(s)
 }
 
-// isPlain reports whether the first eight bytes are ASCII and need no escape. It looks
-// at all of them at once: a byte of x that is less than n becomes negative by x - n,
-// and none of those that count is so before.
+// isPlain reports whether the first eight bytes are ASCII and need no escape.
 func isPlain(s string) bool {
-	const ones, highest = 0x0101010101010101, 0x8080808080808080
-	x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+	x := eight(s)
+	return (x|special(x))&highest == 0
+}
+
+// What eight bytes at once are worked on with.
+const ones, highest = 0x0101010101010101, 0x8080808080808080
+
+// eight returns the first eight bytes of s, the first as the lowest.
+func eight(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
 		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+// special marks by their highest bits the bytes of x that a string cannot hold as they
+// are: a byte that is less than n becomes negative by x - n. What is above the lowest byte
+// that is marked, or was negative before, may be marked without being so.
+func special(x uint64) uint64 {
 	quote, backslash := x^ones*'"', x^ones*'\\'
-	return (x|(x-ones*' ')|(quote-ones)|(backslash-ones))&highest == 0
+	return (x - ones*' ') | (quote - ones) | (backslash - ones)
 }
 
 // AppendString appends s as a JSON string. Bytes that are not UTF-8 become

@@ -1,6 +1,7 @@
 package llama
 
 import (
+	"math/bits"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -33,6 +34,13 @@ var plain = func() (set [256]bool) {
 func (d *jsonDecoder) skipText() (escaped bool, err error) {
 	in, i := d.in, d.at+1
 	for i < len(in) {
+		if i+8 <= len(in) {
+			x := eight(in[i:])
+			n := bits.TrailingZeros64(special(x)&^x&highest) / 8
+			if i += n; n == 8 {
+				continue
+			}
+		}
 		if plain[in[i]] {
 			i++
 			continue

@@ -51,65 +51,80 @@ func (s *jsonStep) run(w *work) error {
 		text = strings.TrimPrefix(strings.TrimLeft(text, " "), s.After)
 	}
 	own := strings.HasPrefix(s.Prefix, "~")
-	fresh := len(w.e.Fields) == 0 && !own
-	fields, err := llama.AppendFields(w.e.Fields, text)
+	fields, err := w.json.Append(w.e.Fields, text)
 	if err != nil {
 		return err
 	}
 	found := fields[len(w.e.Fields):]
+	w.e.Fields = fields[:len(w.e.Fields)]
 	if s.Prefix != "" {
 		for i := range found {
 			found[i].Name = s.Prefix + found[i].Name
 		}
 	}
+	message, when := -1, -1
 	if !s.Keep {
-		found = s.lift(w.e, found)
+		message, when = s.lift(w.e, found)
 	}
-	if fresh {
-		w.e.Fields = fields[:len(found)]
-		w.learn(found)
-		return nil
-	}
-	for _, f := range found {
+	for i := range found {
+		f := &found[i]
 		switch {
-		case settable(f.Name) != nil || f.Name == llama.NameMessage:
+		case i == message, i == when, isSpecial(f.Name) && (settable(f.Name) != nil || f.Name == llama.NameMessage):
 		case own:
 			w.set(f.Name, f.Value, f.Kind)
 		default:
-			w.put(f.Name, f.Value, f.Kind)
+			w.keep(f)
 		}
 	}
 	return nil
 }
 
-// lift makes message and time of the members that are called so, and removes
-// them and other reserved names from the fields.
-func (s *jsonStep) lift(e *llama.Event, fields []llama.Field) []llama.Field {
-	message, when := -1, -1
+// lift makes message and time of the members that are called so, and returns which
+// they are, -1 for none.
+func (s *jsonStep) lift(e *llama.Event, fields []llama.Field) (message, when int) {
+	message, when = -1, -1
 	for i := range fields {
 		f := &fields[i]
+		if !isSpecial(f.Name) {
+			continue
+		}
 		if r := messageRank(f.Name); r > 0 && f.Kind == llama.String && (message < 0 || r < messageRank(fields[message].Name)) {
 			message = i
 		}
 		if r := timeRank(f.Name); r > 0 && (when < 0 || r < timeRank(fields[when].Name)) {
-			if _, ok := s.anyTime(f.Value, e.Ingested); ok {
-				when = i
+			if t, ok := s.anyTime(f.Value, e.Ingested); ok {
+				when, e.Time = i, t
 			}
 		}
 	}
 	if message >= 0 {
 		e.Message = fields[message].Value
 	}
-	if when >= 0 {
-		e.Time, _ = s.anyTime(fields[when].Value, e.Ingested)
+	return message, when
+}
+
+// specialNames are the names that a member may have and a field may not, or not without
+// more ado, by their lengths; specialFirst are their first bytes. Few others pass both.
+var specialFirst = specialNames()
+
+func specialNames() (first [maxSpecial + 1]byteSet) {
+	names := []string{
+		llama.NameID, llama.NameSeq, llama.NameSource, llama.NameCollection, llama.NameIngested,
+		llama.NameMessage, "message", "msg", "log", "MESSAGE",
+		llama.NameTime, "@timestamp", "timestamp", "time", "ts", "datetime",
 	}
-	out := fields[:0]
-	for i, f := range fields {
-		if i != message && i != when && settable(f.Name) == nil && f.Name != llama.NameMessage {
-			out = append(out, f)
-		}
+	for _, name := range names {
+		first[len(name)].add(name[0])
 	}
-	return out
+	return first
+}
+
+const maxSpecial = len(llama.NameIngested)
+
+// isSpecial reports whether a member may be one that settable, messageRank or timeRank
+// knows.
+func isSpecial(name string) bool {
+	return name == "" || len(name) <= maxSpecial && specialFirst[len(name)].has(name[0])
 }
 
 // messageRank returns how sure it is that the member called name is the event's

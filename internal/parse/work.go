@@ -21,6 +21,7 @@ type work struct {
 	changed bool
 	own     []llama.Field // those whose name starts with ~; they live within a module only
 	names   nameFilter
+	json    llama.FieldDecoder
 }
 
 // A nameFilter remembers roughly which names an event has, so that most searches
@@ -200,6 +201,21 @@ func (w *work) put(name, value string, kind llama.Kind) {
 	}
 	w.names[word] |= bit
 	w.e.Add(name, value, kind)
+}
+
+// keep is put for a field that lies behind those of the event, in their memory.
+func (w *work) keep(f *llama.Field) {
+	word, bit := w.names.place(f.Name)
+	if w.names[word]&bit != 0 {
+		w.put(f.Name, f.Value, f.Kind)
+		return
+	}
+	w.names[word] |= bit
+	n := len(w.e.Fields)
+	w.e.Fields = w.e.Fields[:n+1]
+	if to := &w.e.Fields[n]; to != f {
+		*to = *f
+	}
 }
 
 func (w *work) remove(name string) {

@@ -119,7 +119,7 @@ func FuzzEvent(f *testing.F) {
 	f.Add(`{"_time":1,"timestamp":2,"_msg":[1]}`)
 	f.Fuzz(func(t *testing.T, object string) {
 		var e llama.Event
-		if decodeEvent(&e, object) != nil {
+		if decodeEvent(new(llama.FieldDecoder), &e, object) != nil {
 			return
 		}
 		seen := map[string]bool{}
@@ -139,7 +139,7 @@ func BenchmarkDecodeEvent(b *testing.B) {
 	b.SetBytes(int64(len(object)))
 	for b.Loop() {
 		e = llama.Event{Fields: e.Fields[:0]}
-		if err := decodeEvent(&e, object); err != nil {
+		if err := decodeEvent(new(llama.FieldDecoder), &e, object); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 // are many and short, so what one had is kept for another: fields of their own for
 // each event would be most of what is allocated.
 type decodeRoom struct {
+	json   llama.FieldDecoder
 	events []llama.Event
 	chunks [][]llama.Field // fields of the events, end to end
 	chunk  int             // the one that is filled
@@ -42,7 +43,7 @@ func (r *decodeRoom) batch(n int) []llama.Event {
 func (r *decodeRoom) decode(e *llama.Event, object string) error {
 	free := r.free()
 	e.Fields = free
-	if err := decodeEvent(e, object); err != nil {
+	if err := decodeEvent(&r.json, e, object); err != nil {
 		return err
 	}
 	n := len(e.Fields)

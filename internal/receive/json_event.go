@@ -30,8 +30,8 @@ var reserved = map[string]string{
 // decodeEvent reads a JSON object into e: _msg or message is its message, _time,
 // @timestamp or timestamp its time, all else its fields. The strings of e share
 // the memory of object.
-func decodeEvent(e *llama.Event, object string) error {
-	fields, err := llama.AppendFields(e.Fields, object)
+func decodeEvent(d *llama.FieldDecoder, e *llama.Event, object string) error {
+	fields, err := d.Append(e.Fields, object)
 	if err != nil {
 		return err
 	}
