@@ -118,7 +118,7 @@ func (c *condition) holds(e *llama.Event, process string) bool {
 
 func isOneOf(message string, schemas []schemaText) bool {
 	for _, s := range schemas {
-		if s.may(message) {
+		if s.may(message) && (s.rare == 0 || strings.IndexByte(message, s.rare) >= 0) {
 			var m schemaMatch
 			if m.match(s.schema, message) {
 				return true
@@ -183,7 +183,14 @@ func (c *condition) String() string {
 type index struct {
 	byStart   [256][]*Module       // of conditions with starts: these know the message best
 	byProcess map[string][]*Module // of conditions with process and without *
-	others    []*Module
+	others    [256][]other         // by the message's first byte, 0 if it is empty
+}
+
+// An other is a condition with neither. Those that a module has beside it need not be
+// asked again: where they could hold, all of the module's were.
+type other struct {
+	module    *Module
+	condition *condition
 }
 
 func newIndex(modules []*Module) *index {
@@ -215,8 +222,20 @@ func (x *index) add(m *Module, c *condition) {
 			x.byProcess[p] = once(x.byProcess[p])
 		}
 	default:
-		x.others = once(x.others)
+		for first := range x.others {
+			if c.mayStartWith(byte(first)) {
+				x.others[first] = append(x.others[first], other{m, c})
+			}
+		}
 	}
+}
+
+// mayStartWith reports whether a message that starts with a byte, or is empty if that is
+// 0, may fulfil the condition.
+func (c *condition) mayStartWith(first byte) bool {
+	return len(c.Schema) == 0 || slices.ContainsFunc(c.Schema, func(s schemaText) bool {
+		return s.start.starts.has(first) || first == 0 && s.start.empty
+	})
 }
 
 // find returns the first module that says "mine": those that know how the message
@@ -224,7 +243,8 @@ func (x *index) add(m *Module, c *condition) {
 func (x *index) find(e *llama.Event) *Module {
 	process, _ := e.Lookup(fieldProcess)
 	process = baseName(process)
-	if m := firstThatHolds(x.byStart[byteAt(e.Message, 0)], e, process); m != nil {
+	first := byteAt(e.Message, 0)
+	if m := firstThatHolds(x.byStart[first], e, process); m != nil {
 		return m
 	}
 	if process != "" {
@@ -232,7 +252,12 @@ func (x *index) find(e *llama.Event) *Module {
 			return m
 		}
 	}
-	return firstThatHolds(x.others, e, process)
+	for _, o := range x.others[first] {
+		if o.condition.holds(e, process) {
+			return o.module
+		}
+	}
+	return nil
 }
 
 func firstThatHolds(modules []*Module, e *llama.Event, process string) *Module {

@@ -25,6 +25,7 @@ type schema struct {
 	prefix   string // what every match starts with
 	behind   *node  // what stands behind the prefix
 	suffix   string // what every match ends with, blanks aside
+	rare     byte   // one that every match has and few other messages; 0 for none
 }
 
 type nodeKind uint8
@@ -197,9 +198,15 @@ func compileSchema(source string) (*schema, error) {
 		if n.kind == nodeText && n.next == end {
 			s.suffix = strings.TrimRight(n.text, blanks)
 		}
+		if i := strings.IndexAny(rareBytes, n.text); i >= 0 && (s.rare == 0 || i < strings.IndexByte(rareBytes, s.rare)) {
+			s.rare = rareBytes[i]
+		}
 	}
 	return s, nil
 }
+
+// rareBytes are signs, those first that messages have least.
+const rareBytes = "^`~|#$!?;*+<>&@{}%'()\"[]=,/"
 
 // link joins items into nodes that end at after.
 func link(items []item, after *node) *node {
