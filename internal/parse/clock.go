@@ -68,6 +68,14 @@ func leap(year int) bool { return year%4 == 0 && (year%100 != 0 || year%400 == 0
 // days returns the days from 1970-01-01, counting years from March so that leap
 // days come last (Howard Hinnant's days_from_civil).
 func days(year, month, day int) int64 {
+	if year >= 1970 && year < 2100 {
+		// Each fourth year is a leap year then, from 1972 on.
+		n := (year-1970)*365 + (year-1969)>>2 + yearDay[month&15] + day - 1
+		if month > 2 && year&3 == 0 {
+			n++
+		}
+		return int64(n)
+	}
 	if month <= 2 {
 		year--
 	}
@@ -76,6 +84,9 @@ func days(year, month, day int) int64 {
 	dayOfYear := (153*((month+9)%12)+2)/5 + day - 1
 	return int64(era*146097+yearOfEra*365+yearOfEra/4-yearOfEra/100+dayOfYear) - 719468
 }
+
+// yearDay is how many days of a common year are before each month.
+var yearDay = [16]int{1: 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334}
 
 func floorDiv(a, b int) int {
 	if a < 0 {

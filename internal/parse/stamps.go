@@ -83,6 +83,39 @@ func first8(s string) uint64 {
 		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
+// A form is eight bytes of which some are digits and the others known.
+type form struct{ want, over uint64 }
+
+// formOf returns the form that is written with 0 for a digit and any byte for a blank.
+func formOf(text string) (f form) {
+	for i := range wordLen {
+		switch c := uint64(text[i]); c {
+		case '0':
+			f.want |= c << (8 * i)
+			f.over |= (0x7f - 9) << (8 * i)
+		case ' ':
+		default:
+			f.want |= c << (8 * i)
+			f.over |= 0x7f << (8 * i)
+		}
+	}
+	return f
+}
+
+// read returns the digits where they stand, if bytes are of the form: then what is left
+// of each by want is 9 or 0 at most, and what is over that is seen in its highest bit.
+func (f *form) read(bytes uint64) (digits uint64, ok bool) {
+	digits = bytes ^ f.want
+	return digits, (digits+f.over|digits)&0x8080808080808080 == 0
+}
+
+// pair returns the number of two digits that a form has read, from the ith byte on.
+func pair(digits uint64, i int) int {
+	return int(digits>>(8*i)&15)*10 + int(digits>>(8*i+8)&15)
+}
+
+var isoDate, isoHour, micros = formOf("0000-00-"), formOf("00T00:00"), formOf(".000000\x00")
+
 // monthOf returns 1 to 12 for a month's first three letters in any case, else 0.
 func monthOf(s string) int {
 	if len(s) < 3 {
@@ -144,6 +177,12 @@ func readFraction(s string, out *stamp) int {
 	if len(s) < 2 || s[0] != '.' && s[0] != ',' || !isDigit(s[1]) {
 		return 0
 	}
+	if len(s) >= wordLen && !isDigit(s[7]) {
+		if d, ok := micros.read(first8(s) &^ (0xff << 56)); ok {
+			out.nano = (pair(d, 1)*10_000 + pair(d, 3)*100 + pair(d, 5)) * 1000
+			return 7
+		}
+	}
 	nano, scale, at := 0, 100_000_000, 1
 	for ; at < len(s) && isDigit(s[at]); at++ {
 		nano += int(s[at]-'0') * scale
@@ -189,15 +228,18 @@ func readISO(s string, out *stamp) int {
 	if len(s) < 19 || s[4] != '-' && s[4] != '/' || s[7] != s[4] || s[10] != 'T' && s[10] != ' ' && s[10] != 't' {
 		return 0
 	}
-	out.year, out.month, out.day = number4(s, 0), number2(s, 5), number2(s, 8)
-	if out.year <= 0 || s[11] == ' ' {
-		return 0
+	at := readPlainISO(s, out)
+	if at == 0 {
+		out.year, out.month, out.day = number4(s, 0), number2(s, 5), number2(s, 8)
+		if out.year <= 0 || s[11] == ' ' {
+			return 0
+		}
+		n := readClock(s[11:], out)
+		if n == 0 {
+			return 0
+		}
+		at = 11 + n
 	}
-	n := readClock(s[11:], out)
-	if n == 0 {
-		return 0
-	}
-	at := 11 + n
 	at += readOffset(s[at:], out)
 	if out.zoned && byteAt(s, at) == 'Z' {
 		at++ // some devices write +00:00Z
@@ -206,6 +248,22 @@ func readISO(s string, out *stamp) int {
 		return 0
 	}
 	return at
+}
+
+// readPlainISO reads 2006-01-02T15:04:05.999 as nearly all write it.
+func readPlainISO(s string, out *stamp) int {
+	date, isDate := isoDate.read(first8(s))
+	hour, isHour := isoHour.read(first8(s[8:]))
+	sec := number2(s, 17)
+	if !isDate || !isHour || s[16] != ':' || sec < 0 {
+		return 0
+	}
+	out.year, out.month, out.day = pair(date, 0)*100+pair(date, 2), pair(date, 5), pair(hour, 0)
+	if out.year == 0 {
+		return 0
+	}
+	out.hour, out.minute, out.sec = pair(hour, 3), pair(hour, 6), sec
+	return 19 + readFraction(s[19:], out)
 }
 
 // readBSD reads Jan _2 15:04:05 and what devices make of it: a year before or

@@ -2,6 +2,7 @@ package parse
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -39,10 +40,16 @@ var severityNames = [8]string{"emergency", "alert", "critical", "error", "warnin
 // has them; headerNames is the filter of all names of a header.
 var (
 	priorityFields = makePriorityFields()
-	headerNames    = namesOf((&header{
-		version: "1", relay: "a", host: "a", process: "a", pid: "1", logger: "a", level: "a", msgID: "a",
-	}).append([]llama.Field{{Name: fieldProcID}}))
+	headerNames    = makeHeaderNames()
 )
+
+func makeHeaderNames() nameFilter {
+	e := llama.Event{Fields: slices.Clone(priorityFields[0][:])}
+	h := header{code: -1, version: "1", relay: "a", host: "a", process: "a", pid: "1", logger: "a", level: "a", msgID: "a"}
+	h.add(&e)
+	e.Add(fieldProcID, "", llama.String)
+	return namesOf(e.Fields)
+}
 
 func makePriorityFields() (all [192][5]llama.Field) {
 	for code := range all {
@@ -185,11 +192,12 @@ func (h *header) apply(w *work, c clock) {
 		w.e.Time = c.time(&h.stamp, w.e.Ingested)
 	}
 	if len(w.e.Fields) == 0 {
-		w.e.Fields = h.append(w.e.Fields)
+		h.add(w.e)
 		w.names.join(&headerNames)
 	} else {
-		var room [16]llama.Field
-		for _, f := range h.append(room[:0]) {
+		var found llama.Event
+		h.add(&found)
+		for _, f := range found.Fields {
 			w.set(f.Name, f.Value, f.Kind)
 		}
 	}
@@ -199,32 +207,31 @@ func (h *header) apply(w *work, c clock) {
 	w.e.Message = h.message
 }
 
-// append appends the header's fields, but those of structured data.
-func (h *header) append(fields []llama.Field) []llama.Field {
+// add adds the header's fields, but those of structured data, to an event that has none.
+func (h *header) add(e *llama.Event) {
 	if h.code >= 0 {
-		fields = append(fields, priorityFields[h.code][:]...)
+		e.Fields = append(e.Fields, priorityFields[h.code][:]...)
 	}
-	fields = appendFound(fields, fieldVersion, h.version)
-	fields = appendFound(fields, fieldRelay, h.relay)
-	fields = appendFound(fields, fieldHost, h.host)
-	fields = appendFound(fields, fieldProcess, h.process)
+	addFound(e, fieldVersion, h.version)
+	addFound(e, fieldRelay, h.relay)
+	addFound(e, fieldHost, h.host)
+	addFound(e, fieldProcess, h.process)
 	switch {
 	case h.pid == "":
 	case allDigits(h.pid):
-		fields = append(fields, llama.Field{Name: fieldPID, Value: canonicalNumber(h.pid), Kind: llama.Number})
+		e.Add(fieldPID, canonicalNumber(h.pid), llama.Number)
 	default:
-		fields = append(fields, llama.Field{Name: fieldProcID, Value: h.pid})
+		e.Add(fieldProcID, h.pid, llama.String)
 	}
-	fields = appendFound(fields, fieldLogger, h.logger)
-	fields = appendFound(fields, fieldLevel, h.level)
-	return appendFound(fields, fieldMsgID, h.msgID)
+	addFound(e, fieldLogger, h.logger)
+	addFound(e, fieldLevel, h.level)
+	addFound(e, fieldMsgID, h.msgID)
 }
 
-func appendFound(fields []llama.Field, name, value string) []llama.Field {
-	if value == "" {
-		return fields
+func addFound(e *llama.Event, name, value string) {
+	if value != "" {
+		e.Add(name, value, llama.String)
 	}
-	return append(fields, llama.Field{Name: name, Value: value})
 }
 
 func setFound(w *work, name, value string) {

@@ -182,20 +182,25 @@ func isHost(s string) bool {
 		return false
 	}
 	for i := range len(s) {
-		c := s[i]
-		switch {
-		case isWordByte(c), c >= 0x80, c == ':', c == '/', c == '@', c == '%', c == '+':
-		default:
+		if !hostBytes[s[i]] {
 			return false
 		}
 	}
 	return true
 }
 
+var hostBytes = func() (set [256]bool) {
+	for i := range set {
+		c := byte(i)
+		set[i] = isWordByte(c) || c >= 0x80 || c == ':' || c == '/' || c == '@' || c == '%' || c == '+'
+	}
+	return set
+}()
+
 // readRelayed reads a second header behind the first, put there by the host that
 // passed the event on.
 func (h *header) readRelayed(s string) bool {
-	if h.host == "" || len(s) < 16 {
+	if h.host == "" || len(s) < 16 || s[0] != '<' && monthOf(s) == 0 {
 		return false
 	}
 	inner := header{code: -1}
@@ -204,8 +209,6 @@ func (h *header) readRelayed(s string) bool {
 		if n = inner.readPriority(s); n == 0 {
 			return false
 		}
-	} else if monthOf(s) == 0 {
-		return false
 	}
 	if inner.readTime(s[n:]) == 0 {
 		return false

@@ -1,6 +1,7 @@
 package parse
 
 import (
+	"math/bits"
 	"strings"
 
 	"github.com/llama-logs/llama"
@@ -14,8 +15,17 @@ const maxStructured = 256
 //
 //	VERSION SP TIMESTAMP SP HOSTNAME SP APP-NAME SP PROCID SP MSGID SP SD [SP MSG]
 //
-// where each part may be "-". It returns false and h as it was for anything else.
+// where each part may be "-". It returns false and h as it was, with no more than its
+// priority, for anything else.
 func (h *header) read5424(s string) bool {
+	if h.parts5424(s) {
+		return true
+	}
+	*h = header{code: h.code}
+	return false
+}
+
+func (h *header) parts5424(s string) bool {
 	n := 0
 	for n < 3 && isDigit(byteAt(s, n)) {
 		n++
@@ -23,41 +33,41 @@ func (h *header) read5424(s string) bool {
 	if n == 0 || s[0] == '0' || byteAt(s, n) != ' ' {
 		return false
 	}
-	next := *h
-	next.version = s[:n]
+	h.version = s[:n]
 	rest := s[n+1:]
 	if strings.HasPrefix(rest, "- ") {
 		rest = rest[2:]
 	} else {
-		n := readISO(rest, &next.stamp)
+		n := readISO(rest, &h.stamp)
 		if n == 0 || byteAt(rest, n) != ' ' || rest[10] == ' ' {
 			return false
 		}
-		next.hasTime = true
+		h.hasTime = true
 		rest = rest[n+1:]
 	}
-	for _, part := range []*string{&next.host, &next.process, &next.pid, &next.msgID} {
-		var ok bool
-		if *part, rest, ok = part5424(rest); !ok {
-			return false
-		}
-	}
-	data, message, ok := cutStructured(rest)
-	if !ok {
+	var ok bool
+	if h.host, rest, ok = part5424(rest); !ok {
 		return false
 	}
-	next.structured = data
-	next.message = strings.TrimPrefix(message, "\ufeff")
-	*h = next
+	if h.process, rest, ok = part5424(rest); !ok {
+		return false
+	}
+	if h.pid, rest, ok = part5424(rest); !ok {
+		return false
+	}
+	if h.msgID, rest, ok = part5424(rest); !ok {
+		return false
+	}
+	if h.structured, h.message, ok = cutStructured(rest); !ok {
+		return false
+	}
+	h.message = strings.TrimPrefix(h.message, "\ufeff")
 	return true
 }
 
 // part5424 cuts one part of the header off; "-" stands for none.
 func part5424(s string) (part, rest string, ok bool) {
-	n := 0
-	for n < len(s) && s[n] > ' ' && s[n] != 0x7f {
-		n++
-	}
+	n := graphicLen(s)
 	switch {
 	case n == 0 || n > 255 || byteAt(s, n) != ' ':
 		return "", "", false
@@ -65,6 +75,25 @@ func part5424(s string) (part, rest string, ok bool) {
 		return "", s[2:], true
 	}
 	return s[:n], s[n+1:], true
+}
+
+// graphicLen returns how many bytes s begins with that are neither blanks nor control
+// characters.
+func graphicLen(s string) int {
+	const ones, highest = 0x0101010101010101, 0x8080808080808080
+	n := 0
+	for ; n+wordLen <= len(s); n += wordLen {
+		x := first8(s[n:])
+		// A byte less than 0x21 becomes negative by it, and 0x7f by 0x7f and one; what is
+		// above the first of those may be marked without being so.
+		if found := ((x - ones*0x21) | ((x ^ ones*0x7f) - ones)) &^ x & highest; found != 0 {
+			return n + bits.TrailingZeros64(found)/8
+		}
+	}
+	for n < len(s) && s[n] > ' ' && s[n] != 0x7f {
+		n++
+	}
+	return n
 }
 
 // cutStructured cuts the structured data, which it checks, off its message.
