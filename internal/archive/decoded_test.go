@@ -6,63 +6,101 @@ import (
 	"testing"
 )
 
+// pieceBytes is what a piece of these tests takes.
+const pieceBytes = pieceOverhead + 100
+
+// A pieceReader asks for pieces and counts how many had to be made.
+type pieceReader struct {
+	t    *testing.T
+	c    *decoded
+	of   *stored
+	made int
+}
+
+func (r *pieceReader) get(number int, reader uint64) {
+	r.t.Helper()
+	v, err := r.c.of(r.of, number, reader)("times", func() (any, int, error) {
+		r.made++
+		return number, 100, nil
+	})
+	if v != number || err != nil {
+		r.t.Fatalf("piece %d is %v: %v", number, v, err)
+	}
+}
+
 func TestDecodedKeepsWhatWasUsedLast(t *testing.T) {
 	t.Parallel()
-	c := newDecoded(40 * (pieceOverhead + 100))
-	s := &stored{}
-	made := 0
-	get := func(number int) any {
-		t.Helper()
-		v, err := c.of(s, number)("times", func() (any, int, error) {
-			made++
-			return number, 100, nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return v
-	}
+	c := newDecoded(40 * pieceBytes) // 35 stay and 5 pass
+	r := &pieceReader{t: t, c: &c, of: &stored{}}
 	for i := range 60 {
-		if v := get(i); v != i {
-			t.Errorf("piece %d is %v", i, v)
-		}
-		get(0)
+		r.get(i, uint64(3*i)) // readers of other things come in between
+		r.get(0, uint64(3*i))
 	}
-	if made != 60 {
-		t.Errorf("made %d pieces, want 60: the first was used all the time", made)
+	if r.made != 60 {
+		t.Errorf("made %d pieces, want 60: the first was used all the time", r.made)
 	}
-	if c.bytes > c.limit || c.newest.Len() != 40 {
-		t.Errorf("%d bytes in %d pieces, want 40 pieces", c.bytes, c.newest.Len())
+	if c.stay.bytes != c.stay.limit || c.stay.newest.Len() != 35 || c.pass.newest.Len() != 0 {
+		t.Errorf("%d bytes in %d and %d pieces, want 35 that stay", c.stay.bytes, c.stay.newest.Len(), c.pass.newest.Len())
 	}
-	if get(1); made != 61 {
-		t.Errorf("made %d, want 61: piece 1 was used long ago", made)
+	if r.get(1, 200); r.made != 61 {
+		t.Errorf("made %d, want 61: piece 1 was used long ago", r.made)
 	}
-	large := func() (any, int, error) { return "large", c.limit, nil }
-	if v, err := c.of(s, 0)("large", large); v != "large" || err != nil {
+	large := func() (any, int, error) { return "large", c.stay.limit, nil }
+	if v, err := c.of(r.of, 0, 1)("large", large); v != "large" || err != nil {
 		t.Errorf("a large piece: %v, %v", v, err)
 	}
-	if c.newest.Len() != 40 {
-		t.Errorf("%d pieces, want 40: a large one is not kept", c.newest.Len())
+	if c.stay.newest.Len() != 35 || c.pass.newest.Len() != 0 {
+		t.Errorf("%d and %d pieces, want 35 and none: a large one is not kept", c.stay.newest.Len(), c.pass.newest.Len())
+	}
+}
+
+// TestDecodedServesWhoReadsMoreThanFits: what fits is found again, and the rest is at hand
+// while it is new.
+func TestDecodedServesWhoReadsMoreThanFits(t *testing.T) {
+	t.Parallel()
+	c := newDecoded(40 * pieceBytes)
+	r := &pieceReader{t: t, c: &c, of: &stored{}}
+	read := func(from int, reader uint64) (made int) {
+		before := r.made
+		for i := range 70 {
+			r.get(from+i, reader)
+			r.get(from+i, reader)
+		}
+		return r.made - before
+	}
+	for reader, want := range []int{70, 35, 35, 35} {
+		if n := read(0, uint64(reader)); n != want {
+			t.Errorf("reader %d: made %d pieces, want %d", reader, n, want)
+		}
+	}
+	// Another comes: at first there is no room for it, then it has all.
+	for i, want := range []int{70, 70, 35, 35} {
+		if n := read(1000, uint64(4+i)); n != want {
+			t.Errorf("reader %d: made %d pieces, want %d", 4+i, n, want)
+		}
+	}
+	if c.stay.bytes > c.stay.limit || c.pass.bytes > c.pass.limit {
+		t.Errorf("%d and %d bytes, limits %d and %d", c.stay.bytes, c.pass.bytes, c.stay.limit, c.pass.limit)
 	}
 }
 
 func TestDecodedForgets(t *testing.T) {
 	t.Parallel()
-	c := newDecoded(1 << 20)
+	c := newDecoded(40 * pieceBytes)
 	s, other := &stored{}, &stored{}
 	fill := func(s *stored) {
-		for i := range 10 {
-			c.of(s, i)("times", func() (any, int, error) { return fmt.Sprint(i), 100, nil })
+		for i := range 20 {
+			c.of(s, i, 1)("times", func() (any, int, error) { return fmt.Sprint(i), 100, nil })
 		}
 	}
-	fill(s)
 	fill(other)
-	if _, err := c.of(s, 11)("times", func() (any, int, error) { return nil, 0, errors.ErrUnsupported }); err != errors.ErrUnsupported {
+	fill(s) // some of which pass
+	if _, err := c.of(s, 11, 1)("other", func() (any, int, error) { return nil, 0, errors.ErrUnsupported }); err != errors.ErrUnsupported {
 		t.Errorf("error %v", err)
 	}
 	c.forget(s)
 	fill(s) // by who reads it still
-	if c.pieces[s] != nil || c.newest.Len() != 10 || c.bytes != 10*(pieceOverhead+100) {
-		t.Errorf("%d pieces of %d bytes are left, want 10 of the other segment", c.newest.Len(), c.bytes)
+	if c.pieces[s] != nil || c.stay.newest.Len() != 20 || c.stay.bytes != 20*pieceBytes || c.pass.bytes != 0 {
+		t.Errorf("%d pieces of %d bytes are left, and %d bytes pass; want 20 of the other segment", c.stay.newest.Len(), c.stay.bytes, c.pass.bytes)
 	}
 }

@@ -135,8 +135,8 @@ func (s *Snapshot) segmentRefs(refs []column.Ref, p *catalogPart, g *stored, fro
 			if err = p.explain(err); err != nil {
 				return nil, err
 			}
-			return g.KeptBlock(d, i, s.a.decoded.of(g, i), func(err error) error { return s.a.met(p.explain(err)) })
-		}, Filter: func() column.Filter { return s.a.filter(p, g, i) }})
+			return g.KeptBlock(d, i, s.a.decoded.of(g, i, s.id), func(err error) error { return s.a.met(p.explain(err)) })
+		}, Filter: func() column.Filter { return s.a.filter(p, g, i, s.id) }})
 	}
 	return refs
 }
