@@ -55,46 +55,27 @@ func pick[N ~int64 | ~uint64](d *decoder, kind Kind, key string, places []int) (
 // timesAt reads when the events of some rows happened. The times of a unit lie one behind
 // the other, so where one is depends on how many rows before have that unit.
 func (o *rowsOf) timesAt(rows []int) ([]llama.Time, error) {
-	unitOf := make([]int, len(rows))
-	for i, row := range rows {
-		for n, list := range o.rows {
-			if _, ok := slices.BinarySearch(list, uint16(row)); ok {
-				unitOf[i] = int(o.unit[n])
-			}
-		}
+	var counts [len(units)]int
+	for n, list := range o.rows {
+		counts[o.unit[n]] += len(list)
+	}
+	var places, wanted [len(units)][]int // of the rows of a unit: the place of its time, and which row
+	for i, at := range o.places(rows) {
+		places[at.unit] = append(places[at.unit], at.place)
+		wanted[at.unit] = append(wanted[at.unit], i)
 	}
 	times := make([]llama.Time, len(rows))
 	left := o.left
-	for u := range units {
-		count := 0
-		places, wanted := []int{}, []int{}
-		for n, list := range o.rows {
-			if int(o.unit[n]) == u {
-				count += len(list)
-			}
-		}
+	for u, count := range counts {
 		if count == 0 {
 			continue
 		}
-		for i, row := range rows {
-			if unitOf[i] != u {
-				continue
-			}
-			place := 0
-			for n, list := range o.rows {
-				if int(o.unit[n]) == u {
-					before, _ := slices.BinarySearch(list, uint16(row))
-					place += before
-				}
-			}
-			places, wanted = append(places, place), append(wanted, i)
-		}
-		numbers, rest, err := column.IntsAt(count, left, places)
+		numbers, rest, err := column.IntsAt(count, left, places[u])
 		if err != nil {
 			return nil, err
 		}
 		for k, n := range numbers {
-			times[wanted[k]] = llama.Time(n) * units[u]
+			times[wanted[u][k]] = llama.Time(n) * units[u]
 		}
 		left = rest
 	}
@@ -102,4 +83,42 @@ func (o *rowsOf) timesAt(rows []int) ([]llama.Time, error) {
 		return nil, fmt.Errorf("%w: %d bytes behind the times", ErrDamaged, len(left))
 	}
 	return times, nil
+}
+
+// A timePlace is where the time of a row is among those of a unit.
+type timePlace struct {
+	unit  byte
+	place int
+}
+
+// places returns where the times of some rows are: looked up one by one, or with a walk
+// through all rows where that is less.
+func (o *rowsOf) places(rows []int) []timePlace {
+	out := make([]timePlace, 0, len(rows))
+	if 4*len(rows)*len(o.rows) > o.count() {
+		of := o.numbers(o.count())
+		var before [len(units)]int
+		next := 0
+		for _, row := range rows {
+			for ; next < row; next++ {
+				before[o.unit[of[next]]]++
+			}
+			u := o.unit[of[row]]
+			out = append(out, timePlace{u, before[u]})
+		}
+		return out
+	}
+	for _, row := range rows {
+		var before [len(units)]int
+		var unit byte
+		for n, list := range o.rows {
+			place, found := slices.BinarySearch(list, uint16(row))
+			before[o.unit[n]] += place
+			if found {
+				unit = o.unit[n]
+			}
+		}
+		out = append(out, timePlace{unit, before[unit]})
+	}
+	return out
 }

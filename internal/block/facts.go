@@ -37,6 +37,12 @@ type facts [][]*column.Facts
 // facts returns what is known of the values of a slot without reading them; nil for
 // nothing.
 func (d *decoder) facts(s column.Slot) (*column.Facts, error) {
+	d.mu.Lock()
+	known := d.known
+	d.mu.Unlock()
+	if known != nil {
+		return known.of(s), nil
+	}
 	all, err := kept(d.Keep, "facts", func() (facts, int, error) {
 		l, err := d.layout()
 		if err != nil {
@@ -52,10 +58,20 @@ func (d *decoder) facts(s column.Slot) (*column.Facts, error) {
 		}
 		return f, 8 * len(data), nil
 	})
-	if err != nil || int(s.Home)+1 >= len(all) || int(s.Number) >= len(all[s.Home+1]) {
+	if err != nil {
 		return nil, err
 	}
-	return all[s.Home+1][s.Number], nil
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.known = &all
+	return all.of(s), nil
+}
+
+func (f facts) of(s column.Slot) *column.Facts {
+	if int(s.Home)+1 >= len(f) || int(s.Number) >= len(f[s.Home+1]) {
+		return nil
+	}
+	return f[s.Home+1][s.Number]
 }
 
 // facts reads a chunk of the kind Facts.

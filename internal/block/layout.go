@@ -54,6 +54,15 @@ func decodeRows(rows int, data []byte) (*rowsOf, error) {
 	return o, nil
 }
 
+// count returns how many rows there are.
+func (o *rowsOf) count() int {
+	count := 0
+	for _, list := range o.rows {
+		count += len(list)
+	}
+	return count
+}
+
 // numbers returns the template of each of so many rows.
 func (o *rowsOf) numbers(rows int) []uint16 {
 	numbers := make([]uint16, rows)

@@ -81,13 +81,16 @@ func compare(t testing.TB, name string, s *stored, rows []column.Row) {
 	for i := 0; i < b.Rows(); i += 1 + i%7 {
 		places = append(places, uint32(i))
 	}
-	m, err := b.At(places)
-	if err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-	for i, row := range places {
-		if e := &want[row]; m.Times[i] != e.Time || m.Seqs[i] != e.Seq || m.Ingested[i] != e.Ingested {
-			t.Fatalf("%s: row %d: got %d, %d and %d, want %d, %d and %d", name, row, m.Times[i], m.Seqs[i], m.Ingested[i], e.Time, e.Seq, e.Ingested)
+	half := len(places) / 2
+	for _, places := range [][]uint32{places, places[:1], places[half : half+1], places[half:]} { // all in the same way, or each looked up
+		m, err := b.At(places)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		for i, row := range places {
+			if e := &want[row]; m.Times[i] != e.Time || m.Seqs[i] != e.Seq || m.Ingested[i] != e.Ingested {
+				t.Fatalf("%s: row %d: got %d, %d and %d, want %d, %d and %d", name, row, m.Times[i], m.Seqs[i], m.Ingested[i], e.Time, e.Seq, e.Ingested)
+			}
 		}
 	}
 	for _, absent := range []string{"", "nowhere", "zzz"} {

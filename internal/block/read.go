@@ -162,6 +162,7 @@ type decoder struct {
 
 	mu    sync.Mutex
 	homes []*chunk // of variables, and of fields by number
+	known *facts   // nil: not asked for yet
 }
 
 func (d *decoder) rows() (*rowsOf, error) {

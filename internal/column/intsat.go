@@ -31,9 +31,8 @@ func IntsAt(n int, data []byte, places []int) (numbers []int64, rest []byte, err
 	}
 	next, number := 0, base
 	for i, place := range places {
-		for ; next <= place; next++ {
-			number += unzigzag(at(next))
-		}
+		number += sumDeltas(planes[min(next, len(planes)):], n, w, place+1-next)
+		next = place + 1
 		numbers[i] = number
 	}
 	return numbers, r.Data, nil

@@ -10,16 +10,16 @@ import (
 func TestIntsAtIsAsDecodeInts(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		numbers := rapid.SliceOfN(rapid.Int64(), 1, 50).Draw(t, "numbers")
+		numbers := rapid.SliceOfN(rapid.Int64Range(-1<<rapid.IntRange(1, 63).Draw(t, "bits"), 1<<rapid.IntRange(1, 62).Draw(t, "upper bits")), 1, 200).Draw(t, "numbers")
 		if rapid.Bool().Draw(t, "growing") {
 			for i := range numbers {
-				numbers[i] = int64(i)*1000 + numbers[i]&0xff
+				numbers[i] = int64(i)*1000 + numbers[i]&0xffff
 			}
 		}
 		data := append(AppendInts(nil, numbers), "behind"...)
 		var places []int
 		for i := range numbers {
-			if rapid.IntRange(0, 3).Draw(t, "wanted") == 0 {
+			if rapid.IntRange(0, 30).Draw(t, "wanted") == 0 {
 				places = append(places, i)
 			}
 		}

@@ -133,10 +133,13 @@ func (c *chunk) isMade(name string) bool {
 	return false
 }
 
+// fewShare is which part of a block's rows are few, when it comes to their times.
+const fewShare = 32
+
 // fewLeft reads of the rows that are left what there is of them beside their fields, if
 // these are so few that it is not worth to do so of all.
 func (c *chunk) fewLeft() {
-	if c.block == nil || c.block.At == nil || c.err != nil || len(c.sel) > fewRows || len(c.sel) == 0 || c.items != nil || c.times != nil {
+	if c.block == nil || c.block.At == nil || c.err != nil || len(c.sel) > max(fewRows, c.rows/fewShare) || len(c.sel) == 0 || c.items != nil || c.times != nil {
 		return
 	}
 	var err error
