@@ -83,6 +83,8 @@ type Column struct {
 	Codes  []uint32
 	Values []string
 	Kinds  []llama.Kind // nil when all are strings
+
+	all string // the values one behind the other, where they lie so; "": not known
 }
 
 // Value returns the value of row, and whether it has one.

@@ -59,7 +59,7 @@ func isOfNumber(c byte) bool { return '0' <= c && c <= '9' || c == '-' || c == '
 func (v *Values) findText(sought string) (codes []int) {
 	all := unsafe.String(unsafe.SliceData(v.data), len(v.data))
 	for code, at := 0, 0; code < v.n; {
-		n := strings.Index(all[at:], sought)
+		n := index(all[at:], sought)
 		if n < 0 {
 			break
 		}

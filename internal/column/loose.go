@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"unsafe"
 
 	"github.com/llama-logs/llama"
 )
@@ -95,6 +96,9 @@ func DecodeLoose(name string, rows int, data []byte) (*Column, error) {
 // fill replaces the marks of presence by codes of values.
 func (c *Column) fill(v *Values, kinds []llama.Kind) {
 	c.Values = v.Texts()
+	if v.typing.form == text {
+		c.all = unsafe.String(unsafe.SliceData(v.data), len(v.data))
+	}
 	if len(kinds) > 1 && v.Coded() {
 		c.fillPairs(v, kinds)
 		return
@@ -120,7 +124,7 @@ func (c *Column) fill(v *Values, kinds []llama.Kind) {
 // fillPairs gives each value a code for each kind that it has.
 func (c *Column) fillPairs(v *Values, kinds []llama.Kind) {
 	texts := c.Values
-	c.Values = nil
+	c.Values, c.all = nil, ""
 	codes := make([]uint32, (int(llama.Object)+1)*len(texts))
 	row := 0
 	for i, mark := range c.Codes {

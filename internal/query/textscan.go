@@ -146,6 +146,18 @@ func (s *textScan) loose() error {
 		return nil
 	}
 	memo := make([]answer, len(col.Values)+1)
+	if s.f.needle != nil { // only values that have it are asked
+		for i := range memo {
+			memo[i] = perhaps
+		}
+		holding := col.Holding(s.f.needle.text)
+		for _, code := range holding {
+			memo[code] = no
+		}
+		if len(holding) == 0 {
+			return nil
+		}
+	}
 	for i, r := range s.list.Loose {
 		if s.asked != nil && !s.asked.has(r) {
 			continue

@@ -1,0 +1,82 @@
+package column
+
+import "strings"
+
+// common are bytes of messages, roughly from the most usual to less usual ones; those that
+// are not among them are rarer.
+const common = " eaotnirsl0dc1u.mpfg-h2:b3=4yv/5k698w7\"E,AS_IR"
+
+// rarity ranks bytes: the higher, the rarer.
+var rarity = func() (ranks [256]uint8) {
+	for i := range ranks {
+		ranks[i] = uint8(len(common))
+	}
+	for i := range len(common) {
+		ranks[common[i]] = uint8(i)
+	}
+	return ranks
+}()
+
+// index is strings.Index for texts of very many bytes. It looks for the rarest byte of
+// what is sought, as long as that is rare.
+func index(text, sought string) int {
+	if len(sought) == 0 {
+		return 0
+	}
+	rarest := 0
+	for i := range len(sought) {
+		if rarity[sought[i]] > rarity[sought[rarest]] {
+			rarest = i
+		}
+	}
+	misses := 0
+	for at := 0; at+len(sought) <= len(text); {
+		n := strings.IndexByte(text[at+rarest:len(text)-len(sought)+rarest+1], sought[rarest])
+		if n < 0 {
+			return -1
+		}
+		at += n
+		if text[at:at+len(sought)] == sought {
+			return at
+		}
+		at++
+		if misses++; misses > 16+at/16 {
+			if n := strings.Index(text[at:], sought); n >= 0 {
+				return at + n
+			}
+			return -1
+		}
+	}
+	return -1
+}
+
+// Holding returns the codes of the values that hold a text, which is not empty, growing;
+// the first value has code 1.
+func (c *Column) Holding(sought string) (codes []uint32) {
+	if c.all == "" {
+		for i, value := range c.Values {
+			if strings.Contains(value, sought) {
+				codes = append(codes, uint32(i+1))
+			}
+		}
+		return codes
+	}
+	value, end := 0, len(c.Values[0]) // the value that is looked at, and where it ends in all
+	for at := 0; ; {
+		n := index(c.all[at:], sought)
+		if n < 0 {
+			return codes
+		}
+		at += n
+		for end <= at {
+			value++
+			end += len(c.Values[value])
+		}
+		if at+len(sought) > end {
+			at++ // it goes on into the next value
+			continue
+		}
+		codes = append(codes, uint32(value+1))
+		at = end
+	}
+}
