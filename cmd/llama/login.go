@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"strings"
 
 	"github.com/llama-logs/llama/internal/client"
 	"github.com/spf13/cobra"
@@ -81,7 +80,7 @@ func login(ctx context.Context, o loginOptions) error {
 	if err := credentials.Write(file); err != nil {
 		return err
 	}
-	words(os.Stderr, "signed in at %s as %s (%s)", credentials.URL, session.User, strings.Join(session.Roles, ", "))
+	words(os.Stderr, "signed in at %s as %s (%s)", credentials.URL, session.User, grantWords(session.Grants))
 	return nil
 }
 

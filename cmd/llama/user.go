@@ -14,11 +14,7 @@ const grantsHelp = `A grant is a role, viewer, analyst, operator or admin, on al
 on one, ROLE:@GROUP on those of a group.`
 
 // grant is what somebody may do, as the API has it.
-type grant struct {
-	Role   string `json:"role"`
-	Target string `json:"target,omitempty"`
-	Group  string `json:"group,omitempty"`
-}
+type grant = client.Grant
 
 // grantsOf reads grants from the command line. One that ends in its colon would be on
 // all targets: an empty variable of a script must not come to that.
@@ -36,6 +32,27 @@ func grantsOf(texts []string) ([]grant, error) {
 		grants = append(grants, g)
 	}
 	return grants, nil
+}
+
+// grantWords writes grants as grantsOf reads them. What a grant on a group comes to
+// for each of its targets is left out.
+func grantWords(grants []grant) string {
+	var all []string
+	for _, g := range grants {
+		switch {
+		case g.Target != "" && g.Group != "":
+		case g.Target != "":
+			all = append(all, g.Role+":"+g.Target)
+		case g.Group != "":
+			all = append(all, g.Role+":@"+g.Group)
+		default:
+			all = append(all, g.Role)
+		}
+	}
+	if len(all) == 0 {
+		return "nothing is granted yet"
+	}
+	return strings.Join(all, ", ")
 }
 
 func newUser() *cobra.Command {

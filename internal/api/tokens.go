@@ -57,7 +57,7 @@ func (s *Server) tokens(ctx context.Context, in *listing) (*tokensResponse, erro
 	out := &tokensResponse{Body: tokenList{Tokens: []MachineToken{}, Next: next}}
 	for _, t := range some {
 		out.Body.Tokens = append(out.Body.Tokens, MachineToken{
-			Name: t.Name, Owner: t.Owner, Grants: wireGrants(t.Grants), Scopes: t.Scopes,
+			Name: t.Name, Owner: t.Owner, Grants: wireGrants(auth.Given(t.Grants)), Scopes: t.Scopes,
 			Created: t.Created, Expires: t.Expires, LastUsed: t.LastUsed,
 		})
 	}

@@ -146,12 +146,12 @@ func (s *Server) removeUser(ctx context.Context, in *userRef) (*struct{}, error)
 }
 
 func userOf(a store.Account) User {
-	return User{Name: a.Name, Created: a.Created, MustChangePassword: a.MustChangePassword, Grants: wireGrants(a.Grants)}
+	return User{Name: a.Name, Created: a.Created, MustChangePassword: a.MustChangePassword, Grants: wireGrants(auth.Given(a.Grants))}
 }
 
 func wireGrants(grants []auth.Grant) []Grant {
 	out := []Grant{}
-	for _, g := range auth.Given(grants) {
+	for _, g := range grants {
 		out = append(out, Grant(g))
 	}
 	return out

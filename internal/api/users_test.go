@@ -142,7 +142,7 @@ func TestGrantOnGroup(t *testing.T) {
 	}
 	resp, text := s.ask("GET", "/statistics", "", who)
 	wantProblem(t, resp, text, 403, "forbidden", "roles")
-	if text := s.want(200, "GET", "/session", "", who); !strings.Contains(text, `"roles":[],"grants":[{"role":"analyst","group":"branches"}]`) {
+	if text := s.want(200, "GET", "/session", "", who); !strings.Contains(text, `"roles":[],"grants":[{"role":"analyst","group":"branches"},{"role":"analyst","target":"b","group":"branches"}]`) {
 		t.Errorf("session: %s", text)
 	}
 	if text := s.want(200, "GET", "/target-groups", "", s.as("local")); text != `{"groups":[]}`+"\n" {

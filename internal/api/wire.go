@@ -14,7 +14,7 @@ import (
 type Session struct {
 	User               string    `json:"user" example:"admin" doc:"Name of the account."`
 	Roles              []string  `json:"roles" nullable:"false" enum:"viewer,analyst,operator,admin" example:"[\"admin\"]" doc:"Roles granted on all targets."`
-	Grants             []Grant   `json:"grants,omitempty" nullable:"false" doc:"All that was granted, on all targets, on some or on groups."`
+	Grants             []Grant   `json:"grants,omitempty" nullable:"false" doc:"All that was granted, on all targets, on some or on groups. What a grant on a group comes to is there too, with group and target, for each of its targets."`
 	MustChangePassword bool      `json:"must_change_password" doc:"True until the first password is changed. All paths but those of the session answer 403 until then."`
 	Expires            time.Time `json:"expires" doc:"When the session ends unless it is used before. Every use moves it."`
 }

@@ -212,7 +212,7 @@ func TestSignIn(t *testing.T) {
 		t.Errorf("with a wrong password: %v", err)
 	}
 	s, err := c.SignIn(t.Context(), "eva", thePassword)
-	if err != nil || s.User != "eva" || !slices.Equal(s.Roles, []string{"analyst"}) || s.Token == "" || kept != s.Token {
+	if err != nil || s.User != "eva" || !slices.Equal(s.Grants, []client.Grant{{Role: "analyst"}}) || s.Token == "" || kept != s.Token {
 		t.Fatalf("got %+v, %v; kept %q", s, err, kept)
 	}
 	o.Token = kept

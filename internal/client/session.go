@@ -9,10 +9,18 @@ import (
 // Session says who is signed in.
 type Session struct {
 	User               string    `json:"user"`
-	Roles              []string  `json:"roles"`
+	Grants             []Grant   `json:"grants"`
 	MustChangePassword bool      `json:"must_change_password"`
 	Expires            time.Time `json:"expires"`
 	Token              string    `json:"token"` // after SignIn only
+}
+
+// Grant is what somebody may do: on a target, on those of a group, or on all. One
+// with both is what a grant on a group comes to for one of its targets.
+type Grant struct {
+	Role   string `json:"role"`
+	Target string `json:"target,omitempty"`
+	Group  string `json:"group,omitempty"`
 }
 
 // SignIn signs in; the client uses the token from then on.

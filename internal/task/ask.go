@@ -221,6 +221,14 @@ func (c *Central) listen(ctx context.Context, r Request) (*listener, error) {
 	if _, err := c.plan(r, now); err != nil {
 		return nil, err
 	}
+	// Each node would refuse what is no filter, and who asks would hear of it as many troubles of sites.
+	q, err := Task{Query: r.Query, Asked: llama.At(now)}.Parse()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := q.Matcher(); err != nil {
+		return nil, err
+	}
 	targets, err := c.choose(ctx, r.Targets)
 	if err != nil {
 		return nil, err

@@ -160,9 +160,11 @@ func TestTailEnds(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, Options{})
 		w.away("a", nil)
-		for _, err := range w.central.Tail(t.Context(), Request{Query: "| x"}) {
-			if llama.CodeOf(err) != llama.Invalid {
-				t.Errorf("got %v", err)
+		for _, q := range []string{"| x", "* | limit 1", "options(explain=true) x", "a:in(b | fields c)"} {
+			for _, err := range w.central.Tail(t.Context(), Request{Query: q}) {
+				if llama.CodeOf(err) != llama.Invalid {
+					t.Errorf("%s: got %v", q, err)
+				}
 			}
 		}
 	})

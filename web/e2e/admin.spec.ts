@@ -20,14 +20,18 @@ test('an administrator adds a user, who signs in and may do no more than was gra
   await other.getByLabel('New password', { exact: true }).fill('hay is for the winter')
   await other.getByLabel('New password again').fill('hay is for the winter')
   await other.keyboard.press('Enter')
-  await expect(other.getByRole('link', { name: 'Query' })).toBeVisible()
-  await expect(other.getByRole('link', { name: 'Administration' })).toBeHidden()
+  // A viewer looks at what others asked, and has no button that would be refused.
+  await expect(other.getByRole('heading', { name: 'Queries that were asked' })).toBeVisible()
+  for (const page of ['Query', 'Live', 'Administration']) await expect(other.getByRole('link', { name: page, exact: true })).toBeHidden()
+  await other.getByRole('link', { name: 'Schedules' }).click()
+  await expect(other.getByText('Nothing repeats yet')).toBeVisible()
+  await expect(other.getByRole('button', { name: 'Add a schedule' })).toBeHidden()
 
   // Removed, she is out with her next click.
   await page.getByRole('button', { name: 'Remove ana' }).click()
   await page.getByRole('alertdialog').getByRole('button', { name: 'Remove' }).click()
   await expect(page.getByRole('row', { name: /^ana/ })).toBeHidden()
-  await other.getByRole('link', { name: 'Live' }).click()
+  await other.getByRole('link', { name: 'Targets' }).click()
   await other.reload()
   await expect(other.getByRole('button', { name: 'Sign in' })).toBeVisible()
 })

@@ -4,9 +4,12 @@ import { problemOf } from './problem'
 export interface Caller {
   call(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response>
   json<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T>
-  /** Reads all pages of a list, which the answer has under name. */
-  list<T>(path: string, name: string, signal?: AbortSignal): Promise<readonly T[]>
+  /** Reads all pages of a list, which the answer has under name, or those of its first atMost. */
+  list<T>(path: string, name: string, signal?: AbortSignal, atMost?: number): Promise<readonly T[]>
 }
+
+/** The longest page of a list that central gives. */
+const mostAtOnce = 1000
 
 /** Calls the API below base. A refused session is told to onSignedOut, whoever asked. */
 export function createCaller(base: string, onSignedOut: () => void): Caller {
@@ -25,12 +28,13 @@ export function createCaller(base: string, onSignedOut: () => void): Caller {
     const response = await call(method, path, body, signal)
     return (await response.json()) as T
   }
-  async function list<T>(path: string, name: string, signal?: AbortSignal): Promise<readonly T[]> {
+  async function list<T>(path: string, name: string, signal?: AbortSignal, atMost = Infinity): Promise<readonly T[]> {
     const all: T[] = []
-    for (let after: string | undefined; ;) {
-      const page = await json<Record<string, unknown>>('GET', path + search({ after: after ?? '' }, path), undefined, signal)
+    for (let after = ''; ;) {
+      const limit = Math.min(atMost - all.length, mostAtOnce)
+      const page = await json<Record<string, unknown>>('GET', path + search({ after, limit }, path), undefined, signal)
       all.push(...((page[name] ?? []) as T[]))
-      if (typeof page.next !== 'string' || page.next === '') return all
+      if (typeof page.next !== 'string' || page.next === '' || all.length >= atMost) return all
       after = page.next
     }
   }

@@ -18,7 +18,8 @@ export interface Api extends AdminApi, FleetApi, PlanningApi {
   collections(signal?: AbortSignal): Promise<readonly Collection[]>
   statistics(signal?: AbortSignal): Promise<Statistics>
   ask(ask: Ask, signal?: AbortSignal): Promise<Query>
-  queries(limit: number, signal?: AbortSignal): Promise<readonly Query[]>
+  /** Queries that were asked, the newest first. */
+  queries(atMost: number, signal?: AbortSignal): Promise<readonly Query[]>
   query(id: string, signal?: AbortSignal): Promise<Query>
   rows(id: string, offset: number, limit: number, signal?: AbortSignal): Promise<RowPage>
   follow(id: string, signal: AbortSignal): AsyncIterable<QueryEvent>
@@ -51,8 +52,7 @@ export function createApi(base: string, onSignedOut: () => void): Api {
     collections: (signal) => list('/collections', 'collections', signal),
     statistics: (signal) => json('GET', '/statistics', undefined, signal),
     ask: (ask, signal) => json('POST', '/queries', ask, signal),
-    queries: async (limit, signal) =>
-      (await json<{ queries: Query[] | null }>('GET', `/queries${search({ limit })}`, undefined, signal)).queries ?? [],
+    queries: (atMost, signal) => list('/queries', 'queries', signal, atMost),
     query: (id, signal) => json('GET', `/query/${id}`, undefined, signal),
     rows: async (id, offset, limit, signal) => {
       const response = await call('GET', `/query/${id}/rows${search({ offset, limit })}`, undefined, signal)

@@ -13,7 +13,7 @@ export interface PlanningApi {
   removeSchedule(id: string): Promise<void>
   runSchedule(id: string): Promise<void>
   /** What came of a schedule, the newest first. */
-  runs(id: string, signal?: AbortSignal): Promise<readonly ScheduleRun[]>
+  runs(id: string, atMost: number, signal?: AbortSignal): Promise<readonly ScheduleRun[]>
   /** Answers a question in LogsQL about the audit log. */
   audit(query: string, limit: number, signal?: AbortSignal): Promise<readonly Row[]>
 }
@@ -28,8 +28,7 @@ export function createPlanning({ call, json, list }: Caller): PlanningApi {
     changeSchedule: (id, change) => json('PATCH', `/scheduled-tasks/${id}`, change),
     removeSchedule: async (id) => void (await call('DELETE', `/scheduled-tasks/${id}`)),
     runSchedule: async (id) => void (await call('POST', `/scheduled-tasks/${id}/run`)),
-    runs: async (id, signal) =>
-      (await json<{ runs: ScheduleRun[] | null }>('GET', `/scheduled-tasks/${id}/runs`, undefined, signal)).runs ?? [],
+    runs: (id, atMost, signal) => list(`/scheduled-tasks/${id}/runs`, 'runs', signal, atMost),
     audit: async (query, limit, signal) => {
       const text = await (await call('GET', `/audit${search({ query, limit })}`, undefined, signal)).text()
       return text.split('\n').filter((line) => line !== '').map((line) => parseExact(line) as Row)

@@ -1977,7 +1977,7 @@ export interface components {
              * @description When the session ends unless it is used before. Every use moves it.
              */
             readonly expires: string;
-            /** @description All that was granted, on all targets, on some or on groups. */
+            /** @description All that was granted, on all targets, on some or on groups. What a grant on a group comes to is there too, with group and target, for each of its targets. */
             readonly grants?: readonly components["schemas"]["Grant"][];
             /** @description True until the first password is changed. All paths but those of the session answer 403 until then. */
             readonly must_change_password: boolean;
@@ -2000,7 +2000,7 @@ export interface components {
              * @description When the session ends unless it is used before. Every use moves it.
              */
             readonly expires: string;
-            /** @description All that was granted, on all targets, on some or on groups. */
+            /** @description All that was granted, on all targets, on some or on groups. What a grant on a group comes to is there too, with group and target, for each of its targets. */
             readonly grants?: readonly components["schemas"]["Grant"][];
             /** @description True until the first password is changed. All paths but those of the session answer 403 until then. */
             readonly must_change_password: boolean;

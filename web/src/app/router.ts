@@ -8,6 +8,7 @@ export function createPageRouter(): Router {
     routes: [
       { path: '/', redirect: '/query' },
       { path: '/query', name: 'query', component: QueryPage },
+      { path: '/asked', component: () => import('@/features/query/AskedPage.vue') },
       { path: '/live', name: 'live', component: LivePage },
       { path: '/result/:id', name: 'result', component: () => import('@/features/query/ResultPage.vue') },
       { path: '/schedules', component: () => import('@/features/schedules/SchedulesPage.vue') },

@@ -1,8 +1,13 @@
 import type { Api } from '@/api/client'
 import { ApiError } from '@/api/problem'
-import type { Query, QueryEvent, Session } from '@/api/types'
+import type { Grant, Query, QueryEvent, Session } from '@/api/types'
 
-export const session: Session = { user: 'admin', roles: ['admin'], must_change_password: false, expires: '2030-01-01T00:00:00Z' }
+export const session: Session = { user: 'admin', roles: ['admin'], grants: [{ role: 'admin' }], must_change_password: false, expires: '2030-01-01T00:00:00Z' }
+
+/** Somebody with one role on all targets. */
+export function someoneAs(role: Grant['role'], user = 'ana'): Session {
+  return { ...session, user, roles: [role], grants: [{ role }] }
+}
 
 /** A query as central tells it, with what the test cares about. */
 export function aQuery(some: Partial<Query> = {}): Query {

@@ -11,14 +11,17 @@ export interface Mounted {
   readonly session: SessionKeeper
 }
 
-/** Mounts a component at an address, over an Api, attached to the document so that focus works. */
+const nothing: Component = { render: () => null }
+
+/** Mounts a component at an address, over an Api, for who is signed in there, attached to the document so that focus works. */
 export async function mountPage(component: Component, api: Api, address = '/query'): Promise<Mounted> {
   const router = createRouter({
     history: createMemoryHistory(),
-    routes: [{ path: '/query', name: 'query', component }, { path: '/live', name: 'live', component }],
+    routes: [{ path: '/query', name: 'query', component: nothing }, { path: '/live', name: 'live', component: nothing }, { path: '/:rest(.*)*', component: nothing }],
   })
   await router.push(address)
   const session = createSession(api)
+  await session.load()
   const provide = { [apiKey as symbol]: api, [sessionKey as symbol]: session }
   const page = mount(component, { attachTo: document.body, global: { plugins: [router], provide } })
   await flushPromises()

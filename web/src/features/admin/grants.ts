@@ -1,7 +1,5 @@
 import type { Grant } from '@/api/types'
-
-export const roles = ['viewer', 'analyst', 'operator', 'admin'] as const
-export type Role = (typeof roles)[number]
+import type { Role } from '@/app/may'
 
 /** What each role may do, in words; each may do all that those before it may. */
 export const meaning: Readonly<Record<Role, string>> = {
@@ -9,16 +7,6 @@ export const meaning: Readonly<Record<Role, string>> = {
   analyst: 'asks queries, and follows live',
   operator: 'looks after nodes, schedules and collections',
   admin: 'looks after users, tokens and targets',
-}
-
-/** Where a grant holds. */
-export function placeOf(grant: Grant): string {
-  if (grant.target) return grant.target
-  return grant.group ? `group ${grant.group}` : 'all targets'
-}
-
-export function describeGrant(grant: Grant): string {
-  return `${grant.role} on ${placeOf(grant)}`
 }
 
 /** The grant that a choice of role and place stands for; a place is '' for all, or "target:x", or "group:x". */

@@ -12,6 +12,9 @@ import {
 import { textOf, type Row, type Value } from '@/api/value'
 
 const widths: Readonly<Record<string, number>> = { _time: 184, _msg: 320, _collection: 110 }
+/** Of a column whose width was not chosen: as wide as its first values need, within bounds. */
+const [narrowest, widest, sampled] = [110, 360, 50]
+const charPx = 6.7
 
 /** A table over loaded rows: what is shown, how wide, in which order. Sorting is of the loaded rows only. */
 export function useTable(
@@ -28,7 +31,7 @@ export function useTable(
       return rows.value as Row[]
     },
     get columns() {
-      return columns.value.map(column)
+      return columns.value.map((name) => column(name, rows.value))
     },
     state: {
       get sorting() {
@@ -57,12 +60,18 @@ export function useTable(
   return { table, template, width }
 }
 
-function column(name: string): ColumnDef<Row> {
+/** How wide the first values of a column are, about. */
+function widthFor(name: string, rows: readonly Row[]): number {
+  const longest = Math.max(name.length + 4, ...rows.slice(0, sampled).map((row) => textOf(row[name]).length))
+  return Math.round(Math.min(widest, Math.max(narrowest, longest * charPx + 20)))
+}
+
+function column(name: string, rows: readonly Row[]): ColumnDef<Row> {
   return {
     id: name,
     accessorFn: (row) => row[name],
     header: name,
-    size: widths[name] ?? 150,
+    size: widths[name] ?? widthFor(name, rows),
     minSize: 56,
     sortingFn: (a, b) => compareCells(a, b, name),
     sortUndefined: 'last',

@@ -1,7 +1,7 @@
 import { flushPromises } from '@vue/test-utils'
 import { describe, expect, it } from 'vitest'
-import type { NewSchedule, Schedule, ScheduleChange } from '@/api/types'
-import { fakeApi } from '@/testing/fakeApi'
+import type { NewSchedule, Schedule, ScheduleChange, ScheduleRun } from '@/api/types'
+import { fakeApi, someoneAs } from '@/testing/fakeApi'
 import { mountPage, named } from '@/testing/mountPage'
 import SchedulesPage from './SchedulesPage.vue'
 
@@ -18,6 +18,39 @@ describe('SchedulesPage', () => {
     expect(row).toContain('30 6 * * 1-5 (Europe/Prague)')
     expect(row).toContain('since it was due before')
     expect(row).toContain('brno')
+    page.unmount()
+  })
+
+  it.each([
+    ['a viewer looks', someoneAs('viewer'), ['Runs of Night']],
+    ['an analyst adds', someoneAs('analyst', 'bo'), ['Add a schedule', 'Runs of Night']],
+    ['an operator changes what is others\'', someoneAs('operator', 'bo'), ['Add a schedule', 'Runs of Night', 'Run Night now', 'Pause Night', 'Change Night', 'Remove Night']],
+    ['who made it changes it', someoneAs('analyst', 'ana'), ['Add a schedule', 'Runs of Night', 'Run Night now', 'Pause Night', 'Change Night', 'Remove Night']],
+  ])('%s', async (_, session, buttons) => {
+    const { page } = await mountPage(SchedulesPage, fakeApi({ schedules: () => Promise.resolve([night]), session: () => Promise.resolve(session) }))
+    expect(page.findAll('button').map((b) => b.attributes('aria-label') ?? b.text())).toEqual(buttons)
+    page.unmount()
+  })
+
+  it('shows older runs on demand', async () => {
+    const asked: number[] = []
+    const run: ScheduleRun = { id: 'r', due: '2026-11-01T00:00:00Z', state: 'done', rows: 1 }
+    const api = fakeApi({
+      schedules: () => Promise.resolve([night]),
+      runs: (_, atMost) => {
+        asked.push(atMost)
+        return Promise.resolve(Array.from({ length: Math.min(atMost, 150) }, (_, i) => ({ ...run, id: String(i) })))
+      },
+    })
+    const { page } = await mountPage(SchedulesPage, api)
+    await named(page, 'button', 'Runs of Night').trigger('click')
+    await flushPromises()
+    const older = () => [...document.querySelectorAll('button')].find((b) => b.textContent === 'Show older runs')
+    older()?.click()
+    await flushPromises()
+    expect(asked).toEqual([100, 200])
+    expect(document.querySelectorAll('[role=dialog] tbody tr')).toHaveLength(150)
+    expect(older()).toBeUndefined()
     page.unmount()
   })
 

@@ -1,7 +1,7 @@
 import { flushPromises } from '@vue/test-utils'
 import { describe, expect, it, vi } from 'vitest'
 import type { NewCode, Target } from '@/api/types'
-import { fakeApi } from '@/testing/fakeApi'
+import { fakeApi, someoneAs } from '@/testing/fakeApi'
 import { mountPage, named } from '@/testing/mountPage'
 import TargetsPage from './TargetsPage.vue'
 import { holdings } from './holdings'
@@ -16,6 +16,7 @@ describe('TargetsPage', () => {
     const { page } = await mountPage(TargetsPage, fakeApi({ targets: () => Promise.resolve(targets) }))
     const rows = page.findAll('tbody tr').map((row) => row.text())
     expect(rows[0]).toMatch(/brno.*b1.*offline, last heard of \d+ d.* ago/)
+    expect(rows[0]).toContain('not known while it is away')
     expect(rows[1]).toMatch(/local.*l1.*online/)
     page.unmount()
   })
@@ -30,10 +31,11 @@ describe('TargetsPage', () => {
         return Promise.resolve({ id: 'c', code: 'llama1_secret', target: code.target, uses: 1, expires: '2030-01-01T00:00:00Z' })
       },
     })
-    const { page, session } = await mountPage(TargetsPage, api)
-    expect(page.findAll('button').map((b) => b.text())).not.toContain('Let a node join')
-    await session.load()
-    await flushPromises()
+    const hers = (await mountPage(TargetsPage, { ...api, session: () => Promise.resolve(someoneAs('operator')) })).page
+    expect(hers.text()).toContain('brno')
+    expect(hers.findAll('button')).toEqual([])
+    hers.unmount()
+    const { page } = await mountPage(TargetsPage, api)
     await named(page, 'button', 'Let a node join').trigger('click')
     await flushPromises()
     const field = document.querySelector<HTMLInputElement>('#code-target')
