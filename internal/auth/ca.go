@@ -26,7 +26,7 @@ const (
 	caAge     = 10 * 365 * 24 * time.Hour
 	leafAge   = 90 * 24 * time.Hour
 	leafRenew = 30 * 24 * time.Hour // left when a new leaf is made
-	clockSkew = time.Hour           // a peer's clock may be behind by this
+	clockSkew = 24 * time.Hour      // a peer's clock may be behind by this
 )
 
 // CA is a certificate authority for one server, for when nobody gave it a

@@ -24,8 +24,8 @@
 //
 // Epoch is drawn when the sender starts and number counts its envelopes to this
 // receiver from 1: together they tell a repeat. Made and expires are
-// milliseconds since 1970. Everything before body is the header, authenticated
-// as one with the body.
+// milliseconds since 1970, by the sender's clock, which may be MaxSkew off. Everything
+// before body is the header, authenticated as one with the body.
 //
 // A receiver forgets with its process which envelopes it has seen, so what
 // envelopes ask for has to be harmless when asked twice.
@@ -57,9 +57,14 @@ const (
 	Overhead = outer + keyShare + inner + gcmTag + ed25519.SignatureSize
 )
 
-// Lifetime is how long an envelope may be under way. The clocks of two parties
-// may differ by as much.
-const Lifetime = 10 * time.Minute
+const (
+	// Lifetime is how long an envelope may be under way.
+	Lifetime = 10 * time.Minute
+	// MaxSkew is how far the clocks of two parties may be apart: an hour happens where
+	// somebody took summer time for a time zone. It is not more because of a peer that
+	// crashes at each start: see maxEpochs.
+	MaxSkew = 2 * time.Hour
+)
 
 // Why an envelope is refused.
 var (
@@ -99,7 +104,9 @@ func suite() (hpke.KEM, hpke.KDF, hpke.AEAD) {
 }
 
 // Seal returns an envelope for the peer.
-func (p *Peer) Seal(h Header, body []byte) ([]byte, error) {
+func (p *Peer) Seal(h Header, body []byte) ([]byte, error) { return p.sealAt(h, body, time.Now()) }
+
+func (p *Peer) sealAt(h Header, body []byte, made time.Time) ([]byte, error) {
 	data := make([]byte, 0, len(body)+Overhead)
 	data = append(data, 'L', 'E', version)
 	data = append(data, p.own.public.id...)
@@ -110,7 +117,7 @@ func (p *Peer) Seal(h Header, body []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("seal envelope to %s: %w", p.peer.id, err)
 	}
-	sealed, err := sender.Seal(data, p.plain(h, body))
+	sealed, err := sender.Seal(data, p.plain(h, body, made))
 	if err != nil {
 		return nil, fmt.Errorf("seal envelope to %s: %w", p.peer.id, err)
 	}
@@ -118,8 +125,7 @@ func (p *Peer) Seal(h Header, body []byte) ([]byte, error) {
 	return append(data, ed25519.Sign(p.own.sign, toSign(data))...), nil
 }
 
-func (p *Peer) plain(h Header, body []byte) []byte {
-	made := time.Now()
+func (p *Peer) plain(h Header, body []byte, made time.Time) []byte {
 	b := make([]byte, 0, inner+len(body))
 	b = append(b, h.Kind)
 	b = binary.BigEndian.AppendUint64(b, p.own.epoch)
@@ -144,11 +150,11 @@ func (p *Peer) Open(data []byte) (Header, []byte, error) {
 	number := binary.BigEndian.Uint64
 	epoch, count := number(plain[1:]), number(plain[9:])
 	expires := time.UnixMilli(int64(number(plain[53:])))
-	now := time.Now()
-	if now.After(expires) || expires.After(now.Add(2*Lifetime)) {
+	now, last := time.Now(), expires.Add(MaxSkew)
+	if now.After(last) || expires.After(now.Add(Lifetime+MaxSkew)) {
 		return Header{}, nil, ErrExpired
 	}
-	if !p.seen.add(epoch, count, expires, now) {
+	if !p.seen.add(epoch, count, last, now) {
 		return Header{}, nil, ErrReplay
 	}
 	return Header{

@@ -156,7 +156,7 @@ func TestExpiredAreRefusedAndThenForgotten(t *testing.T) {
 		if _, _, err := ba.Open(first); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(Lifetime)
+		time.Sleep(Lifetime + MaxSkew)
 		if _, _, err := ba.Open(first); !errors.Is(err, ErrReplay) {
 			t.Errorf("a repeat just in time: got %v, want %v", err, ErrReplay)
 		}
@@ -172,6 +172,40 @@ func TestExpiredAreRefusedAndThenForgotten(t *testing.T) {
 			t.Errorf("%d epochs are remembered, want 1", n)
 		}
 	})
+}
+
+func TestClocksMayBeOff(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		ahead time.Duration // the sender, or it was under way for so long
+		want  error
+	}{
+		{time.Hour, nil}, {-time.Hour, nil}, {MaxSkew - time.Minute, nil}, {-MaxSkew - Lifetime + time.Minute, nil},
+		{MaxSkew + time.Minute, ErrExpired}, {-MaxSkew - Lifetime - time.Minute, ErrExpired},
+	} {
+		ab, ba := pair(t)
+		data := sealedAt(t, ab, time.Now().Add(tt.ahead))
+		h, _, err := ba.Open(data)
+		if !errors.Is(err, tt.want) {
+			t.Errorf("a clock %s ahead: got %v, want %v", tt.ahead, err, tt.want)
+		}
+		if off := h.Made.Sub(time.Now()) - tt.ahead; err == nil && off.Abs() > time.Minute {
+			t.Errorf("a clock %s ahead: it was made %s later than it says", tt.ahead, off)
+		}
+		if _, _, err := ba.Open(data); tt.want == nil && !errors.Is(err, ErrReplay) {
+			t.Errorf("a repeat of a clock %s ahead: got %v, want %v", tt.ahead, err, ErrReplay)
+		}
+	}
+}
+
+// sealedAt is an envelope of a sender whose clock says made.
+func sealedAt(t *testing.T, p *Peer, made time.Time) []byte {
+	t.Helper()
+	data, err := p.sealAt(Header{}, []byte("text"), made)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }
 
 func TestIdentityStaysTheSame(t *testing.T) {

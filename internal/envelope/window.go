@@ -8,15 +8,16 @@ import (
 // windowBits is how far an envelope may fall behind later ones of its epoch.
 const windowBits = 1024
 
-// maxEpochs bounds how often a peer may start anew within the life of an
-// envelope. Only the peer itself can make epochs.
+// maxEpochs bounds how often a peer may start anew within the time in which an envelope
+// may be opened: about every two seconds, as often as systemd tries. Only the peer itself
+// can make epochs.
 const maxEpochs = 4096
 
 // A window remembers which envelopes of a peer were seen: of each epoch the
 // highest number and, bit by bit, those shortly below.
 //
-// Invariant: an envelope that was added is refused until it has expired. An
-// epoch is forgotten only when the last to expire of all that were seen has.
+// Invariant: an envelope that was added is refused as long as its time would allow it.
+// An epoch is forgotten only when that of all that were seen is over.
 type window struct {
 	mu     sync.Mutex
 	epochs map[uint64]*epoch
@@ -28,8 +29,9 @@ type epoch struct {
 	until time.Time
 }
 
-// add notes an envelope and reports whether it is new for certain.
-func (w *window) add(number, count uint64, expires, now time.Time) bool {
+// add notes an envelope, which may be opened until last, and reports whether it is new
+// for certain.
+func (w *window) add(number, count uint64, last, now time.Time) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	e := w.epochs[number]
@@ -41,8 +43,8 @@ func (w *window) add(number, count uint64, expires, now time.Time) bool {
 	if !e.add(count) {
 		return false
 	}
-	if expires.After(e.until) {
-		e.until = expires
+	if last.After(e.until) {
+		e.until = last
 	}
 	return true
 }

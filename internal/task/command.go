@@ -15,12 +15,20 @@ import (
 )
 
 // A Command tells a node to do something that is no query. It is sent again until it
-// is answered, and obeyed once, unless the node restarts meanwhile.
+// is answered, and obeyed once, unless the node restarts before it has answered.
 type Command struct {
 	Action    string          `json:"action"`
 	User      string          `json:"user"` // who wants it
 	Target    string          `json:"target"`
 	Arguments json.RawMessage `json:"arguments"`
+}
+
+// wireCommand is a command as it travels. It is for one start of the node: who carries it
+// could keep it, and repeat it once a node has forgotten what it obeyed before it started
+// anew. Days of logs may be gone by then that were to be kept again.
+type wireCommand struct {
+	Command
+	Boot string `json:"boot"` // as the node's hello has it
 }
 
 // A Commander obeys commands at a node, and answers with what is encoded as JSON; nil is
@@ -49,10 +57,6 @@ func (c *Central) Command(ctx context.Context, command Command) ([]Answer, error
 	if err != nil {
 		return nil, err
 	}
-	body, err := json.Marshal(command)
-	if err != nil {
-		return nil, err
-	}
 	var nodes []*node
 	var away []string
 	for _, info := range targets[0].Nodes {
@@ -72,14 +76,14 @@ func (c *Central) Command(ctx context.Context, command Command) ([]Answer, error
 	var telling sync.WaitGroup
 	for i, n := range nodes {
 		told[i].Node = n.id
-		telling.Go(func() { told[i].Text, errs[i] = c.tell(ctx, n, body) })
+		telling.Go(func() { told[i].Text, errs[i] = c.tell(ctx, n, command) })
 	}
 	telling.Wait()
 	return told, errors.Join(errs...)
 }
 
 // tell sends a command until the node answers.
-func (c *Central) tell(ctx context.Context, n *node, body []byte) (json.RawMessage, error) {
+func (c *Central) tell(ctx context.Context, n *node, command Command) (json.RawMessage, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return nil, err
@@ -96,6 +100,13 @@ func (c *Central) tell(ctx context.Context, n *node, body []byte) (json.RawMessa
 	again := time.NewTicker(commandAgain)
 	defer again.Stop()
 	for {
+		n.mu.Lock()
+		boot := n.boot
+		n.mu.Unlock()
+		body, err := json.Marshal(wireCommand{command, boot})
+		if err != nil {
+			return nil, err
+		}
 		c.send(n, envelope.Header{Kind: kindCommand, Query: id}, body)
 		select {
 		case a := <-answers:
@@ -152,11 +163,21 @@ func (o *obeyed) end(id uuid.UUID, a *answer) {
 
 // command obeys, and says how it went.
 func (r *Runner) command(ctx context.Context, id uuid.UUID, body []byte) {
+	var c wireCommand
+	err := json.Unmarshal(body, &c)
+	if err == nil && c.Boot != r.boot {
+		r.o.Log.Debug("command for an earlier start not obeyed", "action", c.Action)
+		return // central says it again, for this one, if it is not answered by another
+	}
 	isNew, a := r.obeyed.begin(id)
 	if isNew {
 		a = &answer{}
-		var err error
-		if a.Result, err = r.obey(ctx, id, body); err != nil {
+		if err != nil {
+			err = llama.Errorf(llama.Invalid, "the node does not understand the command; its program may be older than central's")
+		} else {
+			a.Result, err = r.obey(ctx, id, c.Command)
+		}
+		if err != nil {
 			a.Error, a.Code = shown(err)
 			if a.Code == "" {
 				r.o.Log.Error("command not obeyed", "error", err)
@@ -169,11 +190,7 @@ func (r *Runner) command(ctx context.Context, id uuid.UUID, body []byte) {
 	}
 }
 
-func (r *Runner) obey(ctx context.Context, id uuid.UUID, body []byte) (json.RawMessage, error) {
-	var c Command
-	if err := json.Unmarshal(body, &c); err != nil {
-		return nil, llama.Errorf(llama.Invalid, "the node does not understand the command; its program may be older than central's")
-	}
+func (r *Runner) obey(ctx context.Context, id uuid.UUID, c Command) (json.RawMessage, error) {
 	if c.Target != r.o.Target {
 		return nil, llama.Errorf(llama.Forbidden, "the command is for target %s, and this node belongs to %s", c.Target, r.o.Target)
 	}

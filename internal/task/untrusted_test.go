@@ -5,6 +5,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -129,6 +130,50 @@ func TestBrokerThatIsNotTrusted(t *testing.T) {
 	}
 	if w.central.metrics.refused.Load() == 0 {
 		t.Error("central has refused nothing, so nothing was tried")
+	}
+}
+
+// counts is a Commander that counts.
+type counts struct{ obeyed atomic.Int32 }
+
+func (c *counts) Command(context.Context, uuid.UUID, Command) (any, error) {
+	return c.obeyed.Add(1), nil
+}
+
+// TestOldCommandsAreNotObeyedAgain has the broker's operator keep commands, and repeat them
+// once the node was started anew and remembers nothing.
+func TestOldCommandsAreNotObeyedAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{})
+	w.halt()
+	spy := w.elsewhere()
+	w.start()
+	s, obeys := w.away("a", fake{}), &counts{}
+	s.obeys = obeys
+	s.start()
+	tell := func() string {
+		t.Helper()
+		w.until("the node is online", func() bool { return w.central.Targets()[0].Online() })
+		told := must(w.central.Command(t.Context(), Command{Action: "count", Target: "a"}))(t)
+		return string(told[0].Text)
+	}
+	if got := tell(); got != "1" {
+		t.Fatalf("the first command is number %s", got)
+	}
+	s.halt()
+	kept := spy.all()
+	s.start()
+	w.until("the node has said that it is there anew", func() bool { return len(spy.all()) > len(kept) })
+	for _, m := range kept {
+		if err := spy.conn.Publish(m.Subject, m.Data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := spy.conn.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if got := tell(); got != "2" {
+		t.Errorf("the second command is number %s: those that were repeated were obeyed", got)
 	}
 }
 

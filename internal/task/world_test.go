@@ -106,6 +106,7 @@ type site struct {
 	target string
 	does   Executor
 	health func() Health // may be nil
+	obeys  Commander     // likewise
 	halt   func()
 }
 
@@ -154,7 +155,7 @@ func (s *site) start() {
 	s.w.t.Helper()
 	link := must(carrier.Open(s.dial(), s.w.log))(s.w.t)
 	r := NewRunner(RunnerOptions{Health: s.health,
-		Identity: s.own, Central: s.w.own.Public(), Target: s.target, Version: "v1", Link: s.w.wrap(link), Executor: s.does, Log: s.w.log,
+		Identity: s.own, Central: s.w.own.Public(), Target: s.target, Version: "v1", Link: s.w.wrap(link), Executor: s.does, Commander: s.obeys, Log: s.w.log,
 		Heartbeat: 100 * time.Millisecond, Resend: 100 * time.Millisecond, Lease: time.Second, Workers: s.w.workers,
 	})
 	stop := running(s.w.t, r.Run)
