@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -17,6 +18,8 @@ import (
 //	site 2 ── veth ──┤ hub: relays central's ports ── veth ── central
 //	site 3 ── veth ──┘
 //
+// A broker that is neither at a site nor at central runs on the hub, which is hubIP to all.
+//
 // Sites know central by centralIP, which the hub has on its side, so that the name in
 // central's certificate is right.
 type network struct {
@@ -27,6 +30,7 @@ type network struct {
 const (
 	centralIP   = "10.77.0.2" // as sites see it
 	behindHubIP = "10.77.1.2" // as the hub sees it
+	hubIP       = "10.77.1.1"
 )
 
 // newNetwork makes a network, which is gone when the test ends.
@@ -47,7 +51,7 @@ func newNetwork(t *testing.T, sites int) *network {
 	t.Cleanup(func() { w.run("ip", "netns", "del", w.hub()) })
 	w.run("ip", "-n", w.hub(), "link", "set", "lo", "up")
 	w.run("ip", "-n", w.hub(), "addr", "add", centralIP+"/32", "dev", "lo")
-	w.join(w.central(), "10.77.1.1", behindHubIP)
+	w.join(w.central(), hubIP, behindHubIP)
 	w.run("ip", "-n", w.central(), "addr", "add", centralIP+"/32", "dev", "lo") // for its certificate
 	for i := range sites {
 		w.join(w.site(i), fmt.Sprintf("10.77.%d.1", 10+i), fmt.Sprintf("10.77.%d.2", 10+i))
@@ -88,6 +92,15 @@ func (w *network) in(namespace string, cmd *exec.Cmd) *exec.Cmd {
 	inside := exec.Command("ip", append([]string{"netns", "exec", namespace, cmd.Path}, cmd.Args[1:]...)...)
 	inside.Env, inside.Dir = cmd.Env, cmd.Dir
 	return inside
+}
+
+// off makes a command of in run another program, whose clock is so many seconds ahead.
+func (w *network) off(inside *exec.Cmd, program string, seconds int) *exec.Cmd {
+	other := *inside
+	other.Args = slices.Clone(inside.Args)
+	other.Args[4] = program // behind: ip netns exec NAMESPACE
+	other.Env = append(slices.Clone(inside.Env), fmt.Sprintf("%s=%d", clockAhead, seconds))
+	return &other
 }
 
 // drop loses packets from and to a site: all of them, or some percent. 0 is none.

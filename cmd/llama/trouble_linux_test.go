@@ -29,23 +29,25 @@ import (
 )
 
 // TestSitesInTrouble asks central questions about three sites while everything breaks
-// that can: links are cut, slow or lossy, nodes and central are killed, central's disk is
-// full. In the end each query has a true final state: what is done is complete, and
-// nothing is there twice or in another's place. LLAMA_TROUBLE says how long (20s),
+// that can: links are cut, slow or lossy, nodes, the broker between and central are killed,
+// central's disk is full. In the end each query has a true final state: what is done is
+// complete, and nothing is there twice or in another's place. LLAMA_TROUBLE says how long
+// (20s) and, as a program has to be built for it, has nodes' clocks be an hour off as well;
 // LLAMA_SEED draws the same troubles.
 func TestSitesInTrouble(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes a minute")
 	}
-	seed, lasts := numberFrom(t, "LLAMA_SEED", rand.Uint64()), 20*time.Second
+	seed, lasts, program := numberFrom(t, "LLAMA_SEED", rand.Uint64()), 20*time.Second, ""
 	if text := os.Getenv("LLAMA_TROUBLE"); text != "" {
 		var err error
 		if lasts, err = time.ParseDuration(text); err != nil {
 			t.Fatalf("LLAMA_TROUBLE: %v", err)
 		}
+		program = shifted(t)
 	}
 	t.Logf("LLAMA_TROUBLE=%s LLAMA_SEED=%d", lasts, seed)
-	w := newWorld(t, 3)
+	w := newWorld(t, 3, program)
 	rng := rand.New(rand.NewPCG(seed, 1))
 	end := time.Now().Add(lasts)
 	var asked []question
@@ -77,6 +79,7 @@ func TestSitesInTrouble(t *testing.T) {
 		states[w.check(q)]++
 	}
 	t.Logf("%d queries: %v", len(asked), states)
+	w.clocksAreTold()
 	waitFor(t, "the end of queries of which the answer was lost on its way", func() bool {
 		var page api.QueryPage
 		err := w.call("GET", "/queries?limit=1000", nil, &page)
@@ -93,7 +96,9 @@ type world struct {
 	net     *network
 	home    string
 	central *party
+	broker  *party
 	nodes   []*party
+	shifted string // a program whose clock may be off; "" for none
 	slow    string // the relay's file
 	ballast string // fills central's disk
 
@@ -107,6 +112,7 @@ type party struct {
 	namespace string
 	args      []string
 	data      string
+	ahead     int // seconds that its clock is
 
 	mu   sync.Mutex
 	cmd  *exec.Cmd
@@ -124,20 +130,27 @@ const (
 	perSite     = 2000 // events
 	rowsPerSite = 40
 	troubleURL  = "https://" + centralIP + ":8443"
+	brokerURL   = "tls://" + hubIP + ":4222"
 	password    = "a password of the troubled"
 )
 
-func newWorld(t *testing.T, sites int) *world {
+func newWorld(t *testing.T, sites int, program string) *world {
 	t.Helper()
-	w := &world{t: t, net: newNetwork(t, sites), home: t.TempDir()}
+	w := &world{t: t, net: newNetwork(t, sites), home: t.TempDir(), shifted: program}
 	disk := smallDisk(t, 96<<20)
 	w.slow, w.ballast = filepath.Join(w.home, "slow"), filepath.Join(disk, "ballast")
 	w.write("slow", "0")
-	w.write("central.yaml", fmt.Sprintf("data: %s/central\nmaster_key: %s/central.key\nlog: {level: warn}\ncentral: {listen: \"0.0.0.0:%d\", results: {deadline: 15s}}\n", disk, w.home, troublePort))
+	configuration := fmt.Sprintf("data: %s/central\nmaster_key: %s/central.key\nlog: {level: warn}\ncentral: {listen: \"0.0.0.0:%d\", results: {deadline: 15s}}\n", disk, w.home, troublePort)
+	w.write("central.yaml", configuration)
 	w.central = &party{w: w, namespace: w.net.central(), data: filepath.Join(disk, "central"), args: []string{"central", "-c", w.file("central.yaml")}}
 	w.central.start()
 	w.net.relay(troublePort, w.slow)
 	w.signIn()
+	w.between()
+	w.central.kill(w.central.cmd)
+	w.write("central.yaml", configuration+fmt.Sprintf("broker: {urls: [%q], ca: %s}\n", brokerURL, w.file("broker/ca.pem")))
+	w.central.start()
+	waitFor(t, "central to be up again", func() bool { _, err := w.online(); return err == nil })
 	for i := range sites {
 		w.nodes = append(w.nodes, w.join(i))
 	}
@@ -155,6 +168,19 @@ func (w *world) write(name, text string) {
 	if err := os.WriteFile(w.file(name), []byte(text), 0o600); err != nil {
 		w.t.Fatal(err)
 	}
+}
+
+// between starts the broker between central and the sites, on the hub.
+func (w *world) between() {
+	w.t.Helper()
+	w.write("trust.conf", w.llama(w.net.central(), "broker", "config"))
+	w.write("broker.yaml", fmt.Sprintf("data: %s\nlog: {level: warn}\nbroker: {listen: \"0.0.0.0:4222\", trust: %s}\n", w.file("broker"), w.file("trust.conf")))
+	w.broker = &party{w: w, namespace: w.net.hub(), data: w.file("broker"), args: []string{"broker", "-c", w.file("broker.yaml")}}
+	w.broker.start()
+	waitFor(w.t, "the broker's authority", func() bool {
+		_, err := os.Stat(w.file("broker/ca.pem"))
+		return err == nil
+	})
 }
 
 // command is llama in a namespace.
@@ -180,12 +206,16 @@ func (w *world) llama(namespace string, args ...string) string {
 	return strings.TrimSpace(out.String())
 }
 
-// join makes a node with its events.
+// join makes a node with its events. The first goes to the page's port, through the relay.
 func (w *world) join(i int) *party {
 	w.t.Helper()
 	name := fmt.Sprint("site-", i)
 	data := w.file(name)
-	w.write(name+".yaml", fmt.Sprintf("data: %s\nmaster_key: %s.key\nlog: {level: warn}\nnode: {syslog: \"\", ingest: \"127.0.0.1:8480\"}\n", data, data))
+	carrier := "auto"
+	if i == 0 {
+		carrier = "poll"
+	}
+	w.write(name+".yaml", fmt.Sprintf("data: %s\nmaster_key: %s.key\nlog: {level: warn}\nnode: {syslog: \"\", ingest: \"127.0.0.1:8480\", uplink: {carrier: %s}}\n", data, data, carrier))
 	code := w.llama(w.net.central(), "target", "add", name)
 	w.write(name+".code", code)
 	w.llama(w.net.site(i), "node", "join", troubleURL, "-c", w.file(name+".yaml"), "--code-file", w.file(name+".code"))
@@ -207,6 +237,9 @@ func (p *party) start() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.cmd = p.w.command(p.namespace, p.args...)
+	if p.ahead != 0 {
+		p.cmd = p.w.net.off(p.cmd, p.w.shifted, p.ahead)
+	}
 	p.cmd.Stderr = &p.said
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := p.cmd.Start(); err != nil {
@@ -239,7 +272,7 @@ func (p *party) again(after time.Duration) {
 func (w *world) trouble(rng *rand.Rand) {
 	while := time.Duration(200+rng.IntN(2500)) * time.Millisecond
 	site := rng.IntN(len(w.nodes))
-	switch rng.IntN(7) {
+	switch rng.IntN(9) {
 	case 0: // a cut link
 		w.net.drop(site, 100)
 		time.Sleep(while)
@@ -261,6 +294,14 @@ func (w *world) trouble(rng *rand.Rand) {
 		fill(w.t, w.ballast)
 		time.Sleep(while)
 		w.room()
+	case 6:
+		w.broker.again(while / 4)
+	case 7: // a clock that is off from now on, or is right again
+		if w.shifted != "" {
+			w.nodes[site].ahead = 3600 * (rng.IntN(3) - 1)
+			w.nodes[site].again(while / 10)
+		}
+		time.Sleep(while)
 	default: // peace
 		time.Sleep(while)
 	}
@@ -279,6 +320,31 @@ func (w *world) heal() {
 	for i := range w.nodes {
 		w.net.drop(i, 0)
 	}
+}
+
+// clocksAreTold waits until central says of each node whose clock is off that it is, and
+// of no other.
+func (w *world) clocksAreTold() {
+	w.t.Helper()
+	waitFor(w.t, "all sites to be back, and clocks to be known", func() bool {
+		var list struct{ Targets []api.Target }
+		if err := w.call("GET", "/targets", nil, &list); err != nil {
+			return false
+		}
+		for i, target := range list.Targets {
+			ahead := time.Duration(w.nodes[i].ahead) * time.Second
+			if len(target.Nodes) != 1 || target.Nodes[0].Health == nil {
+				return false
+			}
+			h := target.Nodes[0].Health
+			off := time.Duration(h.ClockSkewMS)*time.Millisecond - ahead
+			told := slices.ContainsFunc(h.Trouble, func(t api.Trouble) bool { return t.Kind == api.TroubleClock })
+			if off.Abs() > 30*time.Second || told != (ahead != 0) {
+				return false
+			}
+		}
+		return true
+	})
 }
 
 // signIn changes the first password and gets a token that lasts.
