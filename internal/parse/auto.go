@@ -31,17 +31,20 @@ func newAuto(r *Registry, v *env) *auto {
 const cee = "@cee:"
 
 // Parse finds the fields of an event; it never returns an error.
-func (a *auto) Parse(e *llama.Event) error {
+func (a *auto) Parse(e *llama.Event) error { return a.parse(a, e) }
+
+func (a *auto) run(w *work, e *llama.Event) error {
 	// Optional steps have nothing to report.
 	if c := byteAt(e.Message, 0); c == '<' || isDigit(c) || isLetter(c) {
-		_ = parseWith(a.env, a.header, e)
+		_ = runSteps(w, a.header, e)
 	}
 	if looksLikeJSON(strings.TrimPrefix(e.Message, cee)) {
-		_ = parseWith(a.env, a.json, e) // text in braces may be anything
+		_ = runSteps(w, a.json, e) // text in braces may be anything
 	}
 	if m := a.index.find(e); m != nil {
-		if err := m.Parse(e); err != nil {
+		if err := m.run(w, e); err != nil {
 			e.Set("error.message", err.Error(), llama.String)
+			w.forget()
 		}
 	}
 	return nil

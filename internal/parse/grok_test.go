@@ -194,7 +194,7 @@ func FuzzGrok(f *testing.F) {
 		}
 		v := newEnv(Options{})
 		e := llama.Event{Message: text}
-		_ = parseWith(v, []step{&groupsStep{any: []*groups{g}}}, &e)
+		_ = (&chain{env: v, steps: []step{&groupsStep{any: []*groups{g}}}}).Parse(&e)
 		uniqueNames(t, &e)
 	})
 }

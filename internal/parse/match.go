@@ -181,9 +181,24 @@ func (c *condition) String() string {
 
 // An index finds the modules that may say "mine" without asking all of them.
 type index struct {
-	byStart   [256][]*Module       // of conditions with starts: these know the message best
-	byProcess map[string][]*Module // of conditions with process and without *
-	others    [256][]other         // by the message's first byte, 0 if it is empty
+	byStart   [256][]*Module  // of conditions with starts: these know the message best
+	byProcess [64][]ofProcess // of conditions with process and without *, by processMark
+	others    [256][]other    // by the message's first byte, 0 if it is empty
+}
+
+// An ofProcess is the modules of one process.
+type ofProcess struct {
+	process string
+	modules []*Module
+}
+
+// processMark gives most processes another number, faster than a map does.
+func processMark(process string) int {
+	n := len(process)
+	if n == 0 {
+		return 0
+	}
+	return (n + 5*int(process[n-1]) + 11*int(process[n/2])) & 63
 }
 
 // An other is a condition with neither. Those that a module has beside it need not be
@@ -194,7 +209,7 @@ type other struct {
 }
 
 func newIndex(modules []*Module) *index {
-	x := &index{byProcess: map[string][]*Module{}}
+	x := &index{}
 	for _, m := range modules {
 		for i := range m.match {
 			x.add(m, &m.match[i])
@@ -219,7 +234,13 @@ func (x *index) add(m *Module, c *condition) {
 		}
 	case len(c.Process) > 0 && len(c.wild) == 0:
 		for _, p := range c.Process {
-			x.byProcess[p] = once(x.byProcess[p])
+			at := &x.byProcess[processMark(p)]
+			i := slices.IndexFunc(*at, func(o ofProcess) bool { return o.process == p })
+			if i < 0 {
+				i = len(*at)
+				*at = append(*at, ofProcess{process: p})
+			}
+			(*at)[i].modules = once((*at)[i].modules)
 		}
 	default:
 		for first := range x.others {
@@ -247,9 +268,14 @@ func (x *index) find(e *llama.Event) *Module {
 	if m := firstThatHolds(x.byStart[first], e, process); m != nil {
 		return m
 	}
-	if process != "" {
-		if m := firstThatHolds(x.byProcess[process], e, process); m != nil {
-			return m
+	if at := x.byProcess[processMark(process)]; process != "" {
+		for i := range at {
+			if at[i].process != process {
+				continue
+			}
+			if m := firstThatHolds(at[i].modules, e, process); m != nil {
+				return m
+			}
 		}
 	}
 	for _, o := range x.others[first] {

@@ -114,8 +114,10 @@ func readStep(n *config.Node, v *env) (step, error) {
 }
 
 // Parse gives the event the fields that the module finds; see Parser.
-func (m *Module) Parse(e *llama.Event) error {
-	if err := parseWith(m.env, m.steps, e); err != nil {
+func (m *Module) Parse(e *llama.Event) error { return m.parse(m, e) }
+
+func (m *Module) run(w *work, e *llama.Event) error {
+	if err := runSteps(w, m.steps, e); err != nil {
 		return &moduleError{m.Name, err}
 	}
 	return nil

@@ -90,18 +90,48 @@ func build[C any](defaults C, construct func(c C, v *env) (step, error)) func(*c
 
 func isMapping(n *config.Node) bool { return n.Pairs() != nil }
 
-// parseWith runs steps over e and undoes all of them when one fails.
-func parseWith(v *env, steps []step, e *llama.Event) error {
+// A runner is a parser that is made of steps.
+type runner interface {
+	run(w *work, e *llama.Event) error
+}
+
+// parse has a runner parse one event.
+func (v *env) parse(r runner, e *llama.Event) error {
 	w := v.works.Get().(*work)
+	err := r.run(w, e)
+	w.forget()
+	v.works.Put(w)
+	return err
+}
+
+// A Worker runs parsers over events, one after another, for one goroutine. What one
+// parser of an event had to find out about its fields the next one need not. The zero
+// value is ready for use.
+type Worker struct{ w work }
+
+// Begin must be called before the first parser of each event. From then on nobody but
+// parsers may change the event's fields.
+func (k *Worker) Begin() { k.w.forget() }
+
+// Parse is what p does; see Parser.
+func (k *Worker) Parse(p Parser, e *llama.Event) error {
+	if r, ok := p.(runner); ok {
+		return r.run(&k.w, e)
+	}
+	k.w.forget()
+	return p.Parse(e)
+}
+
+// runSteps runs steps over e and undoes all of them when one fails.
+func runSteps(w *work, steps []step, e *llama.Event) error {
 	w.begin(e)
-	var err error
 	for _, s := range steps {
-		if err = s.run(w); err != nil {
+		if err := s.run(w); err != nil {
 			w.undo()
-			break
+			w.end()
+			return err
 		}
 	}
 	w.end()
-	v.works.Put(w)
-	return err
+	return nil
 }

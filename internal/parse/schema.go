@@ -242,7 +242,9 @@ type chain struct {
 }
 
 // Parse runs the steps; see Parser.
-func (c *chain) Parse(e *llama.Event) error { return parseWith(c.env, c.steps, e) }
+func (c *chain) Parse(e *llama.Event) error { return c.parse(c, e) }
+
+func (c *chain) run(w *work, e *llama.Event) error { return runSteps(w, c.steps, e) }
 
 // StepSchema takes values out by a pattern that looks like the message.
 var StepSchema = Step{

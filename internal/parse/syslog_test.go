@@ -253,7 +253,7 @@ func TestSyslogNGTimes(t *testing.T) {
 		now := time.Unix(c.NowUnix, 0)
 		v := newEnv(Options{Zone: zone})
 		e := llama.Event{Message: "<13>" + strings.TrimSpace(c.Input) + " host prog: m", Ingested: llama.At(now)}
-		err = parseWith(v, []step{&syslogStep{clock: v.clock}}, &e)
+		err = (&chain{env: v, steps: []step{&syslogStep{clock: v.clock}}}).Parse(&e)
 		want, _ := time.Parse(time.RFC3339, c.Expected)
 		s.add(c.ID, err == nil && e.Time == llama.At(want), fmt.Sprintf("got %s want %s in %s", e.Time, want.UTC(), c.Input))
 	}
@@ -285,7 +285,7 @@ func TestFail2banTimes(t *testing.T) {
 				t.Fatal(err)
 			}
 			e := llama.Event{Message: c.Input, Ingested: llama.At(now)}
-			err = parseWith(v, []step{&syslogStep{clock: v.clock}}, &e)
+			err = (&chain{env: v, steps: []step{&syslogStep{clock: v.clock}}}).Parse(&e)
 			s.add(file, err == nil && e.Time == llama.At(when), fmt.Sprintf("got %s want %s in %s", e.Time, want, c.Input))
 		}
 	}

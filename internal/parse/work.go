@@ -21,6 +21,7 @@ type work struct {
 	changed bool
 	own     []llama.Field // those whose name starts with ~; they live within a module only
 	names   nameFilter
+	known   int // how many fields of the event before names has, if this is the same; -1 if not
 	json    llama.FieldDecoder
 }
 
@@ -70,24 +71,27 @@ func (w *work) begin(e *llama.Event) {
 	if cap(e.Fields)-len(e.Fields) < usualFields {
 		e.Fields = slices.Grow(e.Fields, usualFields)
 	}
-	w.names = nameFilter{}
-	w.learn(e.Fields)
-}
-
-// learn must be told of fields that came into the event without add.
-func (w *work) learn(fields []llama.Field) {
-	for i := range fields {
-		w.names.add(fields[i].Name)
+	if w.known != len(e.Fields) || w.known == 0 {
+		w.names = namesOf(e.Fields)
 	}
 }
 
-// end forgets the event, so that a pooled work does not keep its memory.
+// end forgets the event, so that its memory is not kept, but not the names of its fields.
 func (w *work) end() {
+	w.known = len(w.e.Fields)
 	w.e, w.message = nil, ""
-	clear(w.kept)
-	clear(w.own)
-	w.kept, w.own = w.kept[:0], w.own[:0]
+	if len(w.kept) > 0 {
+		clear(w.kept)
+		w.kept = w.kept[:0]
+	}
+	if len(w.own) > 0 {
+		clear(w.own)
+		w.own = w.own[:0]
+	}
 }
+
+// forget must be called before another event.
+func (w *work) forget() { w.known = -1 }
 
 // undo puts the event back as it came.
 func (w *work) undo() {

@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/parse"
 )
 
 // A fieldMemory lends memory to the events of a run for as long as it is at work on
@@ -27,7 +28,13 @@ const (
 	usualFields = 128
 )
 
-var fieldMemories = sync.Pool{New: func() any { return new(fieldMemory) }}
+// tools are what a worker takes up for a batch and leaves to the next.
+type tools struct {
+	fields fieldMemory
+	parse  parse.Worker
+}
+
+var toolboxes = sync.Pool{New: func() any { return new(tools) }}
 
 // lend gives e memory for its fields if it came without.
 func (m *fieldMemory) lend(e *llama.Event) bool {

@@ -155,52 +155,54 @@ func (e *Entry) Put(ctx context.Context, b *llama.Batch) error {
 
 // A worker prepares events, run by run.
 type worker struct {
+	*tools
 	entry  *Entry
-	memory *fieldMemory
 	tally  tally
 	origin origin // of the event before
 }
 
 func newWorker(e *Entry) *worker {
-	return &worker{entry: e, memory: fieldMemories.Get().(*fieldMemory), origin: origin{Origin: e.origin}}
+	return &worker{tools: toolboxes.Get().(*tools), entry: e, origin: origin{Origin: e.origin}}
 }
 
 // end takes back what was lent to events.
 func (w *worker) end() {
-	w.memory.takeBack()
-	fieldMemories.Put(w.memory)
+	w.fields.takeBack()
+	toolboxes.Put(w.tools)
 }
 
 // prepare makes events ready for the archive. Neighbours mostly have one source,
 // so what is known of it is kept from event to event.
 func (w *worker) prepare(events []llama.Event) {
-	w.memory.takeBack() // from the run before
+	w.fields.takeBack() // from the run before
 	o, t := &w.origin, &w.tally
 	for i := range events {
 		event := &events[i]
-		lent := w.memory.lend(event)
+		lent := w.fields.lend(event)
 		if t.now == nil || event.Source != o.source {
 			o.read(event.Source)
 			t.from(event.Source)
 		}
 		t.now.Bytes += int64(len(event.Message))
 		t.now.Events++
-		if err := w.entry.event(event, o); err != nil {
+		if err := w.event(event); err != nil {
 			t.now.Failed++
 			event.Set("error.message", err.Error(), llama.String)
 		}
 		if lent {
-			w.memory.settle(event)
+			w.fields.settle(event)
 		}
 	}
 }
 
 // event routes and parses one event. The error is its parser's.
-func (e *Entry) event(event *llama.Event, o *origin) error {
+func (w *worker) event(event *llama.Event) error {
 	var err error
+	e, o := w.entry, &w.origin
 	original := event.Message
+	w.parse.Begin()
 	if o.syslog {
-		err = e.p.header.Parse(event)
+		err = w.parse.Parse(e.p.header, event)
 	}
 	r := e.p.route(event, o)
 	h := e.how
@@ -209,7 +211,7 @@ func (e *Entry) event(event *llama.Event, o *origin) error {
 	}
 	known := ""
 	if err == nil {
-		known, err = e.p.parse(event, o, h)
+		known, err = e.p.parse(&w.parse, event, o, h)
 	}
 	if r != nil {
 		r.apply(event, original)
@@ -229,25 +231,25 @@ func (p *Pipeline) route(e *llama.Event, o *origin) *route {
 
 // parse runs the parser on an event, whose syslog header is off if it came with
 // one, and returns the parser's name if one knew the event.
-func (p *Pipeline) parse(e *llama.Event, o *origin, h how) (known string, err error) {
+func (p *Pipeline) parse(with *parse.Worker, e *llama.Event, o *origin, h how) (known string, err error) {
 	switch {
 	case h.kind == named && h.name == parserSyslog && o.syslog:
 		return h.name, nil
 	case h.kind == named:
-		return h.name, h.parser.Parse(e)
+		return h.name, with.Parse(h.parser, e)
 	case h.kind == none, h.kind == usual && o.decoded:
 		return "", nil
 	case !o.syslog:
-		return "", p.whole.Parse(e)
+		return "", with.Parse(p.whole, e)
 	}
 	if parser, ok := p.parsers.Match(e); ok {
 		if m, ok := parser.(*parse.Module); ok {
 			known = m.Name
 		}
-		return known, parser.Parse(e)
+		return known, with.Parse(parser, e)
 	}
 	if strings.HasPrefix(e.Message, "{") || strings.HasPrefix(e.Message, "@cee:") {
-		return "", p.whole.Parse(e)
+		return "", with.Parse(p.whole, e)
 	}
 	return "", nil
 }
