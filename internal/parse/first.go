@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/llama-logs/llama/internal/config"
 )
@@ -68,7 +69,13 @@ type firstStep struct {
 // a message, 0 if it is empty, those that can match it.
 type optionList struct {
 	all     []option
-	byStart [256][]uint16
+	byStart [256][]candidate
+}
+
+// A candidate is an option with the first bytes of its schema's prefix.
+type candidate struct {
+	head word
+	at   uint16
 }
 
 func newFirst(o firstOptions, v *env) (step, error) {
@@ -141,11 +148,18 @@ func (l *optionList) index() {
 	for c := range l.byStart {
 		for i := range l.all {
 			if s := l.all[i].schema; s == nil || s.start.starts.has(byte(c)) || c == 0 && s.start.empty {
-				l.byStart[c] = append(l.byStart[c], uint16(i))
+				l.byStart[c] = append(l.byStart[c], newCandidate(s, i))
 			}
 		}
 		l.byStart[c] = slices.Clip(l.byStart[c])
 	}
+}
+
+func newCandidate(s *schema, at int) candidate {
+	if s == nil {
+		return candidate{at: uint16(at)}
+	}
+	return candidate{wordOf(s.prefix), uint16(at)}
 }
 
 func (s *firstStep) run(w *work) error {
@@ -167,20 +181,25 @@ func (s *firstStep) run(w *work) error {
 
 func (l *optionList) run(w *work, text string) bool {
 	var m schemaMatch
-	for _, i := range l.byStart[byteAt(text, 0)] {
-		o := &l.all[i]
-		if o.schema == nil {
-			if o.groups.apply(w, text) {
-				assign(w, o.set)
-				return true
-			}
+	head, trimmed := headOf(text), trimBlanks(text)
+	list := l.byStart[byteAt(text, 0)]
+	for i := range list {
+		c := &list[i]
+		if head&c.head.mask != c.head.bytes {
 			continue
 		}
-		if o.schema.may(text) && m.match(o.schema, text) {
+		o := &l.all[c.at]
+		if s := o.schema; s == nil {
+			if !o.groups.apply(w, text) {
+				continue
+			}
+		} else if strings.HasPrefix(text, s.prefix) && strings.HasSuffix(trimmed, s.suffix) && len(text) <= maxSchemaText && m.behindPrefix(s, text) {
 			m.apply(w)
-			assign(w, o.set)
-			return true
+		} else {
+			continue
 		}
+		assign(w, o.set)
+		return true
 	}
 	return false
 }

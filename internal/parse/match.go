@@ -29,9 +29,10 @@ type matchOptions struct {
 type condition struct {
 	matchOptions
 	regexes []*regexp.Regexp
-	names   []string // of Fields, sorted
-	wild    []string // what stands before the * in Process
-	checks  []func(e *llama.Event, process string) bool
+	names   []string                    // of Fields, sorted
+	wild    []string                    // what stands before the * in Process
+	heads   []word                      // of Starts
+	checks  []func(e *llama.Event) bool // what else there is to ask
 }
 
 // readConditions reads the match of a module: one condition or a list of which
@@ -69,56 +70,82 @@ func readConditions(n *config.Node) ([]condition, error) {
 				c.wild = append(c.wild, prefix)
 			}
 		}
-		if c.compile(); len(c.checks) == 0 {
+		if c.compile(); len(c.Starts)+len(c.Process)+len(c.checks) == 0 {
 			return nil, n.Errorf("a match that asks for nothing; one of process, collection, source, starts, contains, regex, schema, fields, json, access_log")
 		}
 	}
 	return list, nil
 }
 
-// compile writes out what there is to ask, the cheapest first.
+// compile writes out what there is to ask beside beginning and process, the cheapest
+// first.
 func (c *condition) compile() {
-	ask := func(asked bool, check func(e *llama.Event, process string) bool) {
+	for _, s := range c.Starts {
+		c.heads = append(c.heads, wordOf(s))
+	}
+	ask := func(asked bool, check func(e *llama.Event) bool) {
 		if asked {
 			c.checks = append(c.checks, check)
 		}
 	}
-	ask(len(c.Starts) > 0, func(e *llama.Event, _ string) bool { return startsWithAny(e.Message, c.Starts) })
-	ask(len(c.Process) > 0, func(_ *llama.Event, process string) bool {
-		return process != "" && (slices.Contains(c.Process, process) || startsWithAny(process, c.wild))
-	})
-	ask(len(c.Collection) > 0, func(e *llama.Event, _ string) bool { return slices.Contains(c.Collection, e.Collection) })
-	ask(len(c.Source) > 0, func(e *llama.Event, _ string) bool { return startsWithAny(e.Source, c.Source) })
-	ask(c.JSON, func(e *llama.Event, _ string) bool { return looksLikeJSON(e.Message) })
+	ask(len(c.Collection) > 0, func(e *llama.Event) bool { return slices.Contains(c.Collection, e.Collection) })
+	ask(len(c.Source) > 0, func(e *llama.Event) bool { return startsWithAny(e.Source, c.Source) })
+	ask(c.JSON, func(e *llama.Event) bool { return looksLikeJSON(e.Message) })
 	for _, name := range c.names {
-		ask(true, func(e *llama.Event, _ string) bool {
+		ask(true, func(e *llama.Event) bool {
 			value, ok := e.Lookup(name)
 			return ok && slices.Contains(c.Fields[name], value)
 		})
 	}
-	ask(c.AccessLog, func(e *llama.Event, _ string) bool { return isAccessLog(e.Message) })
-	ask(len(c.Contains) > 0, func(e *llama.Event, _ string) bool {
+	ask(c.AccessLog, func(e *llama.Event) bool { return isAccessLog(e.Message) })
+	ask(len(c.Contains) > 0, func(e *llama.Event) bool {
 		return slices.ContainsFunc(c.Contains, func(s string) bool { return strings.Contains(e.Message, s) })
 	})
-	ask(len(c.Schema) > 0, func(e *llama.Event, _ string) bool { return isOneOf(e.Message, c.Schema) })
-	ask(len(c.regexes) > 0, func(e *llama.Event, _ string) bool {
+	ask(len(c.Schema) > 0, func(e *llama.Event) bool { return isOneOf(e.Message, c.Schema) })
+	ask(len(c.regexes) > 0, func(e *llama.Event) bool {
 		return slices.ContainsFunc(c.regexes, func(re *regexp.Regexp) bool { return re.MatchString(e.Message) })
 	})
 }
 
-// holds reports whether e, whose process is called so, fulfils the condition.
-func (c *condition) holds(e *llama.Event, process string) bool {
+// A subject is an event that conditions are held against.
+type subject struct {
+	*llama.Event
+	process string // without its folder
+	head    uint64 // of the message
+}
+
+// holds reports whether an event fulfils the condition.
+func (c *condition) holds(s *subject) bool {
+	if len(c.heads) > 0 && !c.starts(s) {
+		return false
+	}
+	if len(c.Process) > 0 && !c.isOf(s.process) {
+		return false
+	}
 	for _, check := range c.checks {
-		if !check(e, process) {
+		if !check(s.Event) {
 			return false
 		}
 	}
 	return true
 }
 
+func (c *condition) starts(s *subject) bool {
+	for i, w := range c.heads {
+		if s.head&w.mask == w.bytes && strings.HasPrefix(s.Message, c.Starts[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *condition) isOf(process string) bool {
+	return process != "" && (slices.Contains(c.Process, process) || startsWithAny(process, c.wild))
+}
+
 func isOneOf(message string, schemas []schemaText) bool {
 	for _, s := range schemas {
-		if s.may(message) && (s.rare == 0 || strings.IndexByte(message, s.rare) >= 0) {
+		if (s.rare == 0 || strings.IndexByte(message, s.rare) >= 0) && s.may(message) {
 			var m schemaMatch
 			if m.match(s.schema, message) {
 				return true
@@ -263,33 +290,33 @@ func (c *condition) mayStartWith(first byte) bool {
 // starts before those that know the process, and those before all others.
 func (x *index) find(e *llama.Event) *Module {
 	process, _ := e.Lookup(fieldProcess)
-	process = baseName(process)
+	s := subject{e, baseName(process), headOf(e.Message)}
 	first := byteAt(e.Message, 0)
-	if m := firstThatHolds(x.byStart[first], e, process); m != nil {
+	if m := firstThatHolds(x.byStart[first], &s); m != nil {
 		return m
 	}
-	if at := x.byProcess[processMark(process)]; process != "" {
+	if at := x.byProcess[processMark(s.process)]; s.process != "" {
 		for i := range at {
-			if at[i].process != process {
+			if at[i].process != s.process {
 				continue
 			}
-			if m := firstThatHolds(at[i].modules, e, process); m != nil {
+			if m := firstThatHolds(at[i].modules, &s); m != nil {
 				return m
 			}
 		}
 	}
 	for _, o := range x.others[first] {
-		if o.condition.holds(e, process) {
+		if o.condition.holds(&s) {
 			return o.module
 		}
 	}
 	return nil
 }
 
-func firstThatHolds(modules []*Module, e *llama.Event, process string) *Module {
+func firstThatHolds(modules []*Module, s *subject) *Module {
 	for _, m := range modules {
 		for i := range m.match {
-			if m.match[i].holds(e, process) {
+			if m.match[i].holds(s) {
 				return m
 			}
 		}

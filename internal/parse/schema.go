@@ -91,9 +91,10 @@ func (p *phrase) is(s string) bool {
 // stops are the bytes at which a capture without blanks can end or must: those that
 // what follows can start with, and blanks.
 type stops struct {
-	set byteSet
-	low uint64 // those below 64
-	all bool   // there are no others
+	set   byteSet
+	low   uint64 // those below 64
+	all   bool   // there are no others
+	plain bool   // nothing that a number or an address can go on with is one
 }
 
 func (n *node) learnStops() {
@@ -103,6 +104,10 @@ func (n *node) learnStops() {
 		t.set.add(c)
 	}
 	t.low, t.all = t.set[0], t.set[1]|t.set[2]|t.set[3] == 0
+	t.plain = n.kind == nodeToken && (n.typ == typeNumber || n.typ == typeIP)
+	for _, c := range []byte("0123456789.eE") {
+		t.plain = t.plain && !t.set.has(c)
+	}
 }
 
 // from returns the index of the first stop in s from i on, len(s) when there is none.
@@ -175,6 +180,7 @@ const (
 	maxCaptures    = 32
 	maxSchemaBytes = 4096
 	maxSchemaSteps = 10_000
+	maxSchemaText  = 1 << 30 // bytes
 )
 
 // compileSchema reads a schema; its errors name the column.

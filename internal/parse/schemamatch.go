@@ -21,10 +21,15 @@ type schemaMatch struct {
 // values are.
 func (m *schemaMatch) match(s *schema, text string) bool {
 	m.schema, m.steps, m.far = nil, 0, 0
-	if !strings.HasPrefix(text, s.prefix) || len(text) > 1<<30 {
+	if !strings.HasPrefix(text, s.prefix) || len(text) > maxSchemaText {
 		return false
 	}
-	m.schema, m.text = s, text
+	return m.behindPrefix(s, text)
+}
+
+// behindPrefix is match for a text that is not too long and starts with the prefix.
+func (m *schemaMatch) behindPrefix(s *schema, text string) bool {
+	m.schema, m.text, m.steps = s, text, 0
 	clear(m.spans[:len(s.captures)])
 	return m.from(s.behind, len(s.prefix))
 }
@@ -43,40 +48,43 @@ func (m *schemaMatch) from(n *node, at int) bool {
 		return false
 	}
 	for ; ; n = n.next {
-		m.far = max(m.far, at)
 		if n.phrase.text != "" && n.phrase.is(m.text[at:]) {
 			at += len(n.phrase.text)
 			n = n.phrase.behind
-			m.far = max(m.far, at)
 		}
 		switch n.kind {
 		case nodeText:
 			if !strings.HasPrefix(m.text[at:], n.text) {
-				return false
+				return m.failed(at)
 			}
 			at += len(n.text)
 		case nodeBlanks:
 			count := blankLen(m.text[at:])
 			if count == 0 {
-				return false
+				return m.failed(at)
 			}
 			at += count
 		case nodeBlank:
 			if at == len(m.text) || !isBlank(m.text[at]) {
-				return false
+				return m.failed(at)
 			}
 			at++
 		case nodeEnd:
-			return at+blankLen(m.text[at:]) == len(m.text)
+			return at+blankLen(m.text[at:]) == len(m.text) || m.failed(at)
 		case nodeOption:
 			if m.from(n.inner, at) {
 				return true
 			}
 			clear(m.spans[n.capture:len(m.schema.captures)])
 		case nodeToken, nodeRest:
+			if to := m.onlyEnd(n, at); to > 0 {
+				m.note(n, at, to)
+				at = to
+				continue
+			}
 			to := m.end(n, at, at)
 			if to < 0 {
-				return false
+				return m.failed(at)
 			}
 			for next := m.endAfter(n, at, to); next >= 0; next = m.endAfter(n, at, to) {
 				if m.take(n, at, to) && m.from(n.next, to) {
@@ -88,11 +96,40 @@ func (m *schemaMatch) from(n *node, at int) bool {
 				to = next
 			}
 			if !m.take(n, at, to) { // its last possible end: no way back is needed
-				return false
+				return m.failed(at)
 			}
 			at = to
 		}
 	}
+}
+
+// failed notes how far an attempt came, and is false.
+func (m *schemaMatch) failed(at int) bool {
+	m.far = max(m.far, at)
+	return false
+}
+
+// onlyEnd returns where a number or an IPv4 address ends that begins at at, if what
+// follows can start there. It is its only end then: what is longer is of another type.
+// It returns 0 where it does not know.
+func (m *schemaMatch) onlyEnd(n *node, at int) int {
+	if !n.stops.plain {
+		return 0
+	}
+	length := 0
+	switch n.typ {
+	case typeNumber:
+		if length = digitsLen(m.text[at:]); length > 1 && m.text[at] == '0' {
+			return 0
+		}
+	case typeIP:
+		length = ipv4Len(m.text[at:])
+	}
+	to := at + length
+	if length == 0 || to < len(m.text) && !n.next.starts.has(m.text[to]) || to == len(m.text) && !n.next.empty {
+		return 0
+	}
+	return to
 }
 
 // endAfter returns the next place after to, -1 when there is none.
@@ -172,10 +209,14 @@ func (m *schemaMatch) take(n *node, from, to int) bool {
 	if n.typ != typeAny && !n.typ.accepts(m.text[from:to]) {
 		return false
 	}
+	m.note(n, from, to)
+	return true
+}
+
+func (m *schemaMatch) note(n *node, from, to int) {
 	if n.capture >= 0 {
 		m.spans[n.capture].from, m.spans[n.capture].to = int32(from), int32(to)
 	}
-	return true
 }
 
 // apply makes fields of the values. Empty ones are none.

@@ -70,10 +70,15 @@ func wordOf(s string) (w word) {
 
 // starts reports whether s, which has as many bytes at least, starts with w.
 func (w word) starts(s string) bool {
+	return headOf(s)&w.mask == w.bytes
+}
+
+// headOf returns the first bytes of s; behind its end they are 0.
+func headOf(s string) uint64 {
 	if len(s) >= wordLen {
-		return first8(s)&w.mask == w.bytes
+		return first8(s)
 	}
-	return wordOf(s).bytes&w.mask == w.bytes
+	return wordOf(s).bytes
 }
 
 // first8 returns the first wordLen bytes of s, which are there.

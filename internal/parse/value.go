@@ -136,6 +136,30 @@ func isIP(s string) bool {
 	return dots == 3 && digits > 0
 }
 
+// ipv4Len returns the length of the IPv4 address that s starts with, as isIP takes it,
+// 0 for none. A digit may not follow.
+func ipv4Len(s string) int {
+	at := 0
+	for dots := 0; ; dots++ {
+		part, start := 0, at
+		for at < len(s) && isDigit(s[at]) {
+			part = part*10 + int(s[at]-'0')
+			if at++; at-start > 3 {
+				return 0
+			}
+		}
+		switch {
+		case at == start || part > 255:
+			return 0
+		case dots == 3:
+			return at
+		case at == len(s) || s[at] != '.':
+			return 0
+		}
+		at++
+	}
+}
+
 func isIPv6(s string) bool {
 	colon := strings.IndexByte(s, ':')
 	if colon < 0 || strings.IndexByte(s[:colon], '.') >= 0 {

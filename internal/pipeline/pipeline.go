@@ -265,7 +265,12 @@ func fillDefaults(e *llama.Event, o *origin, known string) {
 	if e.Collection == "" {
 		e.Collection = defaultCollection(o, known)
 	}
-	if !receive.ValidCollection(e.Collection) {
+	if e.Collection == o.collection {
+		return
+	}
+	if receive.ValidCollection(e.Collection) {
+		o.collection = e.Collection
+	} else {
 		e.Collection = receive.CollectionName(e.Collection)
 	}
 }

@@ -141,12 +141,14 @@ type origin struct {
 	path     string
 	syslog   bool // messages have a syslog header
 	decoded  bool // events came with their fields
+
+	collection string // of an event before, which is valid
 }
 
 // read fills o from an event's source: "syslog-udp 192.0.2.7", "file /var/log/x".
 func (o *origin) read(source string) {
 	protocol, from, _ := strings.Cut(source, " ")
-	*o = origin{Origin: o.Origin, source: source, protocol: protocol}
+	*o = origin{Origin: o.Origin, source: source, protocol: protocol, collection: o.collection}
 	o.syslog = strings.HasPrefix(protocol, "syslog-")
 	o.decoded = protocol == "http-jsonl" || protocol == "http-bulk"
 	if protocol == "file" {
