@@ -148,15 +148,16 @@ func (a *access) readClient(s string) bool {
 		}
 	}
 	a.user = user
+	if n := addressLen(left); n == len(left) {
+		a.client = left
+		return left != ""
+	}
 	first, more, ok := strings.Cut(left, " ")
 	if ok && !isIP(first) && !strings.HasSuffix(first, ",") && byteAt(first, 0) != '"' {
 		a.vhost, left = first, more
 	}
 	for left != "" {
-		n := strings.IndexAny(left, " ,\"")
-		if n < 0 {
-			n = len(left)
-		}
+		n := addressLen(left)
 		if address := left[:n]; address != "" {
 			if a.client == "" || isPublic(address) {
 				a.client = address
@@ -168,6 +169,16 @@ func (a *access) readClient(s string) bool {
 		left = left[min(n+1, len(left)):]
 	}
 	return a.client != ""
+}
+
+// addressLen returns how many bytes s has before the first blank, comma or quote.
+func addressLen(s string) int {
+	const ends = uint64(1<<' ' | 1<<',' | 1<<'"')
+	n := 0
+	for n < len(s) && ends>>s[n]&1 == 0 {
+		n++
+	}
+	return n
 }
 
 // isPublic reports whether an address is one that the internet routes.
@@ -191,41 +202,69 @@ func cutQuoted(s string) (value, rest string, ok bool) {
 	return s[1 : 1+n], s[n+2:], true
 }
 
+// The fields that most lines give.
+var (
+	slotClient    = slotOf("source.address")
+	slotClientIP  = slotOf("source.ip")
+	slotUser      = slotOf("user.name")
+	slotStatus    = slotOf("http.response.status_code")
+	slotBytes     = slotOf("http.response.body.bytes")
+	slotReferrer  = slotOf("http.request.referrer")
+	slotAgent     = slotOf("user_agent.original")
+	slotOutcome   = slotOf("event.outcome")
+	slotMethod    = slotOf("http.request.method")
+	slotVersion   = slotOf("http.version")
+	slotURL       = slotOf("url.original")
+	slotPath      = slotOf("url.path")
+	slotExtension = slotOf("url.extension")
+	slotQuery     = slotOf("url.query")
+)
+
 func (a *access) apply(w *work) {
 	if a.vhost != "" {
 		host, port := a.vhost, ""
 		if i := strings.LastIndexByte(host, ':'); i > 0 && allDigits(host[i+1:]) {
 			host, port = host[:i], host[i+1:]
 		}
-		setAddress(w, "destination.domain", "destination.ip", host)
+		if isIP(host) {
+			w.set("destination.ip", host, llama.String)
+		} else if host != "-" {
+			w.set("destination.domain", host, llama.String)
+		}
 		w.set("url.domain", host, llama.String)
 		if port != "" {
 			w.set("destination.port", canonicalNumber(port), llama.Number)
 		}
 	}
-	setPresent(w, "source.address", a.client)
-	setAddress(w, "source.domain", "source.ip", a.client)
-	setPresent(w, "user.name", a.user)
+	if a.client != "" && a.client != "-" {
+		w.fill(&slotClient, a.client, llama.String)
+		if isIP(a.client) {
+			w.fill(&slotClientIP, a.client, llama.String)
+		} else {
+			w.set("source.domain", a.client, llama.String)
+		}
+	}
+	fillPresent(w, &slotUser, a.user)
 	a.applyRequest(w)
 	if a.status != "-" {
-		w.set("http.response.status_code", canonicalNumber(a.status), llama.Number)
+		w.fill(&slotStatus, canonicalNumber(a.status), llama.Number)
 	}
 	if a.bytes != "-" {
-		w.set("http.response.body.bytes", canonicalNumber(a.bytes), llama.Number)
+		w.fill(&slotBytes, canonicalNumber(a.bytes), llama.Number)
 	}
 	if name, version, ok := strings.Cut(a.tlsVersion, "v"); ok {
 		w.set("tls.version_protocol", strings.ToLower(name), llama.String)
 		w.set("tls.version", version, llama.String)
 	}
 	setPresent(w, "tls.cipher", a.tlsCipher)
-	setPresent(w, "http.request.referrer", a.referrer)
-	setPresent(w, "user_agent.original", a.agent)
+	fillPresent(w, &slotReferrer, a.referrer)
+	fillPresent(w, &slotAgent, a.agent)
 	switch {
 	case a.status == "-":
 	case len(a.status) == 3 && a.status < "400":
-		w.set("event.outcome", "success", llama.String)
+		w.fill(&slotOutcome, "success", llama.String)
 	default:
-		w.set("event.outcome", "failure", llama.String)
+		w.fill(&slotOutcome, "failure", llama.String)
 	}
 }
 
@@ -235,13 +274,9 @@ func setPresent(w *work, name, value string) {
 	}
 }
 
-func setAddress(w *work, domain, ip, value string) {
-	switch {
-	case value == "" || value == "-":
-	case isIP(value):
-		w.set(ip, value, llama.String)
-	default:
-		w.set(domain, value, llama.String)
+func fillPresent(w *work, s *slot, value string) {
+	if value != "" && value != "-" {
+		w.fill(s, value, llama.String)
 	}
 }
 
@@ -256,13 +291,21 @@ func (a *access) applyRequest(w *work) {
 		w.set("http.request.line", a.request, llama.String)
 		return
 	}
-	url, version := rest, ""
-	if i := strings.LastIndex(rest, " HTTP/"); i >= 0 {
-		url, version = rest[:i], rest[i+len(" HTTP/"):]
-	}
-	w.set("http.request.method", method, llama.String)
+	url, version := cutVersion(rest)
+	w.fill(&slotMethod, method, llama.String)
 	applyURL(w, url)
-	setPresent(w, "http.version", version)
+	fillPresent(w, &slotVersion, version)
+}
+
+// cutVersion cuts the last " HTTP/" off and what is behind it, which mostly is 1.1.
+func cutVersion(s string) (url, version string) {
+	i := len(s) - len(" HTTP/1.1")
+	if i < 0 || s[i:i+len(" HTTP/")] != " HTTP/" {
+		if i = strings.LastIndex(s, " HTTP/"); i < 0 {
+			return s, ""
+		}
+	}
+	return s[:i], s[i+len(" HTTP/"):]
 }
 
 func isMethod(s string) bool {
@@ -276,9 +319,11 @@ func isMethod(s string) bool {
 
 // applyURL sets url.original and its parts.
 func applyURL(w *work, url string) {
-	setPresent(w, "url.original", url)
+	fillPresent(w, &slotURL, url)
 	path := url
-	if scheme, rest, ok := strings.Cut(url, "://"); ok && isMethod(scheme) {
+	if strings.HasPrefix(url, "/") {
+		// A path, which no scheme stands before.
+	} else if scheme, rest, ok := strings.Cut(url, "://"); ok && isMethod(scheme) {
 		w.set("url.scheme", scheme, llama.String)
 		host := rest
 		if i := strings.IndexAny(rest, "/?#"); i >= 0 {
@@ -291,15 +336,19 @@ func applyURL(w *work, url string) {
 			host = host[:i]
 		}
 		setPresent(w, "url.domain", host)
-	} else if !strings.HasPrefix(url, "/") {
+	} else {
 		return // CONNECT host:port, OPTIONS *
 	}
 	path, fragment, _ := strings.Cut(path, "#")
 	path, query, _ := strings.Cut(path, "?")
-	setFound(w, "url.path", path)
-	if slash, dot := strings.LastIndexByte(path, '/'), strings.LastIndexByte(path, '.'); dot > slash && dot < len(path)-1 {
-		w.set("url.extension", path[dot+1:], llama.String)
+	if path != "" {
+		w.fill(&slotPath, path, llama.String)
 	}
-	setFound(w, "url.query", query)
+	if slash, dot := strings.LastIndexByte(path, '/'), strings.LastIndexByte(path, '.'); dot > slash && dot < len(path)-1 {
+		w.fill(&slotExtension, path[dot+1:], llama.String)
+	}
+	if query != "" {
+		w.fill(&slotQuery, query, llama.String)
+	}
 	setFound(w, "url.fragment", fragment)
 }
