@@ -10,11 +10,12 @@ import (
 
 // An assignment gives a field a value, its own or that of another field.
 type assignment struct {
-	name, value string
-	kind        llama.Kind
-	from        string // the other field, whose kind is kept; empty for the value
-	parts       []part // of a text with the values of fields in it; nil for the value
-	block       *fieldBlock
+	slot
+	value string
+	kind  llama.Kind
+	from  slot   // the other field, whose kind is kept; nameless for the value
+	parts []part // of a text with the values of fields in it; nil for the value
+	block *fieldBlock
 }
 
 // A fieldBlock is fields that are set together. Most events have none of them, and
@@ -55,7 +56,7 @@ func inBlocks(list []assignment) []assignment {
 
 // fixed reports whether a gives a field of the event a value of its own.
 func (a *assignment) fixed() bool {
-	return a.from == "" && a.parts == nil && a.name[0] != '~' && a.name != llama.NameMessage
+	return a.from.name == "" && a.parts == nil && a.plain
 }
 
 // A part of a text is plain, or the value of a field.
@@ -67,11 +68,11 @@ func (a *assignment) run(w *work) {
 		a.block.run(w)
 	case a.parts != nil:
 		a.join(w)
-	case a.from == "":
-		w.set(a.name, a.value, a.kind)
+	case a.from.name == "":
+		w.fill(&a.slot, a.value, a.kind)
 	default:
-		if f := w.find(a.from); f != nil {
-			w.set(a.name, f.Value, f.Kind)
+		if f := w.at(&a.from); f != nil {
+			w.fill(&a.slot, f.Value, f.Kind)
 		}
 	}
 }
@@ -138,7 +139,7 @@ func readAssignments(n *config.Node) ([]assignment, error) {
 		if err := settable(p.Key); err != nil {
 			return nil, p.Value.Errorf("%v", err)
 		}
-		a := assignment{name: p.Key}
+		a := assignment{slot: slotOf(p.Key)}
 		text, ok := p.Value.Text()
 		switch {
 		case !ok:
@@ -148,7 +149,7 @@ func readAssignments(n *config.Node) ([]assignment, error) {
 			}
 			a.value, a.kind = arrayText(items), llama.Array
 		case strings.HasPrefix(text, "$") && fieldNameLen(text[1:]) == len(text)-1 && len(text) > 1:
-			a.from = text[1:]
+			a.from = slotOf(text[1:])
 		case strings.IndexByte(text, '$') >= 0:
 			var err error
 			if a.parts, err = readParts(text); err != nil {

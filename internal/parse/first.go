@@ -58,7 +58,7 @@ type option struct {
 // firstStep finds patterns by the value of a field, and among those by the first
 // byte of the message.
 type firstStep struct {
-	from, by string
+	from, by slot
 	optional bool
 	byValue  map[string]*optionList
 	others   *optionList
@@ -82,7 +82,7 @@ func newFirst(o firstOptions, v *env) (step, error) {
 	if len(o.Patterns) == 0 {
 		return nil, errors.New("patterns: at least one belongs here")
 	}
-	s := &firstStep{from: o.From, by: o.By, optional: o.Optional, byValue: map[string]*optionList{}, others: &optionList{}}
+	s := &firstStep{from: slotOf(o.From), by: slotOf(o.By), optional: o.Optional, byValue: map[string]*optionList{}, others: &optionList{}}
 	for i, p := range o.Patterns {
 		options, err := p.options(v)
 		if err != nil {
@@ -163,13 +163,13 @@ func newCandidate(s *schema, at int) candidate {
 }
 
 func (s *firstStep) run(w *work) error {
-	text, ok := w.text(s.from)
+	text, ok := w.value(&s.from)
 	if !ok {
-		return missing(s.from)
+		return missing(s.from.name)
 	}
 	list := s.others
-	if s.by != "" {
-		if value, ok := w.text(s.by); ok && s.byValue[value] != nil {
+	if s.by.name != "" {
+		if value, ok := w.value(&s.by); ok && s.byValue[value] != nil {
 			list = s.byValue[value]
 		}
 	}

@@ -44,7 +44,12 @@ type kvOptions struct {
 
 type kvStep struct {
 	kvOptions
-	only map[string]string // the field that each of Only gives; nil for all keys
+	only []kvName // what Only gives; nil for all keys
+}
+
+type kvName struct {
+	key string
+	slot
 }
 
 func newKV(o kvOptions, _ *env) (step, error) {
@@ -52,11 +57,15 @@ func newKV(o kvOptions, _ *env) (step, error) {
 		return nil, errors.New("pairs and values: a separator belongs here")
 	}
 	s := &kvStep{kvOptions: o}
+	if len(o.Only) > 0 {
+		s.only = []kvName{}
+	}
 	for _, key := range o.Only {
-		if s.only == nil {
-			s.only = map[string]string{}
+		name := o.Prefix + cleanName(key)
+		if settable(name) != nil || name == llama.NameMessage {
+			continue // no event may have it
 		}
-		s.only[key] = o.Prefix + cleanName(key)
+		s.only = append(s.only, kvName{key, slotOf(name)})
 	}
 	return s, nil
 }
@@ -169,27 +178,26 @@ func unquote(s string, quote byte) string {
 }
 
 func (s *kvStep) set(w *work, key, value string) {
+	if value == "" {
+		return
+	}
 	key = trimBlanks(key)
-	name := ""
-	switch {
-	case value == "":
-		return
-	case s.only == nil:
-		name = s.Prefix + cleanName(key)
-	default:
-		var wanted bool
-		if name, wanted = s.only[key]; !wanted {
-			return
-		}
-	}
-	if settable(name) != nil || name == llama.NameMessage {
-		return
-	}
 	kind := llama.String
 	if s.Numbers && llama.IsNumber(value) {
 		kind = llama.Number
 	}
-	w.set(name, value, kind)
+	if s.only == nil {
+		if name := s.Prefix + cleanName(key); settable(name) == nil && name != llama.NameMessage {
+			w.set(name, value, kind)
+		}
+		return
+	}
+	for i := range s.only {
+		if only := &s.only[i]; only.key == key {
+			w.fill(&only.slot, value, kind)
+			return
+		}
+	}
 }
 
 // cleanName makes a name of a sender's key.

@@ -69,21 +69,30 @@ type whenOptions struct {
 // mapStep is the step map. Its parts are functions of the field or fields that
 // each is about.
 type mapStep struct {
-	rename, copy [][2]string
+	rename, copy [][2]slot
 	convert      []groupName
-	lookup       []lookupOptions
+	lookup       []lookup
 	when         []when
 	set, absent  []assignment
-	remove       []string
+	remove       []slot
+}
+
+type lookup struct {
+	lookupOptions
+	from, to slot
 }
 
 type when struct {
 	whenOptions
+	field, other   slot
 	set, otherwise []assignment
 }
 
 func newMap(o mapOptions, _ *env) (step, error) {
-	s := &mapStep{lookup: o.Lookup, remove: o.Remove}
+	s := &mapStep{}
+	for _, name := range o.Remove {
+		s.remove = append(s.remove, slotOf(name))
+	}
 	var errs [7]error
 	s.rename, errs[0] = readNames(o.Rename)
 	s.copy, errs[1] = readNames(o.Copy)
@@ -92,19 +101,17 @@ func newMap(o mapOptions, _ *env) (step, error) {
 	s.set = inBlocks(s.set)
 	s.absent, errs[4] = readAssignments(o.Default)
 	s.when, errs[5] = readWhens(o.When)
-	for i, l := range s.lookup {
+	for _, l := range o.Lookup {
 		if l.From == "" || len(l.Values) == 0 {
 			errs[6] = errors.New("lookup: from and values belong here")
 		}
-		if l.To == "" {
-			s.lookup[i].To = l.From
-		}
+		s.lookup = append(s.lookup, lookup{l, slotOf(l.From), slotOf(orElse(l.To, l.From))})
 	}
 	return s, errors.Join(errs[:]...)
 }
 
-func readNames(n *config.Node) ([][2]string, error) {
-	var list [][2]string
+func readNames(n *config.Node) ([][2]slot, error) {
+	var list [][2]slot
 	for _, p := range pairsOf(n) {
 		to, ok := p.Value.Text()
 		if !ok {
@@ -113,7 +120,7 @@ func readNames(n *config.Node) ([][2]string, error) {
 		if err := settable(to); err != nil {
 			return nil, p.Value.Errorf("%v", err)
 		}
-		list = append(list, [2]string{p.Key, to})
+		list = append(list, [2]slot{slotOf(p.Key), slotOf(to)})
 	}
 	return list, nil
 }
@@ -137,7 +144,7 @@ func readWhens(options []whenOptions) ([]when, error) {
 		if o.Field == "" {
 			return nil, errors.New("when: field: the name of a field belongs here")
 		}
-		w := when{whenOptions: o}
+		w := when{whenOptions: o, field: slotOf(o.Field), other: slotOf(o.Differs)}
 		var err error
 		if w.set, err = readAssignments(o.Set); err != nil {
 			return nil, err
@@ -152,17 +159,18 @@ func readWhens(options []whenOptions) ([]when, error) {
 }
 
 func (s *mapStep) run(w *work) error {
-	for _, r := range s.rename {
-		if f := w.find(r[0]); f != nil && r[0] != r[1] {
+	for i := range s.rename {
+		from, to := &s.rename[i][0], &s.rename[i][1]
+		if f := w.at(from); f != nil && from.name != to.name {
 			value, kind := f.Value, f.Kind
-			w.remove(r[1])
-			w.remove(r[0])
-			w.set(r[1], value, kind)
+			w.drop(to)
+			w.drop(from)
+			w.fill(to, value, kind)
 		}
 	}
-	for _, c := range s.copy {
-		if f := w.find(c[0]); f != nil {
-			w.set(c[1], f.Value, f.Kind)
+	for i := range s.copy {
+		if f := w.at(&s.copy[i][0]); f != nil {
+			w.fill(&s.copy[i][1], f.Value, f.Kind)
 		}
 	}
 	for i := range s.convert {
@@ -176,12 +184,12 @@ func (s *mapStep) run(w *work) error {
 	}
 	assign(w, s.set)
 	for i := range s.absent {
-		if w.find(s.absent[i].name) == nil {
+		if w.at(&s.absent[i].slot) == nil {
 			s.absent[i].run(w)
 		}
 	}
-	for _, name := range s.remove {
-		w.remove(name)
+	for i := range s.remove {
+		w.drop(&s.remove[i])
 	}
 	return nil
 }
@@ -204,8 +212,8 @@ func convertField(w *work, g *groupName) {
 	w.set(g.field, value, kind)
 }
 
-func (l *lookupOptions) run(w *work) {
-	text, ok := w.text(l.From)
+func (l *lookup) run(w *work) {
+	text, ok := w.value(&l.from)
 	if !ok {
 		return
 	}
@@ -214,12 +222,12 @@ func (l *lookupOptions) run(w *work) {
 		value = l.Other
 	}
 	if value != "" {
-		w.set(l.To, value, llama.String)
+		w.fill(&l.to, value, llama.String)
 	}
 }
 
 func (c *when) run(w *work) {
-	text, ok := w.text(c.Field)
+	text, ok := w.value(&c.field)
 	switch {
 	case !ok:
 	case c.holds(text) && c.differs(w, text):
@@ -234,7 +242,7 @@ func (c *when) differs(w *work, text string) bool {
 	if c.Differs == "" {
 		return true
 	}
-	other, ok := w.text(c.Differs)
+	other, ok := w.value(&c.other)
 	return !ok || other != text
 }
 

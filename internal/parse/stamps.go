@@ -24,10 +24,13 @@ func number4(s string, at int) int {
 
 func isDigit(c byte) bool  { return c-'0' <= 9 }
 func isLetter(c byte) bool { return c|0x20-'a' < 26 }
-func isBlank(c byte) bool  { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
+func isBlank(c byte) bool  { return blankBits>>c&1 != 0 }
 
 // blanks are the bytes that isBlank is true for.
-const blanks = " \t\n\r"
+const (
+	blanks    = " \t\n\r"
+	blankBits = uint64(1<<' ' | 1<<'\t' | 1<<'\n' | 1<<'\r')
+)
 
 // blankLen returns how many blanks s begins with.
 func blankLen(s string) int {

@@ -1,6 +1,7 @@
 package parse
 
 import (
+	"math/bits"
 	"slices"
 
 	"github.com/llama-logs/llama"
@@ -21,7 +22,8 @@ type work struct {
 	changed bool
 	own     []llama.Field // those whose name starts with ~; they live within a module only
 	names   nameFilter
-	known   int // how many fields of the event before names has, if this is the same; -1 if not
+	known   int        // how many fields of the event before names has, if this is the same; -1 if not
+	places  [256]uint8 // where a field of a mark may be; see slot
 	json    llama.FieldDecoder
 }
 
@@ -172,22 +174,63 @@ type slot struct {
 	name  string
 	bit   uint64 // of a nameFilter's word
 	word  uint8
-	plain bool // it is the name of a field of the event
+	mark  uint8 // of work.places
+	plain bool  // it is the name of a field of the event
 }
 
 func slotOf(name string) slot {
 	word, bit := new(nameFilter).place(name)
-	return slot{name, bit, uint8(word), name != "" && name[0] != '~' && name != llama.NameMessage}
+	mark := uint8(word<<6 | bits.TrailingZeros64(bit))
+	return slot{name, bit, uint8(word), mark, name != "" && name[0] != '~' && name != llama.NameMessage}
 }
 
 // fill is set for a name that is known before the event.
 func (w *work) fill(s *slot, value string, kind llama.Kind) {
 	if in := &w.names[s.word&3]; s.plain && *in&s.bit == 0 {
 		*in |= s.bit
+		w.places[s.mark] = uint8(len(w.e.Fields))
 		w.e.Add(s.name, value, kind)
 		return
 	}
 	w.set(s.name, value, kind)
+}
+
+// at is find for a name that is known before the event.
+func (w *work) at(s *slot) *llama.Field {
+	if s.name == "" {
+		return nil
+	}
+	if !s.plain {
+		return w.find(s.name)
+	}
+	if w.names[s.word&3]&s.bit == 0 {
+		return nil
+	}
+	if i := int(w.places[s.mark]); i < len(w.e.Fields) && w.e.Fields[i].Name == s.name {
+		return &w.e.Fields[i]
+	}
+	if i := indexOf(w.e.Fields, s.name); i >= 0 {
+		return &w.e.Fields[i]
+	}
+	return nil
+}
+
+// value is text for a name that is known before the event.
+func (w *work) value(s *slot) (string, bool) {
+	if s.name == "" || s.name == llama.NameMessage {
+		return w.e.Message, true
+	}
+	if f := w.at(s); f != nil {
+		return f.Value, true
+	}
+	return "", false
+}
+
+// drop is remove for a name that is known before the event.
+func (w *work) drop(s *slot) {
+	if s.name != "" && (!s.plain || w.names[s.word&3]&s.bit != 0) {
+		w.remove(s.name)
+	}
 }
 
 // put is set for a name that a sender chose, which is no name of the module's own
@@ -225,7 +268,9 @@ func (w *work) keep(f *llama.Field) {
 func (w *work) remove(name string) {
 	if name[0] == '~' {
 		if i := indexOf(w.own, name); i >= 0 {
-			w.own = slices.Delete(w.own, i, i+1)
+			last := len(w.own) - 1
+			w.own[i], w.own[last] = w.own[last], llama.Field{}
+			w.own = w.own[:last]
 		}
 	} else if i := w.index(name); i >= 0 {
 		if i < w.came {
