@@ -40,6 +40,7 @@ type Central struct {
 	o        Options
 	opened   []io.Closer // in the order of opening
 	identity *envelope.Identity
+	db       *store.Store
 	broker   *carrier.Broker // nil when brokers are elsewhere
 	door     *carrier.Door
 	gate     *carrier.Gate // nil when the broker is our own
@@ -67,10 +68,10 @@ func Open(ctx context.Context, o Options) (c *Central, err error) {
 			c = nil
 		}
 	}()
-	db, err := c.openStore(ctx)
-	if err != nil {
+	if err := c.openStore(ctx); err != nil {
 		return c, err
 	}
+	db := c.db
 	if err := c.openTasks(ctx, db); err != nil {
 		return c, err
 	}
@@ -108,38 +109,37 @@ func (c *Central) issuers() []auth.Issuer {
 	return all
 }
 
-func (c *Central) openStore(ctx context.Context) (*store.Store, error) {
+func (c *Central) openStore(ctx context.Context) error {
 	files, err := fsys.Dir(filepath.Join(c.o.Data, "central"))
 	if err != nil {
-		return nil, fmt.Errorf("open central's folder: %w", err)
+		return fmt.Errorf("open central's folder: %w", err)
 	}
 	c.opened = append(c.opened, files)
 	lock, err := files.Lock("lock")
 	if errors.Is(err, fsys.ErrLocked) {
-		return nil, llama.Errorf(llama.Conflict, "another central runs on %s; stop it first", c.o.Data)
+		return llama.Errorf(llama.Conflict, "another central runs on %s; stop it first", c.o.Data)
 	} else if err != nil {
-		return nil, fmt.Errorf("lock central's folder: %w", err)
+		return fmt.Errorf("lock central's folder: %w", err)
 	}
 	c.opened = append(c.opened, lock)
 	keys, err := seal.OpenKeyring(files, "keyring", c.o.Master)
 	if err != nil {
-		return nil, fmt.Errorf("open central's keyring: %w", err)
+		return fmt.Errorf("open central's keyring: %w", err)
 	}
 	c.opened = append(c.opened, keys)
 	if c.identity, err = envelope.OpenIdentity(files, "identity", keys); err != nil {
-		return nil, err
+		return err
 	}
-	var db *store.Store
 	if c.o.Database != nil {
-		db, err = c.o.Database.open(ctx, keys)
+		c.db, err = c.o.Database.open(ctx, keys)
 	} else {
-		db, err = store.Open(ctx, filepath.Join(c.o.Data, "central", "central.db"), keys)
+		c.db, err = store.Open(ctx, filepath.Join(c.o.Data, "central", "central.db"), keys)
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
-	c.opened = append(c.opened, db)
-	return db, nil
+	c.opened = append(c.opened, c.db)
+	return nil
 }
 
 func (c *Central) openAudit() error {
@@ -208,6 +208,7 @@ func (c *Central) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return c.tasks.Run(ctx) })
 	group.Go(func() error { return c.planned.Run(ctx) })
+	group.Go(func() error { return c.db.Run(ctx) })
 	group.Go(func() error { return c.audit.Measure(ctx, c.o.Registry, c.o.Log) })
 	group.Go(func() error { return c.server.Run(ctx, c.listener) })
 	if c.gate != nil {

@@ -12,7 +12,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
 
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/seal"
@@ -28,7 +27,7 @@ type Postgres struct {
 const postgresConnections = 16
 
 // OpenPostgres opens a PostgreSQL database, of version 15 or later, and brings its
-// tables up to date. Several centrals may open it at once.
+// tables up to date. One central has it at a time: see own.
 func OpenPostgres(ctx context.Context, p Postgres, keys *seal.Keyring) (*Store, error) {
 	config, err := pgx.ParseConfig(p.URL)
 	if err != nil {
@@ -48,9 +47,12 @@ func OpenPostgres(ctx context.Context, p Postgres, keys *seal.Keyring) (*Store, 
 	if err := db.PingContext(ctx); err != nil {
 		return nil, errors.Join(llama.Errorf(llama.Unavailable, "the database %s does not answer: %w", where, err), s.Close())
 	}
-	locker, err := lock.NewPostgresSessionLocker()
+	err = s.own(ctx, where)
 	if err == nil {
-		err = s.migrate(ctx, where, goose.DialectPostgres, goose.WithSessionLocker(locker))
+		err = s.migrate(ctx, where, goose.DialectPostgres)
+	}
+	if err == nil {
+		err = s.prove(ctx, where)
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.Close())

@@ -40,7 +40,9 @@ type Store struct {
 	write *sql.DB // one connection
 	read  *sql.DB
 
-	postgres bool // both are the same pool then
+	postgres bool      // both are the same pool then
+	where    string    // the database, for people
+	owner    *sql.Conn // has the lock by which the database is this central's; nil on SQLite
 }
 
 // Open opens the database file, or makes it with mode 0600, and brings its
@@ -64,12 +66,18 @@ func Open(ctx context.Context, file string, keys *seal.Keyring) (*Store, error) 
 	if err := s.migrate(ctx, file, goose.DialectSQLite3); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	if err := s.prove(ctx, file); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	return s, nil
 }
 
 // Close waits for what is under way and closes the database.
 func (s *Store) Close() error {
 	var err error
+	if s.owner != nil {
+		s.owner.Close() // with its connection the lock goes; it may have been lost before
+	}
 	for _, db := range []*sql.DB{s.read, s.write} { // the writer last: it folds the WAL into the file
 		if db != nil {
 			err = errors.Join(err, db.Close()) // closing twice is fine

@@ -1,0 +1,114 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/llama-logs/llama"
+)
+
+func TestDatabaseBelongsToOneKeyring(t *testing.T) {
+	t.Parallel()
+	file, mine := filepath.Join(t.TempDir(), "central.db"), keyring(t)
+	for range 2 {
+		s, err := Open(t.Context(), file, mine)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := Open(t.Context(), file, keyring(t))
+	if llama.CodeOf(err) != llama.Conflict || !strings.Contains(err.Error(), "belongs to another central") {
+		t.Errorf("with other keys: %v, %v", s, err)
+	}
+}
+
+// databaseOf returns the URL of a test's database on PostgreSQL, or skips the test.
+func databaseOf(t *testing.T, s *Store) string {
+	t.Helper()
+	if !s.postgres {
+		t.Skip("a file is locked with its data directory")
+	}
+	name, _, _ := strings.Cut(s.where, " ")
+	return os.Getenv(postgresVariable) + "/" + name
+}
+
+func TestDatabaseHasOneCentral(t *testing.T) {
+	t.Parallel()
+	s, _ := open(t)
+	url := databaseOf(t, s)
+	second, err := OpenPostgres(t.Context(), Postgres{URL: url}, s.keys)
+	if llama.CodeOf(err) != llama.Conflict || !strings.Contains(err.Error(), "another central runs on the database") {
+		t.Fatalf("a second one: %v, %v", second, err)
+	}
+	if err := s.Ping(t.Context()); err != nil {
+		t.Errorf("the first: %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if second, err = OpenPostgres(t.Context(), Postgres{URL: url}, s.keys); err != nil {
+		t.Fatalf("after the first: %v", err)
+	}
+	second.Close()
+	if third, err := OpenPostgres(t.Context(), Postgres{URL: url}, keyring(t)); llama.CodeOf(err) != llama.Conflict || !strings.Contains(err.Error(), "belongs to another central") {
+		t.Errorf("with other keys: %v, %v", third, err)
+	}
+}
+
+// TestDatabaseIsLostToAnother ends the connection that has the database's lock, as a
+// server does that is restarted: the lock is taken again, unless another central did.
+func TestDatabaseIsLostToAnother(t *testing.T) {
+	t.Parallel()
+	s, _ := open(t)
+	url := databaseOf(t, s)
+	other, err := sql.Open("pgx", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	other.SetMaxOpenConns(1)
+	const holder = `SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
+		WHERE locktype = 'advisory' AND datname = current_database()`
+	cut := func() {
+		t.Helper()
+		if _, err := other.Exec(`SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
+			WHERE locktype = 'advisory' AND datname = current_database()`); err != nil {
+			t.Fatal(err)
+		}
+		for n := 1; n > 0; {
+			if err := other.QueryRow(holder).Scan(&n); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	cut()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	for n, end := 0, time.Now().Add(time.Minute); n == 0; {
+		if err := other.QueryRow(holder).Scan(&n); err != nil || time.Now().After(end) {
+			t.Fatalf("the lock is not taken again: %v", err)
+		}
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Errorf("it ended with %v", err)
+	}
+
+	cut()
+	if _, err := other.Exec(`SELECT pg_advisory_lock($1)`, ownerLock); err != nil {
+		t.Fatal(err)
+	}
+	err = s.Run(t.Context())
+	if llama.CodeOf(err) != llama.Conflict || !strings.Contains(err.Error(), "another central has taken it") {
+		t.Errorf("after another has the lock: %v", err)
+	}
+}
