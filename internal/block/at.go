@@ -28,7 +28,11 @@ func (d *decoder) at(rows []uint32) (*column.Moments, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.Times, err = o.timesAt(places)
+	left, err := d.timesData(o)
+	if err != nil {
+		return nil, err
+	}
+	m.Times, err = o.timesAt(places, left)
 	return m, err
 }
 
@@ -54,7 +58,7 @@ func pick[N ~int64 | ~uint64](d *decoder, kind Kind, key string, places []int) (
 
 // timesAt reads when the events of some rows happened. The times of a unit lie one behind
 // the other, so where one is depends on how many rows before have that unit.
-func (o *rowsOf) timesAt(rows []int) ([]llama.Time, error) {
+func (o *rowsOf) timesAt(rows []int, left []byte) ([]llama.Time, error) {
 	var counts [len(units)]int
 	for n, list := range o.rows {
 		counts[o.unit[n]] += len(list)
@@ -65,7 +69,6 @@ func (o *rowsOf) timesAt(rows []int) ([]llama.Time, error) {
 		wanted[at.unit] = append(wanted[at.unit], i)
 	}
 	times := make([]llama.Time, len(rows))
-	left := o.left
 	for u, count := range counts {
 		if count == 0 {
 			continue

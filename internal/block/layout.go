@@ -1,6 +1,7 @@
 package block
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -15,16 +16,17 @@ var ErrDamaged = errors.New("damaged block")
 
 // rowsOf says which template the events have.
 type rowsOf struct {
-	rows [][]uint16 // of each template, the loose ones first
-	unit []byte     // of the times of each
-	left []byte     // the times
+	rows  [][]uint16 // of each template, the loose ones first
+	unit  []byte     // of the times of each
+	times int        // where in the chunk the times begin
 }
 
-// decodeRows reads which template the events have, of a chunk of the kind Times.
+// decodeRows reads which template the events have, of a chunk of the kind Times, which it
+// does not keep.
 func decodeRows(rows int, data []byte) (*rowsOf, error) {
 	r := column.Reader{Data: data}
 	templates := r.Count(1)
-	o := &rowsOf{unit: r.Bytes(templates + 1)}
+	o := &rowsOf{unit: bytes.Clone(r.Bytes(templates + 1))}
 	if r.Failed || slices.Max(o.unit) >= byte(len(units)) {
 		return nil, fmt.Errorf("%w: units of times", ErrDamaged)
 	}
@@ -32,7 +34,7 @@ func decodeRows(rows int, data []byte) (*rowsOf, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.left = left
+	o.times = len(data) - len(left)
 	counts := make([]int, templates+1)
 	for i := range rows {
 		n := numbers.At(i)
@@ -74,14 +76,13 @@ func (o *rowsOf) numbers(rows int) []uint16 {
 	return numbers
 }
 
-// times reads when the events happened.
-func (o *rowsOf) times(rows int) ([]llama.Time, error) {
+// decodeTimes reads when the events happened, of the times of a chunk of the kind Times.
+func (o *rowsOf) decodeTimes(rows int, left []byte) ([]llama.Time, error) {
 	var ofUnit [len(units)]int
 	for n, list := range o.rows {
 		ofUnit[o.unit[n]] += len(list)
 	}
 	var times [len(units)][]int64
-	left := o.left
 	for u, n := range ofUnit {
 		if n == 0 {
 			continue

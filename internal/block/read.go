@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/llama-logs/llama"
@@ -163,6 +164,9 @@ type decoder struct {
 	mu    sync.Mutex
 	homes []*chunk // of variables, and of fields by number
 	known *facts   // nil: not asked for yet
+	// fresh is the chunk of the kind Times, if it was read for this block. Mostly only what
+	// is in front of the times is asked for, and so kept.
+	fresh atomic.Pointer[[]byte]
 }
 
 func (d *decoder) rows() (*rowsOf, error) {
@@ -171,8 +175,29 @@ func (d *decoder) rows() (*rowsOf, error) {
 		if err != nil {
 			return nil, 0, err
 		}
+		d.fresh.Store(&data)
 		o, err := decodeRows(d.count, data)
-		return o, len(data) + 2*d.count, err
+		if err != nil {
+			return nil, 0, err
+		}
+		return o, 2*d.count + 25*len(o.rows), nil
+	})
+}
+
+// timesData returns the times as they were written.
+func (d *decoder) timesData(o *rowsOf) ([]byte, error) {
+	return kept(d.Keep, "times data", func() ([]byte, int, error) {
+		if data := d.fresh.Load(); data != nil {
+			return (*data)[o.times:], len(*data), nil
+		}
+		data, err := d.Read(Times, "")
+		if err == nil && len(data) < o.times {
+			err = fmt.Errorf("%w: times", ErrDamaged) // it was not so short before
+		}
+		if err != nil {
+			return nil, 0, err
+		}
+		return data[o.times:], len(data), nil
 	})
 }
 
@@ -182,7 +207,13 @@ func (d *decoder) times() ([]llama.Time, error) {
 		if err != nil {
 			return nil, 0, err
 		}
-		times, err := o.times(d.count)
+		var data []byte
+		if fresh := d.fresh.Load(); fresh != nil { // or what is decoded would be kept twice
+			data = (*fresh)[o.times:]
+		} else if data, err = d.timesData(o); err != nil {
+			return nil, 0, err
+		}
+		times, err := o.decodeTimes(d.count, data)
 		return times, 8 * len(times), err
 	})
 }

@@ -90,9 +90,9 @@ func (f *Facts) May(text string, whole bool) bool {
 	case factsHex:
 		return len(text) <= maxHex && consistsOf(text, isHexOrDash)
 	case factsNumber:
-		return len(text) <= 2+maxDigits && consistsOf(text, isOfNumber)
+		return isOfNumber(text, 1)
 	case factsInteger:
-		if len(text) > 2+maxDigits || !consistsOf(text, isOfNumber) {
+		if !isOfNumber(text, 0) {
 			return false
 		}
 		n, ok := parseInteger(text)
@@ -100,6 +100,9 @@ func (f *Facts) May(text string, whole bool) bool {
 	case factsPadded:
 		return consistsOf(text, isDigit) && (int64(len(text)) == f.low || !whole && int64(len(text)) < f.low)
 	case factsAddress:
+		if !isOfAddress(text) {
+			return false
+		}
 		for part := range strings.SplitSeq(text, ".") {
 			if len(part) > 3 || !consistsOf(part, isDigit) {
 				return false

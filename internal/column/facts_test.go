@@ -65,6 +65,7 @@ func TestFactsSayWhatIsNotThere(t *testing.T) {
 		{"1 22 333", "4711"}, {"1 22 333", "a"}, {"0001 0002", "1"}, {"0001 0002", "00001"},
 		{"10.0.0.1 192.0.2.7", "4711"}, {"10.0.0.1 192.0.2.7", "ab"}, {"0123456789abcdef 0000000000000000", "xyz"},
 		{"ann bob", "Ann"}, {"ann bob", "bo b"}, {"ann bob", "bobb"}, {"ann bob", "1"}, {"1.50 22.75", "a"},
+		{"1.50 22.75", "1.5.2"}, {"1 22 333", "1.2"}, {"1 22 333", "2-2"}, {"10.0.0.1 192.0.2.7", "10.0.0.1.1"},
 	} {
 		values := strings.Fields(tt.values)
 		v, err := DecodeValues(len(values), NewEncoder().Append(nil, values))

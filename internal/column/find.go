@@ -38,8 +38,14 @@ func (v *Values) May(hold string) bool {
 		return v.pairs.may(hold)
 	case hex, uuid:
 		return consistsOf(hold, isHexOrDash)
+	case padded:
+		return len(hold) <= v.typing.digits && consistsOf(hold, isDigit)
+	case ipv4:
+		return isOfAddress(hold)
+	case decimal:
+		return isOfNumber(hold, 1)
 	}
-	return len(hold) <= 2+maxDigits && consistsOf(hold, isOfNumber)
+	return isOfNumber(hold, 0)
 }
 
 func consistsOf(s string, of func(c byte) bool) bool {
@@ -53,7 +59,15 @@ func consistsOf(s string, of func(c byte) bool) bool {
 
 func isHexOrDash(c byte) bool { return nibbles[c] < 16 || c == '-' }
 
-func isOfNumber(c byte) bool { return '0' <= c && c <= '9' || c == '-' || c == '.' }
+// isOfNumber reports whether a text may be a part of a number with so many points.
+func isOfNumber(s string, points int) bool {
+	return len(s) <= 2+maxDigits && strings.LastIndexByte(s, '-') <= 0 && strings.Count(s, ".") <= points &&
+		consistsOf(s, func(c byte) bool { return isDigit(c) || c == '-' || c == '.' })
+}
+
+func isOfAddress(s string) bool {
+	return len(s) <= len("255.255.255.255") && strings.Count(s, ".") <= 3 && consistsOf(s, func(c byte) bool { return isDigit(c) || c == '.' })
+}
 
 // findText looks through all values at once, as their bytes lie together.
 func (v *Values) findText(sought string) (codes []int) {
@@ -126,10 +140,40 @@ func (v *Values) findNumber(sought string) (codes []int, ok bool) {
 			return nil, consistsOf(sought, isDigit)
 		}
 		return v.equal(nil, n), true
+	case decimal:
+		return v.findDecimal(sought)
 	case ipv4:
 		return v.findOctets(sought)
 	}
 	return nil, false
+}
+
+// findDecimal finds numbers with a point by all of them, or by the digits on one side of it.
+func (v *Values) findDecimal(sought string) (codes []int, ok bool) {
+	digits := v.typing.digits
+	if strings.Contains(sought, ".") {
+		n, ok := parseDecimal(sought, digits)
+		if !ok {
+			return nil, sought[0] != '-'
+		}
+		return v.equal(v.equal(nil, n), -n), true
+	}
+	n, ok := parseDigits(sought)
+	if !ok || digits >= maxDigits {
+		return nil, false
+	}
+	power := int64(powers[digits]) // there is a digit before the point, so it fits
+	before, behind := sought[0] != '0' || len(sought) == 1, len(sought) == digits
+	for code := range v.n {
+		x := v.ints.At(code)
+		if x < 0 {
+			x = -x
+		}
+		if before && x/power == n || behind && x%power == n {
+			codes = append(codes, code)
+		}
+	}
+	return codes, true
 }
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }

@@ -20,6 +20,7 @@ func TestFindIsContains(t *testing.T) {
 		"wide":    func() string { return fmt.Sprint(rng.IntN(1 << 30)) },
 		"padded":  func() string { return fmt.Sprintf("%04d", rng.IntN(1200)) },
 		"decimal": func() string { return fmt.Sprintf("%d.%02d", rng.IntN(100), rng.IntN(100)) },
+		"below":   func() string { return fmt.Sprintf("%.3f", rng.Float64()*40-20) },
 		"ipv4":    func() string { return fmt.Sprintf("10.%d.%d.%d", rng.IntN(3), rng.IntN(30), rng.IntN(256)) },
 		"hex":     func() string { return fmt.Sprintf("%08x", rng.Uint32()) },
 		"uuid":    func() string { return fmt.Sprintf("%08x-0000-4000-8000-%012x", rng.Uint32(), rng.IntN(1<<20)) },
