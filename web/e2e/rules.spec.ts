@@ -15,6 +15,22 @@ async function problems(page: Page): Promise<string[]> {
   return violations.map((v) => `${v.id}: ${v.help}: ${v.nodes.map((n) => n.html.slice(0, 160)).join(' | ')}`)
 }
 
+/** How many pixels the page is wider than the screen. */
+function tooWide(page: Page): Promise<number> {
+  return page.evaluate(() => Math.max(0, document.documentElement.scrollWidth - window.innerWidth))
+}
+
+const places = [
+  ['/live', 'Live'],
+  ['/asked', 'Queries that were asked'],
+  ['/schedules', 'Schedules'],
+  ['/targets', 'Targets and their nodes'],
+  ['/admin/users', 'Users'],
+  ['/admin/groups', 'Groups of targets'],
+  ['/admin/tokens', 'Tokens of machines'],
+  ['/admin/audit', 'Audit log'],
+] as const
+
 for (const theme of ['light', 'dark'] as const) {
   test(`axe finds nothing wrong (${theme})`, async ({ page, llama, log }) => {
     await page.emulateMedia({ colorScheme: theme })
@@ -40,8 +56,32 @@ for (const theme of ['light', 'dark'] as const) {
     await expect(page.getByRole('dialog')).toBeVisible()
     expect(await problems(page)).toEqual([])
     await page.keyboard.press('Escape')
+    for (const [path, heading] of places) {
+      await page.goto(`${llama.url}${path}`)
+      await expect(page.getByRole('heading', { name: heading }).first()).toBeVisible()
+      expect(await problems(page)).toEqual([])
+    }
+    await page.getByRole('link', { name: 'Schedules' }).click()
+    await page.getByRole('button', { name: 'Add a schedule' }).click()
+    await expect(page.getByRole('dialog')).toBeVisible()
+    expect(await problems(page)).toEqual([])
   })
 }
+
+test('nothing is wider than a phone', async ({ page, llama, log }) => {
+  llama.import('sshd', log)
+  await page.setViewportSize({ width: 390, height: 844 })
+  await signIn(page, llama)
+  await page.goto(`${llama.url}/query?mode=logsql&from=&q=_collection%3Asshd`)
+  await expect(page.getByRole('row').nth(3)).toBeVisible()
+  expect(await tooWide(page)).toBe(0)
+  for (const [path, heading] of places) {
+    await page.goto(`${llama.url}${path}`)
+    await expect(page.getByRole('heading', { name: heading }).first()).toBeVisible()
+    expect(await tooWide(page), path).toBe(0)
+    await expect(page.getByRole('button', { name: /^Account/ })).toBeInViewport()
+  }
+})
 
 test('the page breaks no rule of its content security policy', async ({ page, llama, log }) => {
   const broken: string[] = []

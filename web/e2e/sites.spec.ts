@@ -38,6 +38,10 @@ class Sites {
     writeFileSync(log, lines)
     await expect(() => this.run('import', '-q', '--collection', 'shop', '--data', path.join(this.folder, name), log)).toPass()
   }
+  async again(name: string): Promise<void> {
+    rmSync(path.join(this.folder, name, 'listening.json'), { force: true })
+    await this.start('node', name, path.join(this.folder, `${name}.yaml`))
+  }
   async stop(name: string): Promise<void> {
     const child = this.running.get(name)
     if (child) await end(child)
@@ -72,6 +76,26 @@ test('two sites, of which one is away: what is there is shown, and what is missi
     await expect(strip.getByRole('list', { name: 'Targets' })).toContainText('brnodone')
     await expect(strip.getByRole('list', { name: 'Targets' })).toContainText('portoqueued: waits for the site to be online')
     await expect(page.getByRole('grid', { name: 'Results' }).getByRole('row')).toHaveCount(2) // its head, and brno's
+
+    // An aggregate stands on the one that is there, says so, and is whole when the other is back, here and as a result opened elsewhere.
+    await page.goto(`${llama.url}/query?mode=logsql&from=&q=${encodeURIComponent('_collection:shop | stats count() n, uniq_values(site) sites')}`)
+    await expect(strip.getByRole('list', { name: 'Targets' })).toContainText('portoqueued')
+    const results = page.getByRole('grid', { name: 'Results' })
+    await expect(results.getByRole('gridcell').first()).toHaveText('1')
+    const other = await page.context().newPage()
+    await other.goto(`${llama.url}/asked`)
+    await other.getByRole('link', { name: /^Open the result of .*uniq_values/ }).click()
+    await expect(other.getByRole('list', { name: 'Targets' })).toContainText('portoqueued: waits for the site to be online')
+    await expect(other.getByRole('list', { name: 'Targets' })).toContainText('brnodone')
+    await expect(other.getByRole('button', { name: 'Cancel' })).toBeVisible()
+    await sites.again('porto')
+    for (const one of [page, other]) {
+      await expect(one.getByRole('list', { name: 'Targets' })).toContainText('portodone', { timeout: 30_000 })
+      await expect(one.getByRole('region', { name: 'State of the query' }).getByRole('status')).toHaveText('done')
+      await expect(one.getByRole('grid', { name: 'Results' }).getByRole('gridcell')).toHaveText(['2', /brno.*porto/])
+    }
+    await expect(other.getByRole('button', { name: 'Cancel' })).toBeHidden()
+    await other.close()
 
     await page.getByRole('link', { name: 'Schedules' }).click()
     await page.getByRole('button', { name: 'Add a schedule' }).click()

@@ -13,6 +13,10 @@ it('tells tasks, the worst first', () => {
   expect(detailOf(task('running'))).toBe('42 %')
   expect(detailOf(task('done', { started: '2026-01-01T00:00:00Z', ended: '2026-01-01T00:00:01.5Z' }))).toBe('3 rows, 1.5 s')
   expect(detailOf(task('done', { rows: 0 }))).toBe('')
+  expect(detailOf(task('done', { events_read: 20_000 }))).toBe('3 rows of 20K events')
+  expect(detailOf(task('done', { rows: 0, events_read: 20_000 }))).toBe('20K events')
+  const back = { started: '2026-01-01T03:00:00Z', ended: '2026-01-01T03:00:00Z' }
+  expect(detailOf(task('done', back))).toBe('3 rows, 0 ms, 3 h after it was asked')
 })
 
 describe('caveat', () => {

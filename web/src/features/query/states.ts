@@ -1,6 +1,6 @@
 import type { Query, Task, TaskState } from '@/api/types'
 import type { Tone } from '@/parts/StateDot.vue'
-import { formatCount, formatSpan, plural } from '@/parts/format'
+import { formatCompact, formatCount, formatSpan, plural } from '@/parts/format'
 
 const tones: Readonly<Record<TaskState, Tone>> = {
   queued: 'none',
@@ -14,6 +14,9 @@ const tones: Readonly<Record<TaskState, Tone>> = {
   expired: 'bad',
 }
 
+/** From then on an answer is of another time than those of the other sites. */
+const lateMs = 60_000
+
 export function toneOf(state: TaskState): Tone {
   return tones[state]
 }
@@ -25,8 +28,11 @@ export function detailOf(task: Task): string {
   if (task.state === 'running') return `${String(Math.round(task.progress * 100))} %`
   if (task.state === 'delivered') return 'about to run'
   const rows = task.rows > 0 ? plural(task.rows, 'row') : ''
+  const read = task.events_read > 0 ? `${rows === '' ? '' : ' of '}${formatCompact(task.events_read)} events` : ''
   const span = task.started && task.ended ? formatSpan(Date.parse(task.ended) - Date.parse(task.started)) : ''
-  return [rows, span].filter((part) => part !== '').join(', ')
+  const waited = task.ended ? Date.parse(task.ended) - Date.parse(task.queued) : 0
+  const late = waited > lateMs ? `${formatSpan(waited)} after it was asked` : ''
+  return [rows + read, span, late].filter((part) => part !== '').join(', ')
 }
 
 /** "2 done, 1 queued": how the tasks of a query stand, worst first. */

@@ -1,14 +1,18 @@
 import { flushPromises } from '@vue/test-utils'
 import { describe, expect, it, vi } from 'vitest'
-import type { NewCode, Target } from '@/api/types'
+import type { NewCode, Node, Target } from '@/api/types'
 import { fakeApi, someoneAs } from '@/testing/fakeApi'
 import { mountPage, named } from '@/testing/mountPage'
 import TargetsPage from './TargetsPage.vue'
 import { holdings } from './holdings'
 
+const troubled: NonNullable<Node['health']> = {
+  state: 'wait', started: '2026-11-01T00:00:00Z', events_per_second: 3, archive_bytes: 1, log_bytes: 1, free_bytes: 10, total_bytes: 1000, clock_skew_ms: -90_000,
+  trouble: [{ kind: 'disk', text: '10 B of its disk are free' }, { kind: 'clock', text: 'its clock is behind' }],
+}
 const targets: Target[] = [
   { name: 'brno', state: 'offline', nodes: [{ id: 'b1', state: 'offline', last_seen: '2020-01-01T00:00:00Z' }] },
-  { name: 'local', state: 'online', nodes: [{ id: 'l1', state: 'online', version: '0.1.0' }] },
+  { name: 'local', state: 'online', nodes: [{ id: 'l1', state: 'online', version: '0.1.0', health: troubled }] },
 ]
 
 describe('TargetsPage', () => {
@@ -18,6 +22,7 @@ describe('TargetsPage', () => {
     expect(rows[0]).toMatch(/brno.*b1.*offline, last heard of \d+ d.* ago/)
     expect(rows[0]).toContain('not known while it is away')
     expect(rows[1]).toMatch(/local.*l1.*online/)
+    expect(rows[1]).toMatch(/10 B of its disk are free.*its clock is behind/)
     page.unmount()
   })
 
