@@ -70,6 +70,27 @@ describe('SchedulesPage', () => {
     page.unmount()
   })
 
+  it('leaves what the dialog does not change as it was', async () => {
+    const changes: ScheduleChange[] = []
+    const all: Schedule = { ...night, frame: 'range', to: 'now-1h' }
+    const api = fakeApi({
+      schedules: () => Promise.resolve([all]),
+      changeSchedule: (_, change) => {
+        changes.push(change)
+        return Promise.resolve(all)
+      },
+    })
+    const { page } = await mountPage(SchedulesPage, api)
+    await named(page, 'button', 'Change Night').trigger('click')
+    await flushPromises()
+    document.querySelector<HTMLFormElement>('[role=dialog] form')?.requestSubmit()
+    await flushPromises()
+    expect(changes).toEqual([{
+      name: 'Night', query: 'error | stats count() n', targets: ['brno'], frame: 'range', from: '', to: 'now-1h', overlap: 'skip', missed: 'once', cron: '30 6 * * 1-5', zone: 'Europe/Prague',
+    }])
+    page.unmount()
+  })
+
   it('adds one that asks every hour about the hour before', async () => {
     const added: NewSchedule[] = []
     const api = fakeApi({
