@@ -14,7 +14,6 @@ import (
 	"os"
 	"os/signal"
 	"slices"
-	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -35,7 +34,10 @@ func main() {
 func run(ctx context.Context, args []string) int {
 	root := newRoot()
 	root.SetArgs(args)
-	cmd, err := root.ExecuteContextC(ctx)
+	cmd, err := mistyped(root, args)
+	if err == nil {
+		cmd, err = root.ExecuteContextC(ctx)
+	}
 	if err == nil {
 		return 0
 	}
@@ -46,8 +48,9 @@ func run(ctx context.Context, args []string) int {
 		words(os.Stderr, "llama: interrupted")
 		return 1
 	}
+	err = plainly(cmd, err)
 	fmt.Fprintf(os.Stderr, "llama: %v\n", err)
-	if _, ok := errors.AsType[*usageError](err); ok || isUsage(err) {
+	if _, ok := errors.AsType[*usageError](err); ok {
 		fmt.Fprintf(os.Stderr, "See '%s --help'.\n", cmd.CommandPath())
 		return 2
 	}
@@ -72,38 +75,10 @@ func interruptible(ctx context.Context, r io.Reader) io.Reader {
 	return out
 }
 
-// A usageError is a mistake on the command line.
-type usageError struct{ problem string }
-
-func (e *usageError) Error() string { return e.problem }
-
-func usagef(format string, args ...any) error {
-	return &usageError{fmt.Sprintf(format, args...)}
-}
-
 // A silentError ends a command that has already said what went wrong.
 type silentError struct{}
 
 func (silentError) Error() string { return "" }
-
-// isUsage reports whether cobra itself refused the command line: it has no type
-// for that.
-func isUsage(err error) bool {
-	for _, head := range []string{"unknown command", "unknown flag", "unknown shorthand", "flag needs", "invalid argument", "required flag", "accepts ", "requires at least", "bad flag", "if any flags in the group", "at least one of the flags in the group"} {
-		if strings.HasPrefix(err.Error(), head) {
-			return true
-		}
-	}
-	return false
-}
-
-// noArgs refuses words behind a command that takes flags only.
-func noArgs(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 && !cmd.HasSubCommands() {
-		return usagef("'%s' takes flags only, and %q is none", cmd.CommandPath(), args[0])
-	}
-	return cobra.NoArgs(cmd, args)
-}
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
@@ -122,5 +97,6 @@ Start with:  llama up`,
 		newKey(), newArchive(), newNode(), newVersion(),
 		newTarget(), newSchedule(), newSaved(), newUser(), newToken(), newIngestToken(), newAudit(), newStatistics(), newCollection(),
 	)
+	root.SetFlagErrorFunc(flagProblem)
 	return root
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/llama-logs/llama/internal/client"
@@ -58,7 +59,11 @@ joins once; on another machine it has to join again.`,
 				return err
 			}
 			overlayRoles(cmd, &c)
-			return join(cmd.Context(), &c, asks, args[0], code)
+			m, err := join(cmd.Context(), &c, asks, args[0], code)
+			if err == nil {
+				words(os.Stderr, "joined %s as node %s of target %s; start it with 'llama node%s'", m.URL, m.Node, m.Target, placeFlags(cmd))
+			}
+			return err
 		},
 	}
 	d := defaultConfig()
@@ -73,28 +78,34 @@ joins once; on another machine it has to join again.`,
 	return cmd
 }
 
-func join(ctx context.Context, c *Config, asks *asker, url, text string) error {
+// placeFlags returns the flags of cmd that say where a node's things are, as they were given.
+func placeFlags(cmd *cobra.Command) string {
+	var b strings.Builder
+	for _, name := range append([]string{"config", "data"}, masterFlags...) {
+		if f := cmd.Flag(name); f != nil && f.Changed {
+			fmt.Fprintf(&b, " --%s %s", name, f.Value)
+		}
+	}
+	return b.String()
+}
+
+func join(ctx context.Context, c *Config, asks *asker, url, text string) (*node.Membership, error) {
 	code, err := envelope.ParseCode(text)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	p := &process{}
 	defer p.close() // what is written is durable by then
 	if err := p.takeData(c); err != nil {
-		return err
+		return nil, err
 	}
 	master, err := c.Master.open(c.Data, asks)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	m, err := node.JoinCentral(ctx, node.JoinOptions{
+	return node.JoinCentral(ctx, node.JoinOptions{
 		Data: c.Data, Master: master, URL: url, Code: code, Uplink: c.Node.Uplink, Version: version,
 	})
-	if err != nil {
-		return err
-	}
-	words(os.Stderr, "joined %s as node %s of target %s; start it with 'llama node --data %s'", m.URL, m.Node, m.Target, c.Data)
-	return nil
 }
 
 func newNodeRevoke() *cobra.Command {

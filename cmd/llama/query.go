@@ -52,6 +52,12 @@ list, show, rows, cancel or tasks, quote it: '"list"'.`,
 			if len(args) != 1 {
 				return usagef("one query is wanted and %d words were given; put the query in single quotes", len(args))
 			}
+			if o.parser != "" && o.file == "" {
+				return usagef("--parser goes with --file; nodes have parsed their events")
+			}
+			if o.limit < 0 {
+				return usagef("--limit: %d is no number of rows; 1 at least, or 0 for no limit", o.limit)
+			}
 			return explained(runQuery(cmd, args[0], o), args[0])
 		},
 	}
@@ -71,6 +77,10 @@ list, show, rows, cancel or tasks, quote it: '"list"'.`,
 	cmd.MarkFlagsMutuallyExclusive("explain", "file", "format-query")
 	cmd.AddCommand(newQueryList(), newQueryShow(), newQueryRows(), newQueryCancel(), newQueryTasks())
 	cmd.MarkFlagsMutuallyExclusive("local", "file", "format-query", "target")
+	cmd.MarkFlagsMutuallyExclusive("local", "file", "format-query", "deadline")
+	for _, unused := range []string{"from", "to", "limit", "format"} {
+		cmd.MarkFlagsMutuallyExclusive("format-query", unused)
+	}
 	return cmd
 }
 
