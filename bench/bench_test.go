@@ -50,7 +50,7 @@ func corpusOf(t *testing.T, events int, seed uint64) string {
 func bench(t *testing.T, args ...string) *report {
 	t.Helper()
 	var out bytes.Buffer
-	if err := run(t.Context(), append(args, "-json", "-llama", program), &out, io.Discard); err != nil {
+	if err := run(t.Context(), append(args, "-json"), &out, io.Discard); err != nil {
 		t.Fatalf("bench %s: %v", args, err)
 	}
 	r := &report{}
@@ -78,7 +78,7 @@ func (r *report) value(t *testing.T, what string) float64 {
 
 func TestIngestMeasures(t *testing.T) {
 	t.Parallel()
-	r := bench(t, "ingest", "-n", "0", "-corpus", corpusOf(t, few, 1))
+	r := bench(t, "ingest", "-llama", program, "-n", "0", "-corpus", corpusOf(t, few, 1))
 	for _, what := range []string{"until durable", "CPU of all", "disk, stopped", "disk, merged", "peak memory", "memory at rest"} {
 		r.value(t, what)
 	}
@@ -89,7 +89,7 @@ func TestIngestMeasures(t *testing.T) {
 
 func TestLatencyAcknowledgesAll(t *testing.T) {
 	t.Parallel()
-	r := bench(t, "latency", "-n", "0", "-rate", "20000", "-corpus", corpusOf(t, few, 2))
+	r := bench(t, "latency", "-llama", program, "-n", "0", "-rate", "20000", "-corpus", corpusOf(t, few, 2))
 	for _, form := range []string{"JSON lines", "plain lines"} {
 		if median, longest := r.value(t, form+", median"), r.value(t, form+", longest"); median > longest {
 			t.Errorf("%s: the median %v is longer than the longest %v", form, median, longest)
@@ -107,7 +107,7 @@ func TestPutAcknowledgesAll(t *testing.T) {
 
 func TestRestSendsAgain(t *testing.T) {
 	t.Parallel()
-	r := bench(t, "rest", "-n", "0", "-repeat", "3", "-corpus", corpusOf(t, few, 5))
+	r := bench(t, "rest", "-llama", program, "-n", "0", "-repeat", "3", "-corpus", corpusOf(t, few, 5))
 	if want := []string{fmt.Sprintf("%g million", few/1e6), fmt.Sprintf("%g million", 3*few/1e6)}; !slices.Equal(r.Systems, want) {
 		t.Fatalf("got the columns %q, want %q", r.Systems, want)
 	}
@@ -120,7 +120,7 @@ func TestRestSendsAgain(t *testing.T) {
 
 func TestWideMeasures(t *testing.T) {
 	t.Parallel()
-	r := bench(t, "wide", "-n", fmt.Sprint(few))
+	r := bench(t, "wide", "-llama", program, "-n", fmt.Sprint(few))
 	r.value(t, "CPU of all")
 	r.value(t, "disk, merged")
 	if len(r.Systems) != 2 || r.Systems[1] != "zstd -3" {
@@ -130,7 +130,7 @@ func TestWideMeasures(t *testing.T) {
 
 func TestRestartLosesNothing(t *testing.T) {
 	t.Parallel()
-	r := bench(t, "restart", "-n", "0", "-corpus", corpusOf(t, 40*latencyBatch, 3))
+	r := bench(t, "restart", "-llama", program, "-n", "0", "-corpus", corpusOf(t, 40*latencyBatch, 3))
 	if acknowledged, found := r.value(t, "acknowledged"), r.value(t, "found"); found < acknowledged {
 		t.Errorf("%v events were acknowledged and %v found", acknowledged, found)
 	}
@@ -141,7 +141,7 @@ func TestQueriesAnswer(t *testing.T) {
 	t.Parallel()
 	stores := t.TempDir()
 	path := corpusOf(t, few, 4)
-	r := bench(t, "query", "-n", "0", "-corpus", path, "-stores", stores)
+	r := bench(t, "query", "-llama", program, "-n", "0", "-corpus", path, "-stores", stores)
 	want := map[string]string{
 		"trace": "1", "user, count": "1/2", "user, rows": "2", "part of a word": "1/1", "regex in a word": "1/1",
 		"by hour": "168/4000", "last 100": "100",
@@ -156,7 +156,7 @@ func TestQueriesAnswer(t *testing.T) {
 		t.Errorf("%s was not asked", what)
 	}
 	// A store that is kept is not loaded again, and not taken for another's.
-	bench(t, "query", "-n", "0", "-corpus", path, "-stores", stores)
+	bench(t, "query", "-llama", program, "-n", "0", "-corpus", path, "-stores", stores)
 	err := run(t.Context(), []string{"query", "-n", "2000", "-corpus", path, "-stores", stores, "-llama", program}, io.Discard, io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "holds small.log, 4000 events") {
 		t.Errorf("another corpus over the same store: got %v", err)
@@ -231,6 +231,8 @@ func TestRunRefuses(t *testing.T) {
 	}{
 		{"no command", "help requested", nil},
 		{"unknown command", "help requested", []string{"swim"}},
+		{"a flag that is not heeded", "help requested", []string{"ingest", "-cold"}},
+		{"no corpus is sent", "help requested", []string{"sites", "-n", "10"}},
 		{"no events", "-n 0", []string{"ingest", "-n", "0"}},
 		{"no rate", "-rate 0", []string{"latency", "-rate", "0"}},
 		{"not even once", "-repeat 0", []string{"rest", "-repeat", "0"}},

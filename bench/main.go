@@ -29,6 +29,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 )
 
@@ -36,20 +37,21 @@ import (
 type command struct {
 	name string
 	does string
+	uses string // names of its flags; it has -json too
 	run  func(ctx context.Context, o *options) (*report, error)
 }
 
 var commands = []command{
-	{"ingest", "events/s, CPU, memory and disk of a corpus sent over syslog TCP", ingest},
-	{"latency", "how long the ingest door takes to acknowledge", latency},
-	{"put", "how long Put of an archive takes, without receivers and parsers", put},
-	{"wide", "JSON events with ever-changing keys", wide},
-	{"restart", "kill -9 at full rate: what is left, and when it can be searched", restart},
-	{"both", "ingest beside ten heavy questions, and questions beside ingest at half its rate", both},
-	{"again", "aggregates asked for the first time, and again after 1 % new events", again},
-	{"rest", "memory at rest, start and disk, with a corpus and with the same many times", rest},
-	{"sites", "one central and very many nodes: aggregates of all, small questions of one", sites},
-	{"query", "fifteen questions, cold and warm", questions},
+	{"ingest", "events/s, CPU, memory and disk of a corpus sent over syslog TCP", "corpus n seed llama config peer runs", ingest},
+	{"latency", "how long the ingest door takes to acknowledge", "corpus n seed llama config rate", latency},
+	{"put", "how long Put of an archive takes, without receivers and parsers", "corpus n seed rate", put},
+	{"wide", "JSON events with ever-changing keys", "n seed llama config peer", wide},
+	{"restart", "kill -9 at full rate: what is left, and when it can be searched", "corpus n seed llama config peer runs", restart},
+	{"both", "ingest beside ten heavy questions, and questions beside ingest at half its rate", "corpus n seed llama config runs", both},
+	{"again", "aggregates asked for the first time, and again after 1 % new events", "corpus n seed llama config", again},
+	{"rest", "memory at rest, start and disk, with a corpus and with the same many times", "corpus n seed llama config repeat", rest},
+	{"sites", "one central and very many nodes: aggregates of all, small questions of one", "llama sites", sites},
+	{"query", "fifteen questions, cold and warm", "corpus n seed llama config peer stores cold", questions},
 }
 
 // options are the flags of all commands.
@@ -71,20 +73,27 @@ type options struct {
 	progress  io.Writer
 }
 
-func (o *options) flags(set *flag.FlagSet) {
+// flags adds those of the names given to what: a flag that a command would not heed
+// is none of its flags.
+func (o *options) flags(what *flag.FlagSet, names []string) {
+	set := flag.NewFlagSet("", flag.ContinueOnError)
 	set.StringVar(&o.corpus, "corpus", os.Getenv("LLAMA_BENCH_CORPUS"), "`FILE` of syslog lines, with the same events as JSON lines beside it as .json (default: LLAMA_BENCH_CORPUS, else one is made and kept)")
 	set.IntVar(&o.events, "n", 1_000_000, "`EVENTS` to send; with -corpus, 0 is all of it")
 	set.Uint64Var(&o.seed, "seed", 1, "`SEED` of what is made")
 	set.StringVar(&o.llama, "llama", "", "`PROGRAM` to measure (default: it is built)")
 	set.StringVar(&o.peer, "peer", "", "`PROGRAM` victoria-logs, measured beside it")
-	set.StringVar(&o.stores, "stores", "", "`DIR` where query keeps what it loaded for the next time")
-	set.Float64Var(&o.rate, "rate", 100_000, "`EVENTS` per second that latency and put send")
-	set.IntVar(&o.repeat, "repeat", 10, "how many `TIMES` rest sends the corpus")
-	set.IntVar(&o.sites, "sites", 100, "how many `NODES` sites makes")
-	set.IntVar(&o.runs, "runs", 1, "how many `RUNS` of ingest and restart; the table has their medians")
-	set.BoolVar(&o.cold, "cold", false, "query: ask after a restart and without caches, too (the system's caches need root)")
+	set.StringVar(&o.stores, "stores", "", "`DIR` where what was loaded is kept for the next time")
+	set.Float64Var(&o.rate, "rate", 100_000, "`EVENTS` per second to send")
+	set.IntVar(&o.repeat, "repeat", 10, "how many `TIMES` to send the corpus")
+	set.IntVar(&o.sites, "sites", 100, "how many `NODES` to make")
+	set.IntVar(&o.runs, "runs", 1, "how many `RUNS`; the table has their medians")
+	set.BoolVar(&o.cold, "cold", false, "ask after a restart and without caches, too (the system's caches need root)")
 	set.BoolVar(&o.asJSON, "json", false, "print JSON instead of a table")
 	set.StringVar(&o.config, "config", "", "`YAML` that goes below node: in the configuration, e.g. 'archive: {segment_rows: 65536}'")
+	for _, name := range names {
+		f := set.Lookup(name)
+		what.Var(f.Value, f.Name, f.Usage)
+	}
 }
 
 func main() {
@@ -110,7 +119,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) (err error
 	o := options{progress: progress}
 	set := flag.NewFlagSet("bench "+c.name, flag.ContinueOnError)
 	set.SetOutput(progress)
-	o.flags(set)
+	o.flags(set, strings.Fields(c.uses+" json"))
 	if err := set.Parse(rest); err != nil {
 		return flag.ErrHelp // it has been told
 	}
@@ -122,8 +131,10 @@ func run(ctx context.Context, args []string, out, progress io.Writer) (err error
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(o.temporary)) }()
-	if err := o.build(ctx); err != nil {
-		return err
+	if set.Lookup("llama") != nil {
+		if err := o.build(ctx); err != nil {
+			return err
+		}
 	}
 	r, err := c.run(ctx, &o)
 	if err != nil {
