@@ -20,7 +20,7 @@ import (
 
 const (
 	formatName  = "FORMAT"
-	formatLine  = "llama archive 4\n"
+	formatLine  = "llama archive 5\n"
 	lockName    = "lock"
 	keyringName = "keyring"
 )

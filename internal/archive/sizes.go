@@ -48,6 +48,7 @@ type ColumnSize struct {
 var columnNames = map[block.Kind]string{
 	block.Times: llama.NameTime, block.Seqs: llama.NameSeq, block.Ingested: llama.NameIngested,
 	block.Templates: "(templates)", block.Variables: "(rest of messages)", block.Loose: "(events without template)", block.Facts: "(facts)",
+	block.Rows: "(templates of events)",
 }
 
 // Sizes reads the directories of all segments. A damaged one is counted and left out.

@@ -28,7 +28,7 @@ func (d *decoder) at(rows []uint32) (*column.Moments, error) {
 	if err != nil {
 		return nil, err
 	}
-	left, err := d.timesData(o)
+	left, err := d.timesData()
 	if err != nil {
 		return nil, err
 	}

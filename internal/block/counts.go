@@ -40,10 +40,6 @@ func (d *decoder) counts(name string) (*column.Counts, error) {
 
 // countField counts the values of a field. It reports whether they can be counted.
 func (d *decoder) countField(c *counter, name string) (bool, error) {
-	o, err := d.rows()
-	if err != nil {
-		return false, err
-	}
 	l, err := d.layout()
 	if err != nil {
 		return false, err
@@ -54,7 +50,7 @@ func (d *decoder) countField(c *counter, name string) (bool, error) {
 			if i+1 < len(uses) && uses[i+1].template == u.template {
 				continue // of a name that is there twice, the last counts
 			}
-			if ok, err := d.countUse(c, l, u, len(o.rows[u.template+1])); !ok || err != nil {
+			if ok, err := d.countUse(c, l, u, l.templates[u.template].rows); !ok || err != nil {
 				return false, err
 			}
 		}

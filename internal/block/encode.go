@@ -15,13 +15,14 @@ type Kind uint8
 // The kinds of chunks of a block.
 const (
 	Field     Kind = iota // slots of fields with one name
-	Times                 // which event has which template, and `_time`
+	Times                 // `_time`
 	Seqs                  // `_seq`
 	Ingested              // event.ingested
 	Templates             // the templates
 	Variables             // slots of messages that are in no field
 	Loose                 // the columns of loose events, where these are few
 	Facts                 // what is known of slots without reading them
+	Rows                  // which event has which template
 )
 
 // A Chunk is an encoded piece of a block. A field of which all events have the
@@ -56,6 +57,7 @@ type Encoder struct {
 	few    fewColumns
 	facts  factList
 	data   []byte
+	order  []byte // which event has which template
 	pieces []byte
 	ints   []int64
 	groups []group
@@ -81,8 +83,8 @@ func (b *Builder) Stat() column.Stat {
 func (b *Builder) Ingested() []llama.Time { return b.ingested }
 
 // Encode hands the chunks of a block to put: those of the kinds from Times to
-// Variables in this order, then those of fields by name, and then Loose and Facts. The data is good until
-// put returns. The builder is good for Reset only then.
+// Variables in this order, then those of fields by name, and then Loose, Facts and Rows. The data is good
+// until put returns. The builder is good for Reset only then.
 func (e *Encoder) Encode(b *Builder, put func(Chunk) error) error {
 	templates, order, loose := b.settle()
 	p := newPlan(templates, b.walk.hasher)
@@ -144,7 +146,10 @@ func (e *Encoder) Encode(b *Builder, put func(Chunk) error) error {
 	if err := put(Chunk{Kind: Loose, Data: e.few.data}); err != nil {
 		return err
 	}
-	return put(Chunk{Kind: Facts, Data: e.facts.data})
+	if err := put(Chunk{Kind: Facts, Data: e.facts.data}); err != nil {
+		return err
+	}
+	return put(Chunk{Kind: Rows, Data: e.order})
 }
 
 // settle numbers the templates that are worthy, and makes the events of the others loose.
@@ -173,8 +178,9 @@ func (b *Builder) settle() (templates []*template, order []uint16, loose int) {
 	return templates, order, loose
 }
 
-// times writes which template each event has, and their times: those of each unit
-// together, as those of one second differ from those of one microsecond.
+// times writes the times: those of each unit together, as those of one second differ from
+// those of one microsecond. Which event has which template, and the templates' units, it
+// writes to order: most who ask for these ask for no time.
 func (e *Encoder) times(b *Builder, templates []*template) []byte {
 	looseUnit := len(units) - 1
 	for row, t := range b.of {
@@ -182,10 +188,9 @@ func (e *Encoder) times(b *Builder, templates []*template) []byte {
 			looseUnit = unitOf(b.times[row], looseUnit)
 		}
 	}
-	dst := binary.AppendUvarint(e.data[:0], uint64(len(templates)))
-	dst = append(dst, byte(looseUnit))
+	e.order = append(binary.AppendUvarint(e.order[:0], uint64(len(templates))), byte(looseUnit))
 	for _, t := range templates {
-		dst = append(dst, byte(t.unit))
+		e.order = append(e.order, byte(t.unit))
 	}
 	e.ints = e.ints[:0]
 	var times [len(units)][]llama.Time
@@ -197,7 +202,8 @@ func (e *Encoder) times(b *Builder, templates []*template) []byte {
 		e.ints = append(e.ints, int64(number))
 		times[unit] = append(times[unit], b.times[row]/units[unit])
 	}
-	dst = column.AppendInts(dst, e.ints)
+	e.order = column.AppendInts(e.order, e.ints)
+	dst := e.data[:0]
 	for _, ts := range times {
 		if len(ts) > 0 {
 			dst = column.AppendInts(dst, ts)
@@ -326,6 +332,7 @@ func appendText(dst []byte, s string) []byte {
 // appendTemplate writes one template. A slot that has always been the same is fixed
 // text.
 func (p *plan) appendTemplate(dst []byte, t *template, homes []int) []byte {
+	dst = binary.AppendUvarint(dst, uint64(t.rows))
 	dst = binary.AppendUvarint(dst, uint64(len(t.parts)))
 	k := 0
 	for i := range t.parts {

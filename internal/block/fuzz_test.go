@@ -9,7 +9,7 @@ import (
 )
 
 // FuzzOpen reads all of a block of which every chunk may be anything: a number of
-// rows, the chunks of the kinds from Times to Facts, and then names and fields.
+// rows, the chunks of the kinds from Times to Rows, and then names and fields.
 // It must end in events or an error, and take no more memory than such a block may.
 func FuzzOpen(f *testing.F) {
 	for seed := range uint64(6) {
@@ -21,7 +21,7 @@ func FuzzOpen(f *testing.F) {
 		}
 		s := store(f, b)
 		var data []byte
-		for kind := Times; kind <= Facts; kind++ {
+		for kind := Times; kind <= Rows; kind++ {
 			data = appendText(data, string(s.chunks[kind][""]))
 		}
 		for _, name := range s.names {
@@ -32,7 +32,7 @@ func FuzzOpen(f *testing.F) {
 	f.Fuzz(func(t *testing.T, rows uint16, data []byte) {
 		r := column.Reader{Data: data}
 		s := &stored{rows: int(rows), chunks: map[Kind]map[string][]byte{Field: {}}}
-		for kind := Times; kind <= Facts; kind++ {
+		for kind := Times; kind <= Rows; kind++ {
 			s.chunks[kind] = map[string][]byte{"": r.Bytes(r.Count(1))}
 		}
 		for !r.Failed && len(r.Data) > 0 {
@@ -56,13 +56,13 @@ func TestHostileSlotsTakeLittle(t *testing.T) {
 	templates := appendTexts(nil, []string{"f"})
 	templates = appendTexts(templates, nil)
 	templates = binary.AppendUvarint(templates, 1)
+	templates = binary.AppendUvarint(templates, rows)
 	templates = append(binary.AppendUvarint(append(templates, 0), slots), one[:]...)
-	times := append(binary.AppendUvarint(nil, 1), 3, 3)
-	times = append(times, 0, 2) // all have template 1
-	times = append(times, 0, 0)
+	order := append(binary.AppendUvarint(nil, 1), 3, 3)
+	order = append(order, 0, 2) // all have template 1
 	field := []byte{0, 1, 3, 3, 0, 0} // no loose column, a group of 3 bytes: integers, all 0
 	s := &stored{rows: rows, names: []string{"f"}, chunks: map[Kind]map[string][]byte{
-		Times: {"": times}, Seqs: {"": {0, 0}}, Ingested: {"": {0, 0}}, Templates: {"": templates}, Field: {"f": field},
+		Times: {"": {0, 0}}, Rows: {"": order}, Seqs: {"": {0, 0}}, Ingested: {"": {0, 0}}, Templates: {"": templates}, Field: {"f": field},
 	}}
 	if err := readAll(s); err == nil || fmt.Sprint(err) != "damaged block: a group of more than 16842752 values" {
 		t.Errorf("%v", err)

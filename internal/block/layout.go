@@ -16,25 +16,28 @@ var ErrDamaged = errors.New("damaged block")
 
 // rowsOf says which template the events have.
 type rowsOf struct {
-	rows  [][]uint16 // of each template, the loose ones first
-	unit  []byte     // of the times of each
-	times int        // where in the chunk the times begin
+	rows [][]uint16 // of each template, the loose ones first
+	unit []byte     // of the times of each
 }
 
-// decodeRows reads which template the events have, of a chunk of the kind Times, which it
-// does not keep.
-func decodeRows(rows int, data []byte) (*rowsOf, error) {
+// decodeRows reads a chunk of the kind Rows, which it does not keep.
+func decodeRows(rows int, l *layout, data []byte) (*rowsOf, error) {
 	r := column.Reader{Data: data}
 	templates := r.Count(1)
 	o := &rowsOf{unit: bytes.Clone(r.Bytes(templates + 1))}
 	if r.Failed || slices.Max(o.unit) >= byte(len(units)) {
 		return nil, fmt.Errorf("%w: units of times", ErrDamaged)
 	}
+	if templates != len(l.templates) {
+		return nil, fmt.Errorf("%w: %d templates, %d are used", ErrDamaged, len(l.templates), templates)
+	}
 	numbers, left, err := column.DecodeNumbers(rows, r.Data)
 	if err != nil {
 		return nil, err
 	}
-	o.times = len(data) - len(left)
+	if len(left) != 0 {
+		return nil, fmt.Errorf("%w: %d bytes behind the templates of rows", ErrDamaged, len(left))
+	}
 	counts := make([]int, templates+1)
 	for i := range rows {
 		n := numbers.At(i)
@@ -42,6 +45,11 @@ func decodeRows(rows int, data []byte) (*rowsOf, error) {
 			return nil, fmt.Errorf("%w: template %d of %d", ErrDamaged, n, templates)
 		}
 		counts[n]++
+	}
+	for i, t := range l.templates {
+		if counts[i+1] != t.rows {
+			return nil, fmt.Errorf("%w: %d rows of template %d, not %d", ErrDamaged, counts[i+1], i+1, t.rows)
+		}
 	}
 	o.rows = make([][]uint16, templates+1)
 	all := make([]uint16, 0, rows)
@@ -76,7 +84,7 @@ func (o *rowsOf) numbers(rows int) []uint16 {
 	return numbers
 }
 
-// decodeTimes reads when the events happened, of the times of a chunk of the kind Times.
+// decodeTimes reads when the events happened, of a chunk of the kind Times.
 func (o *rowsOf) decodeTimes(rows int, left []byte) ([]llama.Time, error) {
 	var ofUnit [len(units)]int
 	for n, list := range o.rows {
@@ -114,6 +122,7 @@ type layout struct {
 	fields    [][]int32 // by name: of each slot that is kept with it the template
 	variables []int32   // likewise of those that are kept with none
 	uses      [][]use   // by name: the templates that have it
+	loose     int       // rows that have none
 }
 
 // A use is a field of a template.
@@ -121,6 +130,7 @@ type use struct{ template, field int32 }
 
 // A form is a template as it was written.
 type form struct {
+	rows   int // events that have it
 	parts  []formPart
 	fields []formField
 	slots  []column.Slot // where each slot is: the name it is kept with, -1: none, and its number there
@@ -139,15 +149,16 @@ type formField struct {
 	text string // the value of all
 }
 
-// decodeTemplates reads a chunk of the kind Templates. Its texts share data.
-func decodeTemplates(data []byte) (*layout, error) {
+// decodeTemplates reads a chunk of the kind Templates, of a block of so many rows. Its texts
+// share data.
+func decodeTemplates(rows int, data []byte) (*layout, error) {
 	r := column.Reader{Data: data}
-	l := &layout{names: readTexts(&r)}
+	l := &layout{names: readTexts(&r), loose: rows}
 	texts := readTexts(&r)
 	l.fields, l.uses = make([][]int32, len(l.names)), make([][]use, len(l.names))
 	for range r.Count(1) {
 		f, ok := l.form(&r, texts)
-		if !ok || r.Failed {
+		if l.loose -= f.rows; !ok || r.Failed || l.loose < 0 {
 			return nil, fmt.Errorf("%w: template %d", ErrDamaged, len(l.templates)+1)
 		}
 		l.templates = append(l.templates, f)
@@ -166,10 +177,11 @@ func (l *layout) form(r *column.Reader, texts []string) (f form, ok bool) {
 		*list = append(*list, number)
 		return int32(len(f.slots)) - 1
 	}
-	parts := r.Count(1)
-	if parts > maxParts {
+	rows, parts := r.Uvarint(), r.Count(1)
+	if rows > column.MaxRows || parts > maxParts {
 		return f, false
 	}
+	f.rows = int(rows)
 	f.parts = make([]formPart, parts)
 	for i := range f.parts {
 		p := &f.parts[i]

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"unsafe"
 
 	"github.com/llama-logs/llama"
@@ -164,19 +163,19 @@ type decoder struct {
 	mu    sync.Mutex
 	homes []*chunk // of variables, and of fields by number
 	known *facts   // nil: not asked for yet
-	// fresh is the chunk of the kind Times, if it was read for this block. Mostly only what
-	// is in front of the times is asked for, and so kept.
-	fresh atomic.Pointer[[]byte]
 }
 
 func (d *decoder) rows() (*rowsOf, error) {
 	return kept(d.Keep, "rows", func() (*rowsOf, int, error) {
-		data, err := d.Read(Times, "")
+		l, err := d.layout()
 		if err != nil {
 			return nil, 0, err
 		}
-		d.fresh.Store(&data)
-		o, err := decodeRows(d.count, data)
+		data, err := d.Read(Rows, "")
+		if err != nil {
+			return nil, 0, err
+		}
+		o, err := decodeRows(d.count, l, data)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -185,19 +184,10 @@ func (d *decoder) rows() (*rowsOf, error) {
 }
 
 // timesData returns the times as they were written.
-func (d *decoder) timesData(o *rowsOf) ([]byte, error) {
+func (d *decoder) timesData() ([]byte, error) {
 	return kept(d.Keep, "times data", func() ([]byte, int, error) {
-		if data := d.fresh.Load(); data != nil {
-			return (*data)[o.times:], len(*data), nil
-		}
 		data, err := d.Read(Times, "")
-		if err == nil && len(data) < o.times {
-			err = fmt.Errorf("%w: times", ErrDamaged) // it was not so short before
-		}
-		if err != nil {
-			return nil, 0, err
-		}
-		return data[o.times:], len(data), nil
+		return data, len(data), err
 	})
 }
 
@@ -207,10 +197,8 @@ func (d *decoder) times() ([]llama.Time, error) {
 		if err != nil {
 			return nil, 0, err
 		}
-		var data []byte
-		if fresh := d.fresh.Load(); fresh != nil { // or what is decoded would be kept twice
-			data = (*fresh)[o.times:]
-		} else if data, err = d.timesData(o); err != nil {
+		data, err := d.Read(Times, "")
+		if err != nil {
 			return nil, 0, err
 		}
 		times, err := o.decodeTimes(d.count, data)
@@ -239,18 +227,11 @@ func (d *decoder) ingested() ([]llama.Time, error) {
 // layout returns the templates.
 func (d *decoder) layout() (*layout, error) {
 	return kept(d.Keep, "templates", func() (*layout, int, error) {
-		o, err := d.rows()
-		if err != nil {
-			return nil, 0, err
-		}
 		data, err := d.Read(Templates, "")
 		if err != nil {
 			return nil, 0, err
 		}
-		l, err := decodeTemplates(data)
-		if err == nil && len(l.templates) != len(o.rows)-1 {
-			err = fmt.Errorf("%w: %d templates, %d are used", ErrDamaged, len(l.templates), len(o.rows)-1)
-		}
+		l, err := decodeTemplates(d.count, data)
 		return l, 8 * len(data), err
 	})
 }
@@ -289,7 +270,7 @@ func (d *decoder) chunk(name string, kind Kind, templates []int32) (*chunk, erro
 		key = "field " + name
 	}
 	return kept(d.Keep, key, func() (*chunk, int, error) {
-		o, err := d.rows()
+		l, err := d.layout()
 		if err != nil {
 			return nil, 0, err
 		}
@@ -299,7 +280,7 @@ func (d *decoder) chunk(name string, kind Kind, templates []int32) (*chunk, erro
 		}
 		c := &chunk{}
 		// What its groups become takes about as much again.
-		return c, 2*len(data) + 16*len(templates), c.split(o, data, templates)
+		return c, 2*len(data) + 16*len(templates), c.split(l, data, templates)
 	})
 }
 
@@ -308,7 +289,7 @@ func (d *decoder) chunk(name string, kind Kind, templates []int32) (*chunk, erro
 const maxValues = column.MaxRows * (maxParts + 1)
 
 // split finds the pieces of a chunk.
-func (c *chunk) split(o *rowsOf, data []byte, templates []int32) error {
+func (c *chunk) split(l *layout, data []byte, templates []int32) error {
 	if len(data) == 0 && len(templates) == 0 {
 		return nil
 	}
@@ -324,7 +305,7 @@ func (c *chunk) split(o *rowsOf, data []byte, templates []int32) error {
 			return fmt.Errorf("%w: group %d of %d", ErrDamaged, g, len(c.groups))
 		}
 		c.slots = append(c.slots, slotOf{int(g), c.groups[g].rows})
-		if c.groups[g].rows += len(o.rows[t+1]); c.groups[g].rows > maxValues {
+		if c.groups[g].rows += l.templates[t].rows; c.groups[g].rows > maxValues {
 			return fmt.Errorf("%w: a group of more than %d values", ErrDamaged, maxValues)
 		}
 	}
@@ -388,10 +369,6 @@ func (d *decoder) home(number int32) (*chunk, error) {
 
 // looseColumn decodes the column called name of the loose events, or nil.
 func (d *decoder) looseColumn(name string) (*column.Column, error) {
-	o, err := d.rows()
-	if err != nil {
-		return nil, err
-	}
 	l, err := d.layout()
 	if err != nil {
 		return nil, err
@@ -411,7 +388,7 @@ func (d *decoder) looseColumn(name string) (*column.Column, error) {
 	if len(generic) == 0 {
 		return nil, nil
 	}
-	return column.DecodeLoose(name, len(o.rows[0]), generic)
+	return column.DecodeLoose(name, l.loose, generic)
 }
 
 // field returns the chunk of a field.

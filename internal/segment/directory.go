@@ -222,7 +222,7 @@ func (r *reader) place(b *blockPlace, names int) {
 	b.columns = make([]columnPlace, r.Count(2))
 	for i := range b.columns {
 		c := &b.columns[i]
-		c.kind = block.Kind(r.below(uint64(block.Facts) + 1))
+		c.kind = block.Kind(r.below(uint64(block.Rows) + 1))
 		c.length = uint32(r.below(maxChunk))
 		if c.kind == block.Field {
 			c.name = uint32(r.below(uint64(names)))

@@ -32,7 +32,7 @@ const (
 // The fields follow, by name, and then the last ones that each has.
 const (
 	fixed = int(block.Variables)
-	last  = int(block.Facts - block.Variables)
+	last  = int(block.Rows - block.Variables)
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

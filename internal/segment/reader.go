@@ -162,7 +162,7 @@ func (s *Segment) source(d *Directory, place *blockPlace, read *atomic.Int64) fu
 		switch kind {
 		case block.Field:
 			i, ok = find(d, place, name)
-		case block.Loose, block.Facts:
+		case block.Loose, block.Facts, block.Rows:
 			i = len(place.columns) - last + int(kind-block.Loose)
 		}
 		if !ok {
