@@ -22,20 +22,31 @@ func NewHasher() Hasher { return Hasher{rand.Uint64(), rand.Uint64(), maphash.Ma
 // Hash returns the hash of s.
 func (h Hasher) Hash(s string) uint64 {
 	n := len(s)
-	if n > 16 {
+	if n <= 16 {
+		x, y := words(s)
+		return h.Mix(x, y^uint64(n)<<56)
+	}
+	if n > 32 {
 		return maphash.String(h.long, s)
 	}
 	b := unsafe.Slice(unsafe.StringData(s), n)
-	var x, y uint64
+	x := h.Mix(binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:]))
+	return h.Mix(x^binary.LittleEndian.Uint64(b[n-16:]), binary.LittleEndian.Uint64(b[n-8:])^uint64(n)<<56)
+}
+
+// words returns two numbers that together with its length say what a string of up to sixteen bytes is.
+func words(s string) (x, y uint64) {
+	n := len(s)
+	b := unsafe.Slice(unsafe.StringData(s), n)
 	switch {
 	case n >= 8:
-		x, y = binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[n-8:])
+		return binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[n-8:])
 	case n >= 4:
-		x, y = uint64(binary.LittleEndian.Uint32(b)), uint64(binary.LittleEndian.Uint32(b[n-4:]))
+		return uint64(binary.LittleEndian.Uint32(b)), uint64(binary.LittleEndian.Uint32(b[n-4:]))
 	case n > 0:
-		x = uint64(b[0]) | uint64(b[n/2])<<8 | uint64(b[n-1])<<16
+		return uint64(b[0]) | uint64(b[n/2])<<8 | uint64(b[n-1])<<16, 0
 	}
-	return h.Mix(x, y^uint64(n)<<56)
+	return 0, 0
 }
 
 // Mix returns the hash of two numbers.

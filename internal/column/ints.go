@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/bits"
+	"slices"
 )
 
 // Integers are written as the difference to the smallest of them, or to the one
@@ -33,28 +34,35 @@ func AppendInts[N ~int64 | ~uint64](dst []byte, numbers []N) []byte {
 	if stepBits >= plainBits-plainBits/16 {
 		dst = append(dst, byte(width(plain)))
 		dst = binary.AppendVarint(dst, base)
-		return appendPlanes(dst, width(plain), len(numbers), func(i int) uint64 { return uint64(numbers[i]) - uint64(base) })
+		return appendPlanes(dst, width(plain), numbers, base)
 	}
 	dst = append(dst, byte(intsDelta|width(step)))
-	last = int64(numbers[0])
-	dst = binary.AppendVarint(dst, last)
-	return appendPlanes(dst, width(step), len(numbers), func(i int) uint64 {
-		s := zigzag(int64(numbers[i]) - last)
-		last = int64(numbers[i])
-		return s
-	})
+	dst = binary.AppendVarint(dst, int64(numbers[0]))
+	return appendSteps(dst, width(step), numbers)
 }
 
-// appendPlanes writes the lowest w bytes of n numbers. It asks for them in order.
-func appendPlanes(dst []byte, w, n int, number func(i int) uint64) []byte {
-	start := len(dst)
-	dst = append(dst, make([]byte, w*n)...)
-	planes := dst[start:]
-	for i := range n {
-		v := number(i)
-		for at := i; at < len(planes); at += n {
-			planes[at] = byte(v)
-			v >>= 8
+// appendSteps writes the lowest w bytes of the differences of numbers to those before them.
+func appendSteps[N ~int64 | ~uint64](dst []byte, w int, numbers []N) []byte {
+	start, n := len(dst), len(numbers)
+	dst = slices.Grow(dst, w*n)[:start+w*n]
+	for p := range w {
+		plane, last := dst[start+p*n:start+(p+1)*n], numbers[0]
+		for i, v := range numbers[:len(plane)] {
+			plane[i] = byte(zigzag(int64(v-last)) >> (8 * p & 63))
+			last = v
+		}
+	}
+	return dst
+}
+
+// appendPlanes writes the lowest w bytes of numbers, less a base.
+func appendPlanes[N ~int64 | ~uint64 | ~uint32](dst []byte, w int, numbers []N, base int64) []byte {
+	start, n := len(dst), len(numbers)
+	dst = slices.Grow(dst, w*n)[:start+w*n]
+	for p := range w {
+		plane := dst[start+p*n : start+(p+1)*n]
+		for i, v := range numbers[:len(plane)] {
+			plane[i] = byte((uint64(v) - uint64(base)) >> (8 * p & 63))
 		}
 	}
 	return dst

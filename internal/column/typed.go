@@ -60,6 +60,11 @@ func Guess(value string) Typing {
 	return Typing{form: text}
 }
 
+// isNumber reports whether values of the Typing are numbers.
+func (t Typing) isNumber() bool {
+	return t.form == integer || t.form == padded || t.form == decimal || t.form == ipv4
+}
+
 // parse returns the number that stands for value, if it is of the Typing.
 func (t Typing) parse(value string) (int64, bool) {
 	switch t.form {

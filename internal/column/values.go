@@ -32,20 +32,24 @@ func (e *Encoder) Append(dst []byte, values ...[]string) []byte {
 		return appendText(append(dst, byte(same)), first)
 	}
 	if t, ok := e.typed(values, first); ok {
-		return e.appendTyped(dst, values, t)
+		if t.isNumber() {
+			return e.appendNumbers(dst, e.ints, t)
+		}
+		return e.appendNibbles(dst, values, t)
 	}
 	if e.distinct(values) {
-		dst = binary.AppendUvarint(append(dst, byte(dict)), uint64(len(e.texts)))
-		e.one[0] = e.texts
-		t, ok := e.typed(e.one[:], e.texts[0])
-		if !ok {
-			t = Typing{form: text}
-		}
-		dst = e.appendPlain(dst, e.one[:], t)
-		e.found = len(e.texts)
-		return appendCodePlanes(dst, e.codes, len(e.texts))
+		return e.appendDictionary(dst)
 	}
-	return e.appendPlain(dst, values, Typing{form: text})
+	return e.appendTexts(dst, values)
+}
+
+// appendDictionary encodes e.codes of e.texts. Not all of these are numbers, or digits: then there
+// would be no dictionary.
+func (e *Encoder) appendDictionary(dst []byte) []byte {
+	dst = binary.AppendUvarint(append(dst, byte(dict)), uint64(len(e.texts)))
+	e.one[0] = e.texts
+	dst = e.appendTexts(dst, e.one[:])
+	return appendCodePlanes(dst, e.codes, len(e.texts))
 }
 
 func allSame(values [][]string, first string) bool {
@@ -129,68 +133,66 @@ func isSame(v, last string) bool {
 	return len(v) == len(last) && len(v) > 0 && unsafe.StringData(v) == unsafe.StringData(last)
 }
 
-// appendTyped encodes values that have a typing, directly or by a dictionary.
-func (e *Encoder) appendTyped(dst []byte, values [][]string, t Typing) []byte {
-	if t.form == hex || t.form == uuid {
-		return e.appendPlain(dst, values, t)
-	}
-	low, high := e.ints[0], e.ints[0]
-	for _, n := range e.ints {
+// appendNumbers encodes values that are numbers, directly or by a dictionary.
+func (e *Encoder) appendNumbers(dst []byte, ints []int64, t Typing) []byte {
+	low, high := ints[0], ints[0]
+	for _, n := range ints {
 		low, high = min(low, n), max(high, n)
 	}
-	plain := width(uint64(high - low))
-	if plain > 1 && e.distinctInts(plain) {
+	e.found = len(ints)
+	if plain := width(uint64(high - low)); plain > 1 && e.distinctInts(ints, low, high, plain) {
+		e.found = len(e.keys)
 		dst = binary.AppendUvarint(append(dst, byte(dict)), uint64(len(e.keys)))
-		e.ints, e.keys = e.keys, e.ints
-		dst = e.appendPlain(dst, nil, t)
-		e.found = len(e.ints)
-		return appendCodePlanes(dst, e.codes, len(e.ints))
+		dst = AppendInts(t.appendForm(dst), e.keys)
+		return appendCodePlanes(dst, e.codes, len(e.keys))
 	}
-	return e.appendPlain(dst, values, t)
+	return AppendInts(t.appendForm(dst), ints)
 }
 
-// appendPlain encodes values without a dictionary. Those that are numbers are in
-// e.ints.
-func (e *Encoder) appendPlain(dst []byte, values [][]string, t Typing) []byte {
-	e.found = 0
-	for _, piece := range values {
-		e.found += len(piece)
-	}
+// appendForm writes the form of values, and what belongs to it.
+func (t Typing) appendForm(dst []byte) []byte {
 	dst = append(dst, byte(t.form))
 	switch t.form {
-	case text:
-		e.ints = e.ints[:0]
-		for _, piece := range values {
-			for _, v := range piece {
-				e.ints = append(e.ints, int64(len(v)))
-			}
-		}
-		dst = AppendInts(dst, e.ints)
-		for _, piece := range values {
-			for _, v := range piece {
-				dst = append(dst, v...)
-			}
-		}
-		return dst
-	case hex, uuid:
-		if t.form == hex {
-			dst = append(dst, byte(t.digits))
-		}
-		for _, piece := range values {
-			for _, v := range piece {
-				dst = appendNibbles(dst, v)
-			}
-		}
-		return dst
-	case padded, decimal:
+	case padded, decimal, hex:
 		dst = append(dst, byte(t.digits))
 	}
-	return AppendInts(dst, e.ints)
+	return dst
+}
+
+// appendNibbles encodes values that are hexadecimal digits.
+func (e *Encoder) appendNibbles(dst []byte, values [][]string, t Typing) []byte {
+	dst, e.found = t.appendForm(dst), 0
+	for _, piece := range values {
+		e.found += len(piece)
+		for _, v := range piece {
+			dst = appendNibbles(dst, v)
+		}
+	}
+	return dst
+}
+
+// appendTexts encodes values as they are.
+func (e *Encoder) appendTexts(dst []byte, values [][]string) []byte {
+	dst = append(dst, byte(text))
+	e.ints = e.ints[:0]
+	for _, piece := range values {
+		for _, v := range piece {
+			e.ints = append(e.ints, int64(len(v)))
+		}
+	}
+	e.found = len(e.ints)
+	dst = AppendInts(dst, e.ints)
+	for _, piece := range values {
+		for _, v := range piece {
+			dst = append(dst, v...)
+		}
+	}
+	return dst
 }
 
 func appendCodePlanes(dst []byte, codes []uint32, values int) []byte {
 	w := width(uint64(values - 1))
-	return appendPlanes(dst, w, len(codes), func(i int) uint64 { return uint64(codes[i]) })
+	return appendPlanes(dst, w, codes, 0)
 }
 
 // room empties the hash table for n values.
@@ -252,25 +254,41 @@ func (e *Encoder) distinct(values [][]string) bool {
 	return words+rows*width(uint64(len(e.texts)-1)) < plain
 }
 
-// distinctInts fills e.codes, and e.keys with the distinct ones of e.ints, of which
-// each needs plain bytes. It reports whether that is shorter.
-func (e *Encoder) distinctInts(plain int) bool {
-	mask := e.room(len(e.ints))
-	for _, n := range e.ints {
-		if hopeless(len(e.codes), len(e.keys)) {
-			return false
+// distinctInts fills e.codes, and e.keys with the distinct ones of ints, which lie between low and
+// high and of which each needs plain bytes. It reports whether that is shorter.
+func (e *Encoder) distinctInts(ints []int64, low, high int64, plain int) bool {
+	e.codes, e.keys = e.codes[:0], e.keys[:0]
+	if span := uint64(high - low); span < uint64(4*len(ints)) {
+		e.table = append(e.table[:0], make([]uint32, span+1)...)
+		for _, n := range ints {
+			if hopeless(len(e.codes), len(e.keys)) {
+				return false
+			}
+			code := &e.table[n-low]
+			if *code == 0 {
+				e.keys = append(e.keys, n)
+				*code = uint32(len(e.keys))
+			}
+			e.codes = append(e.codes, *code-1)
 		}
-		at := e.hasher.Mix(uint64(n), 0) & mask
-		for e.table[at] != 0 && e.keys[e.table[at]-1] != n {
-			at = (at + 1) & mask
+	} else {
+		mask := e.room(len(ints))
+		for _, n := range ints {
+			if hopeless(len(e.codes), len(e.keys)) {
+				return false
+			}
+			at := e.hasher.Mix(uint64(n), 0) & mask
+			for e.table[at] != 0 && e.keys[e.table[at]-1] != n {
+				at = (at + 1) & mask
+			}
+			if e.table[at] == 0 {
+				e.keys = append(e.keys, n)
+				e.table[at] = uint32(len(e.keys))
+			}
+			e.codes = append(e.codes, e.table[at]-1)
 		}
-		if e.table[at] == 0 {
-			e.keys = append(e.keys, n)
-			e.table[at] = uint32(len(e.keys))
-		}
-		e.codes = append(e.codes, e.table[at]-1)
 	}
-	return len(e.keys)*plain+len(e.ints)*width(uint64(len(e.keys)-1)) < len(e.ints)*plain
+	return len(e.keys)*plain+len(ints)*width(uint64(len(e.keys)-1)) < len(ints)*plain
 }
 
 // Distinct returns how many distinct values Append has seen, at most.
