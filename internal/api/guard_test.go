@@ -129,7 +129,7 @@ func TestEveryAnswerHasTheHeaders(t *testing.T) {
 func TestFirstPasswordMustBeChanged(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	db, err := store.Open(t.Context(), dir+"/central.db", nil)
+	db, err := store.Open(t.Context(), dir+"/central.db", keyring(t, dir))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,9 @@ import (
 	"github.com/llama-logs/llama/internal/api"
 	"github.com/llama-logs/llama/internal/auth"
 	"github.com/llama-logs/llama/internal/client"
+	"github.com/llama-logs/llama/internal/fsys"
 	"github.com/llama-logs/llama/internal/query"
+	"github.com/llama-logs/llama/internal/seal"
 	"github.com/llama-logs/llama/internal/store"
 	"golang.org/x/crypto/argon2"
 )
@@ -130,11 +132,29 @@ func (c *central) Collections(_ context.Context, target string) ([]api.Collectio
 
 func (c *central) Statistics(context.Context) (api.Statistics, error) { return api.Statistics{}, nil }
 
+func keyring(t *testing.T, dir string) *seal.Keyring {
+	t.Helper()
+	file := filepath.Join(dir, "master.key")
+	if _, err := seal.CreateKeyFile(file); err != nil {
+		t.Fatal(err)
+	}
+	master, err := seal.OpenKeyFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := seal.OpenKeyring(fsys.NewMem(), "keyring", master)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { keys.Close() })
+	return keys
+}
+
 // start runs the API over TLS and returns how to call it.
 func start(t *testing.T, c *central) client.Options {
 	t.Helper()
 	dir := t.TempDir()
-	db, err := store.Open(t.Context(), filepath.Join(dir, "central.db"), nil)
+	db, err := store.Open(t.Context(), filepath.Join(dir, "central.db"), keyring(t, dir))
 	if err != nil {
 		t.Fatal(err)
 	}
