@@ -350,5 +350,7 @@ func applyURL(w *work, url string) {
 	if query != "" {
 		w.fill(&slotQuery, query, llama.String)
 	}
-	setFound(w, "url.fragment", fragment)
+	if fragment != "" {
+		w.set("url.fragment", fragment, llama.String)
+	}
 }

@@ -18,24 +18,6 @@ type assignment struct {
 	block *fieldBlock
 }
 
-// A fieldBlock is fields that are set together. Most events have none of them, and
-// get them by one copy.
-type fieldBlock struct {
-	fields []llama.Field
-	names  nameFilter
-}
-
-func (b *fieldBlock) run(w *work) {
-	if !w.names.overlaps(&b.names) {
-		w.e.Fields = append(w.e.Fields, b.fields...)
-		w.names.join(&b.names)
-		return
-	}
-	for i := range b.fields {
-		w.set(b.fields[i].Name, b.fields[i].Value, b.fields[i].Kind)
-	}
-}
-
 // inBlocks makes one assignment of neighbours that set values of their own.
 func inBlocks(list []assignment) []assignment {
 	var out []assignment
@@ -45,7 +27,7 @@ func inBlocks(list []assignment) []assignment {
 			fields = append(fields, llama.Field{Name: list[i].name, Value: list[i].value, Kind: list[i].kind})
 		}
 		if len(fields) > 0 {
-			out = append(out, assignment{block: &fieldBlock{fields, namesOf(fields)}})
+			out = append(out, assignment{block: newFieldBlock(fields)})
 			continue
 		}
 		out = append(out, list[i])

@@ -2,7 +2,6 @@ package parse
 
 import (
 	"errors"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -36,34 +35,34 @@ var facilityNames = [24]string{
 
 var severityNames = [8]string{"emergency", "alert", "critical", "error", "warning", "notice", "informational", "debug"}
 
-// priorityFields are the fields that each priority gives, for nearly every event
-// has them; headerNames is the filter of all names of a header.
-var (
-	priorityFields = makePriorityFields()
-	headerNames    = makeHeaderNames()
-)
-
-func makeHeaderNames() nameFilter {
-	e := llama.Event{Fields: slices.Clone(priorityFields[0][:])}
-	h := header{code: -1, version: "1", relay: "a", host: "a", process: "a", pid: "1", logger: "a", level: "a", msgID: "a"}
-	h.add(&e)
-	e.Add(fieldProcID, "", llama.String)
-	return namesOf(e.Fields)
-}
-
-func makePriorityFields() (all [192][5]llama.Field) {
+// priorityBlocks are the fields that each priority gives, for nearly every event has
+// them.
+var priorityBlocks = func() (all [192]*fieldBlock) {
 	for code := range all {
 		facility, severity := code>>3, code&7
-		all[code] = [5]llama.Field{
+		all[code] = newFieldBlock([]llama.Field{
 			{Name: fieldPriority, Value: strconv.Itoa(code), Kind: llama.Number},
 			{Name: fieldFacility, Value: strconv.Itoa(facility), Kind: llama.Number},
 			{Name: fieldFacilityName, Value: facilityNames[facility]},
 			{Name: fieldSeverity, Value: strconv.Itoa(severity), Kind: llama.Number},
 			{Name: fieldSeverityName, Value: severityNames[severity]},
-		}
+		})
 	}
 	return all
-}
+}()
+
+// The other fields of a header.
+var (
+	slotHost    = slotOf(fieldHost)
+	slotProcess = slotOf(fieldProcess)
+	slotPID     = slotOf(fieldPID)
+	slotSyslog  = slotOf(fieldVersion)
+	slotProcID  = slotOf(fieldProcID)
+	slotMsgID   = slotOf(fieldMsgID)
+	slotLogger  = slotOf(fieldLogger)
+	slotLevel   = slotOf(fieldLevel)
+	slotRelay   = slotOf(fieldRelay)
+)
 
 var errNoHeader = errors.New("no syslog header: neither a priority such as <13> nor a time")
 
@@ -106,7 +105,7 @@ func newSyslog(o syslogOptions, v *env) (step, error) {
 
 func (s *syslogStep) run(w *work) error {
 	if s.optional {
-		if w.find(fieldProcess) != nil || !looksLikeSyslog(w.e.Message) {
+		if w.at(&slotProcess) != nil || !looksLikeSyslog(w.e.Message) {
 			return nil
 		}
 	}
@@ -191,52 +190,37 @@ func (h *header) apply(w *work, c clock) {
 	if h.hasTime {
 		w.e.Time = c.time(&h.stamp, w.e.Ingested)
 	}
-	if len(w.e.Fields) == 0 {
-		h.add(w.e)
-		w.names.join(&headerNames)
-	} else {
-		var found llama.Event
-		h.add(&found)
-		for _, f := range found.Fields {
-			w.set(f.Name, f.Value, f.Kind)
-		}
-	}
+	h.fill(w)
 	if h.structured != "" {
 		applyStructured(w, h.structured)
 	}
 	w.e.Message = h.message
 }
 
-// add adds the header's fields, but those of structured data, to an event that has none.
-func (h *header) add(e *llama.Event) {
+// fill sets the header's fields, but those of structured data.
+func (h *header) fill(w *work) {
 	if h.code >= 0 {
-		e.Fields = append(e.Fields, priorityFields[h.code][:]...)
+		priorityBlocks[h.code].run(w)
 	}
-	addFound(e, fieldVersion, h.version)
-	addFound(e, fieldRelay, h.relay)
-	addFound(e, fieldHost, h.host)
-	addFound(e, fieldProcess, h.process)
+	fillFound(w, &slotSyslog, h.version)
+	fillFound(w, &slotRelay, h.relay)
+	fillFound(w, &slotHost, h.host)
+	fillFound(w, &slotProcess, h.process)
 	switch {
 	case h.pid == "":
 	case allDigits(h.pid):
-		e.Add(fieldPID, canonicalNumber(h.pid), llama.Number)
+		w.fill(&slotPID, canonicalNumber(h.pid), llama.Number)
 	default:
-		e.Add(fieldProcID, h.pid, llama.String)
+		w.fill(&slotProcID, h.pid, llama.String)
 	}
-	addFound(e, fieldLogger, h.logger)
-	addFound(e, fieldLevel, h.level)
-	addFound(e, fieldMsgID, h.msgID)
+	fillFound(w, &slotLogger, h.logger)
+	fillFound(w, &slotLevel, h.level)
+	fillFound(w, &slotMsgID, h.msgID)
 }
 
-func addFound(e *llama.Event, name, value string) {
+func fillFound(w *work, s *slot, value string) {
 	if value != "" {
-		e.Add(name, value, llama.String)
-	}
-}
-
-func setFound(w *work, name, value string) {
-	if value != "" {
-		w.set(name, value, llama.String)
+		w.fill(s, value, llama.String)
 	}
 }
 

@@ -1,7 +1,6 @@
 package parse
 
 import (
-	"math/bits"
 	"slices"
 
 	"github.com/llama-logs/llama"
@@ -20,51 +19,10 @@ type work struct {
 	came    int           // how many fields the event came with
 	kept    []llama.Field // a copy of them, made before the first is changed
 	changed bool
-	own     []llama.Field // those whose name starts with ~; they live within a module only
-	names   nameFilter
-	known   int        // how many fields of the event before names has, if this is the same; -1 if not
-	places  [256]uint8 // where a field of a mark may be; see slot
+	own     llama.Event // its fields are those whose name starts with ~; they live within a module only
+	names   nameIndex   // of the event's fields
+	known   int         // how many of them it has, if the next event is the same; -1 if it is not
 	json    llama.FieldDecoder
-}
-
-// A nameFilter remembers roughly which names an event has, so that most searches
-// for one that it has not end at once. It was a third of the time of a firewall's
-// event, which has thirty fields.
-type nameFilter [4]uint64
-
-func (f *nameFilter) place(name string) (word int, bit uint64) {
-	if name == "" {
-		return 0, 1
-	}
-	h := uint(len(name)) + 5*uint(name[len(name)-1]) + 11*uint(name[len(name)/2])
-	return int(h >> 6 & 3), 1 << (h & 63)
-}
-
-func (f *nameFilter) add(name string) {
-	word, bit := f.place(name)
-	f[word] |= bit
-}
-
-func (f *nameFilter) join(other *nameFilter) {
-	for i := range f {
-		f[i] |= other[i]
-	}
-}
-
-func (f *nameFilter) overlaps(other *nameFilter) bool {
-	return f[0]&other[0]|f[1]&other[1]|f[2]&other[2]|f[3]&other[3] != 0
-}
-
-func namesOf(fields []llama.Field) (f nameFilter) {
-	for i := range fields {
-		f.add(fields[i].Name)
-	}
-	return f
-}
-
-func (f *nameFilter) may(name string) bool {
-	word, bit := f.place(name)
-	return f[word]&bit != 0
 }
 
 func (w *work) begin(e *llama.Event) {
@@ -74,7 +32,7 @@ func (w *work) begin(e *llama.Event) {
 		e.Fields = slices.Grow(e.Fields, usualFields)
 	}
 	if w.known != len(e.Fields) || w.known == 0 {
-		w.names = namesOf(e.Fields)
+		w.names.learn(e.Fields)
 	}
 }
 
@@ -86,9 +44,9 @@ func (w *work) end() {
 		clear(w.kept)
 		w.kept = w.kept[:0]
 	}
-	if len(w.own) > 0 {
-		clear(w.own)
-		w.own = w.own[:0]
+	if own := w.own.Fields; len(own) > 0 {
+		clear(own)
+		w.own.Fields = own[:0]
 	}
 }
 
@@ -101,6 +59,7 @@ func (w *work) undo() {
 		w.e.Fields = append(w.e.Fields[:0], w.kept...)
 	}
 	w.e.Time, w.e.Message, w.e.Fields = w.time, w.message, w.e.Fields[:w.came]
+	w.names.learn(w.e.Fields)
 }
 
 // touch must be called before a field that came with the event is changed.
@@ -126,8 +85,8 @@ func (w *work) text(name string) (string, bool) {
 // the next is added.
 func (w *work) find(name string) *llama.Field {
 	if name[0] == '~' {
-		if i := indexOf(w.own, name); i >= 0 {
-			return &w.own[i]
+		if i := indexOf(w.own.Fields, name); i >= 0 {
+			return &w.own.Fields[i]
 		}
 	} else if i := w.index(name); i >= 0 {
 		return &w.e.Fields[i]
@@ -137,12 +96,7 @@ func (w *work) find(name string) *llama.Field {
 
 // index returns where among the event's fields the one called name is, -1 when
 // there is none.
-func (w *work) index(name string) int {
-	if !w.names.may(name) {
-		return -1
-	}
-	return indexOf(w.e.Fields, name)
-}
+func (w *work) index(name string) int { return w.names.find(w.e.Fields, markOf(name), name) }
 
 func indexOf(fields []llama.Field, name string) int {
 	for i := range fields {
@@ -161,58 +115,55 @@ func (w *work) set(name, value string, kind llama.Kind) {
 	case name[0] != '~':
 		w.put(name, value, kind)
 	default:
-		if f := w.find(name); f != nil {
-			f.Value, f.Kind = value, kind
-			return
-		}
-		w.own = append(w.own, llama.Field{Name: name, Value: value, Kind: kind})
+		w.own.Set(name, value, kind)
 	}
-}
-
-// A slot is the name of a field with what it takes to set it.
-type slot struct {
-	name  string
-	bit   uint64 // of a nameFilter's word
-	word  uint8
-	mark  uint8 // of work.places
-	plain bool  // it is the name of a field of the event
-}
-
-func slotOf(name string) slot {
-	word, bit := new(nameFilter).place(name)
-	mark := uint8(word<<6 | bits.TrailingZeros64(bit))
-	return slot{name, bit, uint8(word), mark, name != "" && name[0] != '~' && name != llama.NameMessage}
 }
 
 // fill is set for a name that is known before the event.
 func (w *work) fill(s *slot, value string, kind llama.Kind) {
-	if in := &w.names[s.word&3]; s.plain && *in&s.bit == 0 {
-		*in |= s.bit
-		w.places[s.mark] = uint8(len(w.e.Fields))
+	seen, n := &w.names.seen[s.mark>>6], len(w.e.Fields)
+	switch {
+	case s.plain && *seen&s.bit == 0 && n < 256:
+		*seen |= s.bit
+		w.names.place[s.mark] = uint8(n)
 		w.e.Add(s.name, value, kind)
-		return
+	case s.plain:
+		w.give(s.mark, s.name, value, kind)
+	default:
+		w.set(s.name, value, kind)
 	}
-	w.set(s.name, value, kind)
+}
+
+// put is set for a name that a sender chose, which is no name of the module's own
+// whatever it begins with.
+func (w *work) put(name, value string, kind llama.Kind) { w.give(markOf(name), name, value, kind) }
+
+func (w *work) give(m mark, name, value string, kind llama.Kind) {
+	if w.names.seen.has(m) {
+		if i := w.names.find(w.e.Fields, m, name); i >= 0 {
+			if i < w.came {
+				w.touch()
+			}
+			w.e.Fields[i].Value, w.e.Fields[i].Kind = value, kind
+			return
+		}
+	}
+	w.names.add(m, len(w.e.Fields))
+	w.e.Add(name, value, kind)
 }
 
 // at is find for a name that is known before the event.
 func (w *work) at(s *slot) *llama.Field {
-	if s.name == "" {
+	switch {
+	case s.plain:
+		if i := w.names.find(w.e.Fields, s.mark, s.name); i >= 0 {
+			return &w.e.Fields[i]
+		}
+		return nil
+	case s.name == "":
 		return nil
 	}
-	if !s.plain {
-		return w.find(s.name)
-	}
-	if w.names[s.word&3]&s.bit == 0 {
-		return nil
-	}
-	if i := int(w.places[s.mark]); i < len(w.e.Fields) && w.e.Fields[i].Name == s.name {
-		return &w.e.Fields[i]
-	}
-	if i := indexOf(w.e.Fields, s.name); i >= 0 {
-		return &w.e.Fields[i]
-	}
-	return nil
+	return w.find(s.name)
 }
 
 // value is text for a name that is known before the event.
@@ -228,37 +179,20 @@ func (w *work) value(s *slot) (string, bool) {
 
 // drop is remove for a name that is known before the event.
 func (w *work) drop(s *slot) {
-	if s.name != "" && (!s.plain || w.names[s.word&3]&s.bit != 0) {
+	if s.name != "" && (!s.plain || w.names.seen.has(s.mark)) {
 		w.remove(s.name)
 	}
 }
 
-// put is set for a name that a sender chose, which is no name of the module's own
-// whatever it begins with.
-func (w *work) put(name, value string, kind llama.Kind) {
-	word, bit := w.names.place(name)
-	if w.names[word]&bit != 0 {
-		if i := indexOf(w.e.Fields, name); i >= 0 {
-			if i < w.came {
-				w.touch()
-			}
-			w.e.Fields[i].Value, w.e.Fields[i].Kind = value, kind
-			return
-		}
-	}
-	w.names[word] |= bit
-	w.e.Add(name, value, kind)
-}
-
 // keep is put for a field that lies behind those of the event, in their memory.
 func (w *work) keep(f *llama.Field) {
-	word, bit := w.names.place(f.Name)
-	if w.names[word]&bit != 0 {
-		w.put(f.Name, f.Value, f.Kind)
+	m := markOf(f.Name)
+	if w.names.seen.has(m) {
+		w.give(m, f.Name, f.Value, f.Kind)
 		return
 	}
-	w.names[word] |= bit
 	n := len(w.e.Fields)
+	w.names.add(m, n)
 	w.e.Fields = w.e.Fields[:n+1]
 	if to := &w.e.Fields[n]; to != f {
 		*to = *f
@@ -267,15 +201,12 @@ func (w *work) keep(f *llama.Field) {
 
 func (w *work) remove(name string) {
 	if name[0] == '~' {
-		if i := indexOf(w.own, name); i >= 0 {
-			last := len(w.own) - 1
-			w.own[i], w.own[last] = w.own[last], llama.Field{}
-			w.own = w.own[:last]
-		}
+		w.own.Delete(name)
 	} else if i := w.index(name); i >= 0 {
 		if i < w.came {
 			w.touch()
 		}
 		w.e.Fields = slices.Delete(w.e.Fields, i, i+1)
+		w.names.moved = w.names.moved || i < len(w.e.Fields)
 	}
 }
