@@ -1,6 +1,7 @@
 package llama
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -18,6 +19,38 @@ func TestStringsAreEscapedWhereverTheyNeedIt(t *testing.T) {
 			if want := `"` + left + short + right + `"`; got != want {
 				t.Errorf("byte %d at %d: %s, want %s", c, at, got, want)
 			}
+		}
+	}
+}
+
+// TestStringsEndWhereTheyDo does the same with a string that is read.
+func TestStringsEndWhereTheyDo(t *testing.T) {
+	t.Parallel()
+	for c := range 256 {
+		for at := range 20 {
+			left, right := strings.Repeat("a", at), strings.Repeat("~", 19-at)
+			fields, err := AppendFields(nil, `{"a":"`+left+string([]byte{byte(c)})+right+`"}`)
+			if bad := c < ' ' || c == '"' || c == '\\'; bad != (err != nil) {
+				t.Errorf("byte %d at %d: %v", c, at, err)
+			} else if !bad && fields[0].Value != left+string([]byte{byte(c)})+right {
+				t.Errorf("byte %d at %d: %q", c, at, fields[0].Value)
+			}
+		}
+	}
+}
+
+// TestNamesOfTheObjectBefore decodes objects one after another whose names are the same,
+// others, and as long as those before.
+func TestNamesOfTheObjectBefore(t *testing.T) {
+	t.Parallel()
+	var d FieldDecoder
+	for _, object := range []string{
+		`{"a":{"b":1,"c":{"d":2}}}`, `{"a":{"b":3,"c":{"d":4}}}`, `{"a":{"x":1,"y":{"z":2}}}`, `{"a":{"b":1}`, `{"b":{"c":1}}`, `{"a":1}`, `{}`, `{"a":{"b":1,"c":{"d":2}}}`,
+	} {
+		want, wantErr := AppendFields(nil, object)
+		got, err := d.Append(nil, object)
+		if !slices.Equal(got, want) || (err == nil) != (wantErr == nil) {
+			t.Errorf("%s: %v, %v; want %v, %v", object, got, err, want, wantErr)
 		}
 	}
 }
