@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/llama-logs/llama"
@@ -145,6 +147,9 @@ func queryCentral(ctx context.Context, text string, o queryOptions, emit func([]
 		}
 		defer fmt.Fprint(os.Stderr, "\r\033[K")
 	}
+	waits := waiting{out: os.Stderr}
+	watching.State = waits.note
+	defer time.AfterFunc(waitingAfter, waits.tell).Stop()
 	asked, err := c.Ask(ctx, client.Question{Query: text, Targets: o.targets, From: o.from, To: o.to, Limit: o.limit, Deadline: o.deadline}, watching)
 	if err != nil {
 		return err
@@ -157,6 +162,39 @@ func queryCentral(ctx context.Context, text string, o queryOptions, emit func([]
 		return emit(row)
 	})
 	return errors.Join(err, incomplete(asked))
+}
+
+// waitingAfter is how long a node may say nothing until who asks is told.
+const waitingAfter = 3 * time.Second
+
+// waiting tells who asks, once, which targets the answer waits for: without, a site that
+// is away looks as if the program hung.
+type waiting struct {
+	out io.Writer
+
+	mu   sync.Mutex
+	last client.Query
+}
+
+func (w *waiting) note(q client.Query) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.last = q
+}
+
+func (w *waiting) tell() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var away []string
+	for _, t := range w.last.Tasks {
+		if t.State == "queued" && !slices.Contains(away, t.Target) {
+			away = append(away, t.Target)
+		}
+	}
+	if len(away) > 0 {
+		words(w.out, "waiting for nodes that have not been reached, of %s, until %s; --deadline +10s waits no longer than that",
+			strings.Join(away, ", "), w.last.Deadline.Local().Format(time.DateTime))
+	}
 }
 
 // incomplete says which targets have not answered wholly.

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"encoding/json"
@@ -35,9 +36,16 @@ type Place struct {
 
 func (p *Problem) Error() string {
 	var b strings.Builder
-	b.WriteString(p.Detail)
-	for _, e := range p.Errors {
-		fmt.Fprintf(&b, "; %s: %s", e.Location, e.Message)
+	if len(p.Errors) == 0 {
+		b.WriteString(p.Detail)
+	}
+	for i, e := range p.Errors {
+		if i > 0 {
+			b.WriteString("; ")
+		}
+		// Who asked has not written a body or a path.
+		_, name, _ := strings.Cut(e.Location, ".")
+		fmt.Fprintf(&b, "%s: %s", cmp.Or(name, e.Location), e.Message)
 	}
 	if p.Request != "" {
 		fmt.Fprintf(&b, " (request %s)", p.Request)

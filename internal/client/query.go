@@ -33,10 +33,12 @@ type Query struct {
 	State   string    `json:"state"`
 	Targets []string  `json:"targets"`
 	Created time.Time `json:"created"`
-	Rows    int64     `json:"rows"`
-	Columns []string  `json:"columns"`
-	Tasks   []Task    `json:"tasks"`
-	Error   string    `json:"error"`
+	// Deadline is until when nodes may answer.
+	Deadline time.Time `json:"deadline"`
+	Rows     int64     `json:"rows"`
+	Columns  []string  `json:"columns"`
+	Tasks    []Task    `json:"tasks"`
+	Error    string    `json:"error"`
 }
 
 // Task is a query's part on one node.

@@ -7,17 +7,20 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/llama-logs/llama"
 )
 
 // Each hands on every item of a list, as the server wrote it, page by page. The
 // path is below the API's; params may be nil. The text is emit's until it returns.
+// After all items of a list that is not whole comes an *IncompleteError.
 func (c *Client) Each(ctx context.Context, path string, params url.Values, emit func(item []byte) error) error {
 	asked := url.Values{}
 	for name, values := range params {
 		asked[name] = values
 	}
+	missing := &IncompleteError{}
 	for {
 		at := path
 		if len(asked) > 0 {
@@ -27,12 +30,42 @@ func (c *Client) Each(ctx context.Context, path string, params url.Values, emit 
 		if err := c.call(ctx, http.MethodGet, at, nil, &answer); err != nil {
 			return err
 		}
-		next, err := eachItem(answer, emit)
-		if err != nil || next == "" {
+		if err := missing.take(answer); err != nil {
 			return err
+		}
+		next, err := eachItem(answer, emit)
+		if err != nil {
+			return err
+		}
+		if next == "" && len(missing.Targets) > 0 {
+			return missing
+		}
+		if next == "" {
+			return nil
 		}
 		asked.Set("after", next)
 	}
+}
+
+// An IncompleteError says of which targets a list does not have all, since nodes of
+// theirs are offline.
+type IncompleteError struct{ Targets []string }
+
+func (e *IncompleteError) Error() string {
+	return "not all is listed of what these targets hold, whose nodes are offline: " + strings.Join(e.Targets, ", ")
+}
+
+// take takes from an answer what is not in its list; each page says it of all.
+func (e *IncompleteError) take(answer map[string]json.RawMessage) error {
+	value, ok := answer["incomplete"]
+	delete(answer, "incomplete")
+	if !ok {
+		return nil
+	}
+	if err := json.Unmarshal(value, &e.Targets); err != nil {
+		return fmt.Errorf("read answer: incomplete: %w", err)
+	}
+	return nil
 }
 
 // eachItem emits the items of the one list in an answer.

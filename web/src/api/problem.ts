@@ -25,10 +25,10 @@ export async function problemOf(response: Response): Promise<ApiError> {
   const body = await response.text()
   try {
     const problem = JSON.parse(body) as Problem
-    const details = (problem.errors ?? []).map((e) => e.message).filter((m) => m !== undefined)
-    const message = problem.detail ?? problem.title ?? response.statusText
-    const all = details.length > 0 && !details.includes(message) ? `${message}: ${details.join('; ')}` : message
-    return new ApiError(response.status, problem.code ?? '', all, problem.column)
+    // "body.name" is where central found it; who filled in a form knows the name alone.
+    const places = (problem.errors ?? []).map((e) => [e.location?.replace(/^\w+\./, ''), e.message].filter(Boolean).join(': '))
+    const message = places.length > 0 ? places.join('; ') : (problem.detail ?? problem.title ?? response.statusText)
+    return new ApiError(response.status, problem.code ?? '', message, problem.column)
   } catch {
     return new ApiError(response.status, '', `The server answered ${String(response.status)} ${response.statusText}.`)
   }
