@@ -41,7 +41,7 @@ type Options struct {
 	MergedRows    int         // segments grow no larger by merging; 0: 4194304
 	RecentSize    config.Size // what followers find in memory; 0: 16MiB
 	DirectorySize config.Size // memory for segments' directories; 0: 32MiB
-	DecodedSize   config.Size // memory for what was decoded of blocks; 0: 160MiB
+	DecodedSize   config.Size // memory for what was decoded of blocks; 0: 128MiB
 	PositionsSize config.Size // memory for positions; 0: 32MiB
 }
 
@@ -118,7 +118,7 @@ func (o Options) withDefaults() Options {
 	set(&o.MergedRows, 1<<22)
 	set(&o.RecentSize, 16*config.MiB)
 	set(&o.DirectorySize, 32*config.MiB)
-	set(&o.DecodedSize, 160*config.MiB)
+	set(&o.DecodedSize, 128*config.MiB)
 	set(&o.PositionsSize, 32*config.MiB)
 	if o.Now == nil {
 		o.Now = time.Now

@@ -103,7 +103,8 @@ func Open(collection string, rows int, names []string, s Source) (*column.Block,
 				if c == nil || err != nil {
 					return nil, 0, err
 				}
-				return c, 100 + 4*len(c.Codes) + 16*len(c.Values) + len(c.Kinds), nil // texts share the chunk
+				// The chunk that it is in has much else, and is not to be kept for this.
+				return c, 100 + 4*len(c.Codes) + 16*len(c.Values) + len(c.Kinds) + c.Own(), nil
 			})
 		})()
 	}

@@ -50,6 +50,21 @@ func index(text, sought string) int {
 	return -1
 }
 
+// Own copies the values, if they lie one behind the other in memory that they share with
+// others, and returns how many bytes that took.
+func (c *Column) Own() int {
+	all := strings.Clone(c.all)
+	at := 0
+	for i := range c.Values {
+		if all != "" {
+			c.Values[i] = all[at : at+len(c.Values[i])]
+		}
+		at += len(c.Values[i])
+	}
+	c.all = all
+	return at
+}
+
 // Holding returns the codes of the values that hold a text, which is not empty, growing;
 // the first value has code 1.
 func (c *Column) Holding(sought string) (codes []uint32) {

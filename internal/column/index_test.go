@@ -33,6 +33,10 @@ func TestHoldingIsContains(t *testing.T) {
 		if rapid.Bool().Draw(t, "side by side") {
 			c.all = strings.Join(c.Values, "")
 		}
+		before := slices.Clone(c.Values)
+		if c.Own(); !slices.Equal(c.Values, before) || c.all != "" && c.all != strings.Join(before, "") {
+			t.Fatalf("%q has become %q", before, c.Values)
+		}
 		sought := drawOf(t, "sought", 3)
 		if sought == "" {
 			sought = "a"
