@@ -410,11 +410,15 @@ func (e *Encoder) slots(home int32, slots []*slot, generic []byte, join bool) (v
 			rows += len(piece)
 		}
 		values += rows
-		v, err := e.words.values(rows, e.pieces[start:])
-		if err != nil {
-			return 0, err
+		facts, wordless := e.values.Wordless()
+		if !wordless {
+			v, err := e.words.values(rows, e.pieces[start:])
+			if err != nil {
+				return 0, err
+			}
+			facts = v.Facts()
 		}
-		e.facts.group = append(e.facts.group, v.Facts())
+		e.facts.group = append(e.facts.group, facts)
 	}
 	if len(slots) > 0 {
 		e.facts.add(home, e.member)

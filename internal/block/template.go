@@ -78,8 +78,9 @@ type template struct {
 	shape  *shape
 	parts  []part
 	spans  []span
-	edges  []edge // of the parts, once the template is worthy
-	slots  []slot // those of the message, then the fields that are not in it
+	edges  []edge  // of the parts, once the template is worthy
+	slots  []slot  // those of the message, then the fields that are not in it
+	beside []int32 // these fields
 	early  []earlyEvent
 	rows   int
 	unit   int // see units
@@ -110,14 +111,16 @@ func (t *template) fits(w *walk, s *shape) bool {
 
 // add adds an event's values.
 func (t *template) add(w *walk, values []string) {
+	slots := t.slots[:len(w.texts)]
 	for k, text := range w.texts {
-		t.slots[k].add(text)
+		slots[k].add(text)
 	}
-	k := len(w.texts)
-	for i, s := range t.spans {
-		if !s.inside() {
-			t.slots[k].add(values[i])
-			k++
+	slots = t.slots[len(w.texts):][:len(t.beside)]
+	for k, field := range t.beside {
+		if s := &slots[k]; s.values == nil && s.first == values[field] {
+			s.n++
+		} else {
+			s.add(values[field])
 		}
 	}
 }
@@ -130,8 +133,9 @@ func (t *template) makeSlots() {
 			n++
 		}
 	}
-	for _, s := range t.spans {
+	for field, s := range t.spans {
 		if !s.inside() {
+			t.beside = append(t.beside, int32(field))
 			n++
 		}
 	}

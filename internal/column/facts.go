@@ -65,13 +65,9 @@ func (v *Values) Facts() Facts {
 	case hex, uuid:
 		return Facts{kind: factsHex}
 	case integer:
-		return Facts{kind: factsInteger, low: v.ints.least(), high: v.ints.most()}
-	case padded:
-		return Facts{kind: factsPadded, low: int64(v.typing.digits)}
-	case ipv4:
-		return Facts{kind: factsAddress}
-	case decimal:
-		return Facts{kind: factsNumber}
+		return v.typing.facts(v.ints.least(), v.ints.most())
+	case padded, ipv4, decimal:
+		return v.typing.facts(0, 0)
 	}
 	f := Facts{kind: factsText}
 	for _, c := range v.data {
@@ -81,6 +77,19 @@ func (v *Values) Facts() Facts {
 		f.longest = max(f.longest, len(v.text(code)))
 	}
 	return f
+}
+
+// facts returns what is known of numbers of the Typing between two.
+func (t Typing) facts(low, high int64) Facts {
+	switch t.form {
+	case integer:
+		return Facts{kind: factsInteger, low: low, high: high}
+	case padded:
+		return Facts{kind: factsPadded, low: int64(t.digits)}
+	case ipv4:
+		return Facts{kind: factsAddress}
+	}
+	return Facts{kind: factsNumber}
 }
 
 // May reports whether one of the values may hold a text. Whole says that no letter and no

@@ -77,3 +77,41 @@ func TestFactsSayWhatIsNotThere(t *testing.T) {
 		}
 	}
 }
+
+// What is said of numbers as they are encoded is what is found when they are read.
+func TestWordlessNumbers(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		values []string
+		want   bool
+	}{
+		{[]string{"1", "9999999"}, true},
+		{[]string{"-9999999", "0"}, true},
+		{[]string{"1", "10000000"}, false},
+		{[]string{"-10000000", "0"}, false},
+		{[]string{"0000001", "0000002"}, true},
+		{[]string{"00000001", "00000002"}, false},
+		{[]string{"1.5", "-9999999.5"}, true},
+		{[]string{"1.5", "10000000.5"}, false},
+		{[]string{"1.12345678", "2.12345678"}, false},
+		{[]string{"192.0.2.1", "192.0.2.2"}, true},
+		{[]string{"a", "b"}, false},
+		{[]string{"7", "7"}, false},
+		{[]string{"deadbeef", "0a0b0c0d"}, false},
+	}
+	e := NewEncoder()
+	for _, tt := range tests {
+		v, err := DecodeValues(len(tt.values), e.Append(nil, tt.values))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, wordless := e.Wordless()
+		if wordless != tt.want || wordless && got != v.Facts() {
+			t.Errorf("%q: %v, %v, want %v and %v", tt.values, wordless, got, tt.want, v.Facts())
+		}
+		var buffer []byte
+		if keys := v.AppendKeys(nil, 0, v.Distinct(), &buffer); wordless && len(keys) > 0 {
+			t.Errorf("%q are said to have no words with keys, and have %d", tt.values, len(keys))
+		}
+	}
+}

@@ -90,24 +90,19 @@ func PhraseKeys(phrase string, left, right bool) []uint64 {
 // AppendKeys appends the keys of the words in the values with codes from from to to, to
 // not included.
 func (v *Values) AppendKeys(dst []uint64, from, to int, buffer *[]byte) []uint64 {
-	switch v.typing.form {
-	case ipv4:
-		return dst
-	case text:
+	switch t := v.typing; {
+	case t.form == text:
 		for code := from; code < to; code++ {
 			dst = AppendKeys(dst, v.text(code))
 		}
 		return dst
-	case padded:
-		if v.typing.digits < minNumber {
+	case t.form == padded || t.form == ipv4:
+		if !t.mayHaveKeys(0, 0) {
 			return dst
 		}
-	case decimal:
-		if d := v.typing.digits; d < minNumber && v.ints.n > 0 {
-			limit := leastKeyed * int64(powers[d])
-			if low, high := v.ints.least(), v.ints.most(); low > -limit && high < limit {
-				return dst // neither part of a value is long enough
-			}
+	case t.form == decimal:
+		if v.ints.n > 0 && !t.mayHaveKeys(v.ints.least(), v.ints.most()) {
+			return dst
 		}
 	}
 	for code := from; code < to; code++ {
@@ -119,6 +114,23 @@ func (v *Values) AppendKeys(dst []uint64, from, to int, buffer *[]byte) []uint64
 		dst = AppendKeys(dst, v.Text(code, buffer))
 	}
 	return dst
+}
+
+// mayHaveKeys reports whether a number of the Typing between two may have a word with a key.
+func (t Typing) mayHaveKeys(low, high int64) bool {
+	limit := int64(leastKeyed)
+	switch t.form {
+	case ipv4:
+		return false
+	case padded:
+		return t.digits >= minNumber
+	case decimal: // neither part of a value is long enough
+		if t.digits >= minNumber {
+			return true
+		}
+		limit *= int64(powers[t.digits])
+	}
+	return low <= -limit || high >= limit
 }
 
 // EndsInWord reports whether text ends within a word, and BeginsInWord whether it

@@ -16,6 +16,9 @@ type Encoder struct {
 	texts  []string // distinct ones
 	one    [1][]string
 	found  int // how many values were written last
+
+	typing    Typing // of the values that were written last, if they are numbers
+	low, high int64  // between which they lie
 	// fetched keeps the compiler from leaving out the reads of fetch.
 	fetched byte
 }
@@ -27,6 +30,7 @@ func NewEncoder() *Encoder { return &Encoder{hasher: NewHasher()} }
 // They are given in pieces, none of them empty.
 func (e *Encoder) Append(dst []byte, values ...[]string) []byte {
 	first := values[0][0]
+	e.typing = Typing{form: text}
 	if allSame(values, first) {
 		e.found = 1
 		return appendText(append(dst, byte(same)), first)
@@ -139,6 +143,7 @@ func (e *Encoder) appendNumbers(dst []byte, ints []int64, t Typing) []byte {
 	for _, n := range ints {
 		low, high = min(low, n), max(high, n)
 	}
+	e.typing, e.low, e.high = t, low, high
 	e.found = len(ints)
 	if plain := width(uint64(high - low)); plain > 1 && e.distinctInts(ints, low, high, plain) {
 		e.found = len(e.keys)
@@ -289,6 +294,15 @@ func (e *Encoder) distinctInts(ints []int64, low, high int64, plain int) bool {
 		}
 	}
 	return len(e.keys)*plain+len(ints)*width(uint64(len(e.keys)-1)) < len(ints)*plain
+}
+
+// Wordless returns the facts of the values that Append has seen, if they are numbers and none of
+// them is a word with a key.
+func (e *Encoder) Wordless() (Facts, bool) {
+	if !e.typing.isNumber() || e.typing.mayHaveKeys(e.low, e.high) {
+		return Facts{}, false
+	}
+	return e.typing.facts(e.low, e.high), true
 }
 
 // Distinct returns how many distinct values Append has seen, at most.
