@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -64,7 +66,7 @@ func (s *Server) admit(ctx huma.Context, next func(huma.Context)) {
 	}
 	who, err := s.identify(ctx.Context(), w, r)
 	if err == nil && !who.MayAnywhere(permission) {
-		err = refusal(who)
+		err = refusal(who, permission, "")
 	}
 	if err == nil {
 		err = plain(r)
@@ -153,11 +155,20 @@ func bearer(r *http.Request) (token string, ok bool) {
 	return strings.TrimSpace(token), ok && strings.EqualFold(scheme, "Bearer")
 }
 
-func refusal(who *auth.Identity) error {
-	if who.MustChangePassword {
+// everywhere is where a refusal holds that a grant on single targets does not help against.
+const everywhere = " on all targets"
+
+// refusal says why who may not do p, and what it takes; where is "", or begins with " on".
+func refusal(who *auth.Identity, p auth.Permission, where string) error {
+	switch {
+	case who.MustChangePassword:
 		return llama.Errorf(llama.Forbidden, "change your password first")
+	case len(who.Scopes) > 0 && !slices.Contains(who.Scopes, p):
+		return llama.Errorf(llama.Forbidden, "the token is narrowed down to less: this takes the scope %s", p)
+	case p.Global():
+		where = everywhere
 	}
-	return llama.Errorf(llama.Forbidden, "your roles do not allow this")
+	return llama.Errorf(llama.Forbidden, "your roles do not allow this: it takes %s%s", auth.Least(p), where)
 }
 
 // may asks for a permission on each of targets.
@@ -165,7 +176,7 @@ func may(ctx context.Context, p auth.Permission, targets []string) error {
 	who := identityOf(ctx)
 	for _, t := range targets {
 		if !who.May(p, t) {
-			return llama.Errorf(llama.Forbidden, "your roles do not allow this on target %q", t)
+			return refusal(who, p, fmt.Sprintf(" on target %q", t))
 		}
 	}
 	return nil
@@ -173,5 +184,6 @@ func may(ctx context.Context, p auth.Permission, targets []string) error {
 
 // mayAll is may as a question, for lists that leave out what one may not see.
 func mayAll(ctx context.Context, p auth.Permission, targets []string) bool {
-	return may(ctx, p, targets) == nil
+	who := identityOf(ctx)
+	return !slices.ContainsFunc(targets, func(t string) bool { return !who.May(p, t) })
 }

@@ -60,7 +60,7 @@ func (s *Server) serveMetrics(w http.ResponseWriter, r *http.Request) {
 	if !fromHere(r) {
 		who, err := s.identify(r.Context(), w, r)
 		if err == nil && !who.May(auth.ReadTargets, "") {
-			err = refusal(who)
+			err = refusal(who, auth.ReadTargets, everywhere)
 		}
 		if err != nil {
 			writeProblem(w, s.problem(r.Context(), err))

@@ -110,7 +110,7 @@ type statisticsResponse struct{ Body Statistics }
 // those who may see all.
 func (s *Server) statistics(ctx context.Context, _ *struct{}) (*statisticsResponse, error) {
 	if !identityOf(ctx).May(auth.ReadTargets, "") {
-		return nil, refusal(identityOf(ctx))
+		return nil, refusal(identityOf(ctx), auth.ReadTargets, everywhere)
 	}
 	sums, err := s.Nodes.Statistics(ctx)
 	if err != nil {

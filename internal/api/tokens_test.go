@@ -107,7 +107,7 @@ func TestStreamEndsWithWhatWasGranted(t *testing.T) {
 	defer resp.Body.Close()
 	s.want(200, "PATCH", "/users/analyst", `{"grants":[{"role":"viewer"}]}`, admin)
 	var text bytes.Buffer
-	if _, err := text.ReadFrom(resp.Body); err != nil || !strings.Contains(text.String(), "your roles do not allow this on target") {
+	if _, err := text.ReadFrom(resp.Body); err != nil || !strings.Contains(text.String(), `it takes analyst on target \"a\"`) {
 		t.Errorf("got %q, %v", text.String(), err)
 	}
 }

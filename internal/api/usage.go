@@ -58,7 +58,7 @@ type usageResponse struct {
 func (s *Server) usage(ctx context.Context, in *usageRequest) (*usageResponse, error) {
 	who := identityOf(ctx)
 	if in.By != "target" && !who.May(auth.ReadTargets, "") {
-		return nil, refusal(who)
+		return nil, refusal(who, auth.ReadTargets, everywhere)
 	}
 	from, to, err := timeRange(in.From, in.To, time.Now())
 	if err != nil {

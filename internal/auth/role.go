@@ -69,6 +69,16 @@ func (r Role) Permissions() []Permission {
 	return nil
 }
 
+// Least returns the weakest role that has p, or none.
+func Least(p Permission) Role {
+	for _, r := range Roles() {
+		if slices.Contains(r.Permissions(), p) {
+			return r
+		}
+	}
+	return ""
+}
+
 // A Grant gives a role on one target, on those of a group, or, when both are
 // empty, on all. One with both is what a grant on a group comes to for one of its
 // targets. It is an alias of a plain struct, as Account and Session are, so that
