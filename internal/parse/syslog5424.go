@@ -1,7 +1,6 @@
 package parse
 
 import (
-	"math/bits"
 	"strings"
 
 	"github.com/llama-logs/llama"
@@ -75,25 +74,6 @@ func part5424(s string) (part, rest string, ok bool) {
 		return "", s[2:], true
 	}
 	return s[:n], s[n+1:], true
-}
-
-// graphicLen returns how many bytes s begins with that are neither blanks nor control
-// characters.
-func graphicLen(s string) int {
-	const ones, highest = 0x0101010101010101, 0x8080808080808080
-	n := 0
-	for ; n+wordLen <= len(s); n += wordLen {
-		x := first8(s[n:])
-		// A byte less than 0x21 becomes negative by it, and 0x7f by 0x7f and one; what is
-		// above the first of those may be marked without being so.
-		if found := ((x - ones*0x21) | ((x ^ ones*0x7f) - ones)) &^ x & highest; found != 0 {
-			return n + bits.TrailingZeros64(found)/8
-		}
-	}
-	for n < len(s) && s[n] > ' ' && s[n] != 0x7f {
-		n++
-	}
-	return n
 }
 
 // cutStructured cuts the structured data, which it checks, off its message.
