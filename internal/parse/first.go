@@ -180,7 +180,7 @@ func (s *firstStep) run(w *work) error {
 }
 
 func (l *optionList) run(w *work, text string) bool {
-	var m schemaMatch
+	m := &w.match
 	head, trimmed := headOf(text), trimBlanks(text)
 	list := l.byStart[byteAt(text, 0)]
 	for i := range list {

@@ -8,13 +8,14 @@ import (
 	"github.com/llama-logs/llama"
 )
 
-// A schemaMatch is one message held against a schema. It lives on the stack.
+// A schemaMatch is one message held against a schema. It may be used again.
 type schemaMatch struct {
 	schema *schema
 	text   string
-	steps  int
+	steps  int // how often it went back
 	far    int // how far any attempt came
 	spans  [maxCaptures]struct{ from, to int32 }
+	backs  []back // ways back that were not gone yet
 }
 
 // match reports whether the whole text is of the schema, and remembers where its
@@ -40,73 +41,96 @@ func (s *schema) may(text string) bool {
 	return strings.HasPrefix(text, s.prefix) && strings.HasSuffix(trimBlanks(text), s.suffix)
 }
 
-// from matches what is left of the text, from at on, against n and all behind it.
-// What an attempt that failed has noted is overwritten, or cleared where it was an
-// option's.
+// from matches what is left of the text, from at on, against n and all behind it. Where
+// there is another way, it notes a way back and takes the first. What an attempt that
+// failed has noted is overwritten, or cleared where it was an option's.
 func (m *schemaMatch) from(n *node, at int) bool {
-	if m.steps++; m.steps > maxSchemaSteps {
-		return false
-	}
-	for ; ; n = n.next {
+	m.backs = m.backs[:0]
+	for {
 		if n.phrase.text != "" && n.phrase.is(m.text[at:]) {
 			at += len(n.phrase.text)
 			n = n.phrase.behind
 		}
+		ok := false
 		switch n.kind {
 		case nodeText:
-			if !strings.HasPrefix(m.text[at:], n.text) {
-				return m.failed(at)
+			if ok = strings.HasPrefix(m.text[at:], n.text); ok {
+				at += len(n.text)
 			}
-			at += len(n.text)
 		case nodeBlanks:
 			count := blankLen(m.text[at:])
-			if count == 0 {
-				return m.failed(at)
-			}
-			at += count
+			at, ok = at+count, count > 0
 		case nodeBlank:
-			if at == len(m.text) || !isBlank(m.text[at]) {
-				return m.failed(at)
+			if ok = at < len(m.text) && isBlank(m.text[at]); ok {
+				at++
 			}
-			at++
 		case nodeEnd:
-			return at+blankLen(m.text[at:]) == len(m.text) || m.failed(at)
-		case nodeOption:
-			if m.from(n.inner, at) {
+			if at+blankLen(m.text[at:]) == len(m.text) {
 				return true
 			}
-			clear(m.spans[n.capture:len(m.schema.captures)])
+		case nodeOption:
+			m.backs = append(m.backs, back{n, at, at})
+			n = n.inner
+			continue
 		case nodeToken, nodeRest:
 			if to := m.onlyEnd(n, at); to > 0 {
 				m.note(n, at, to)
-				at = to
-				continue
+				at, ok = to, true
+			} else if to := m.endFrom(n, at, m.end(n, at, at)); to >= 0 {
+				at, ok = to, true
 			}
-			to := m.end(n, at, at)
-			if to < 0 {
-				return m.failed(at)
-			}
-			for next := m.endAfter(n, at, to); next >= 0; next = m.endAfter(n, at, to) {
-				if m.take(n, at, to) && m.from(n.next, to) {
-					return true
-				}
-				if m.steps > maxSchemaSteps {
-					return false
-				}
-				to = next
-			}
-			if !m.take(n, at, to) { // its last possible end: no way back is needed
-				return m.failed(at)
-			}
-			at = to
 		}
+		if !ok {
+			m.far = max(m.far, at)
+			if n, at = m.back(); n == nil {
+				return false
+			}
+			continue
+		}
+		n = n.next
 	}
 }
 
-// failed notes how far an attempt came, and is false.
-func (m *schemaMatch) failed(at int) bool {
-	m.far = max(m.far, at)
-	return false
+// A back is a capture that may end later than at to, or an option that may be left out.
+type back struct {
+	n      *node
+	at, to int // where n begins, and where the capture was taken to end
+}
+
+// back returns the node and the place to go on at, by the last way back that leads
+// anywhere; nil when there is none, or when too many were gone.
+func (m *schemaMatch) back() (n *node, at int) {
+	for len(m.backs) > 0 {
+		if m.steps++; m.steps > maxSchemaSteps {
+			return nil, 0
+		}
+		b := m.backs[len(m.backs)-1]
+		m.backs = m.backs[:len(m.backs)-1]
+		if b.n.kind == nodeOption {
+			clear(m.spans[b.n.capture:len(m.schema.captures)])
+			return b.n.next, b.at
+		}
+		if to := m.endFrom(b.n, b.at, m.endAfter(b.n, b.at, b.to)); to >= 0 {
+			return b.n.next, to
+		}
+		m.far = max(m.far, b.at)
+	}
+	return nil, 0
+}
+
+// endFrom returns the first end of n, from to on, at which it is of its type, and notes a
+// way back if there may be others; -1 if to is, or none is of the type.
+func (m *schemaMatch) endFrom(n *node, at, to int) int {
+	for to >= 0 && !m.take(n, at, to) {
+		if m.steps++; m.steps > maxSchemaSteps {
+			return -1
+		}
+		to = m.endAfter(n, at, to)
+	}
+	if to >= 0 && !(n.kind == nodeToken && (to == len(m.text) || isBlank(m.text[to])) || n.next.kind == nodeEnd) {
+		m.backs = append(m.backs, back{n, at, to})
+	}
+	return to
 }
 
 // onlyEnd returns where a number or an IPv4 address ends that begins at at, if what

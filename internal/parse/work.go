@@ -22,6 +22,7 @@ type work struct {
 	own     llama.Event // its fields are those whose name starts with ~; they live within a module only
 	names   nameIndex   // of the event's fields
 	known   int         // how many of them it has, if the next event is the same; -1 if it is not
+	match   schemaMatch
 	json    llama.FieldDecoder
 }
 
@@ -40,6 +41,7 @@ func (w *work) begin(e *llama.Event) {
 func (w *work) end() {
 	w.known = len(w.e.Fields)
 	w.e, w.message = nil, ""
+	w.match.text = ""
 	if len(w.kept) > 0 {
 		clear(w.kept)
 		w.kept = w.kept[:0]
