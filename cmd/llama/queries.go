@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"os"
 
-	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/client"
 	"github.com/spf13/cobra"
 )
@@ -68,13 +67,7 @@ func newQueryRows() *cobra.Command {
 				return err
 			}
 			err = atCentral(cmd, func(ctx context.Context, c *client.Client) error {
-				var row []llama.Field
-				return c.Rows(ctx, args[0], func(text []byte) (err error) {
-					if row, err = llama.AppendFields(row[:0], string(text)); err != nil {
-						return err
-					}
-					return out.Write(row)
-				})
+				return printRows(ctx, c, args[0], out)
 			})
 			return errors.Join(out.Close(), err)
 		},

@@ -114,7 +114,7 @@ func runQuery(cmd *cobra.Command, text string, o queryOptions) error {
 	case o.local:
 		err = queryLocal(ctx, text, o, out.Write)
 	default:
-		err = queryCentral(ctx, text, o, out.Write)
+		err = queryCentral(ctx, text, o, out)
 	}
 	return errors.Join(out.Close(), err)
 }
@@ -134,7 +134,7 @@ func explained(err error, text string) error {
 }
 
 // queryCentral asks through central and says on stderr how each target fares.
-func queryCentral(ctx context.Context, text string, o queryOptions, emit func([]llama.Field) error) error {
+func queryCentral(ctx context.Context, text string, o queryOptions, out rowWriter) error {
 	c, err := openClient()
 	if err != nil {
 		return err
@@ -154,14 +154,22 @@ func queryCentral(ctx context.Context, text string, o queryOptions, emit func([]
 	if err != nil {
 		return err
 	}
+	return errors.Join(printRows(ctx, c, asked.ID, out), incomplete(asked))
+}
+
+// printRows prints the rows of a query. Central sends them as JSON lines, which need not
+// be read where they are to be printed so.
+func printRows(ctx context.Context, c *client.Client, id string, out rowWriter) error {
+	if lines, ok := out.(*ndjsonWriter); ok && !lines.flush {
+		return c.Export(ctx, id, "ndjson", false, lines.out)
+	}
 	var row []llama.Field
-	err = c.Rows(ctx, asked.ID, func(text []byte) error {
+	return c.Rows(ctx, id, func(text []byte) (err error) {
 		if row, err = llama.AppendFields(row[:0], string(text)); err != nil {
 			return err
 		}
-		return emit(row)
+		return out.Write(row)
 	})
-	return errors.Join(err, incomplete(asked))
 }
 
 // waitingAfter is how long a node may say nothing until who asks is told.

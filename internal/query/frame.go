@@ -47,6 +47,10 @@ type Frame struct {
 	Bytes []byte
 	// Rows is how many rows or groups end in the frame. It does not travel.
 	Rows int
+	// Again gives Bytes once more, from Packed bytes that are held for that, so that a
+	// Merge need not hold Bytes; nil where nothing is. It does not travel.
+	Again  func() ([]byte, error)
+	Packed int
 }
 
 const (
@@ -72,8 +76,9 @@ func (w *wire) text(s string) {
 
 // A reader takes the parts of a frame. After an error it gives zero values.
 type reader struct {
-	b   []byte
-	err error
+	b     []byte
+	err   error
+	whole string // what b is the end of, for texts to share; "" for texts of their own
 }
 
 func newReader(b []byte) *reader {
@@ -152,7 +157,12 @@ func (r *reader) float() float64 {
 
 func (r *reader) text() string {
 	n := r.count(1)
-	s := string(r.b[:n])
+	var s string
+	if at := len(r.whole) - len(r.b); r.whole != "" && r.err == nil {
+		s = r.whole[at : at+n]
+	} else {
+		s = string(r.b[:n])
+	}
 	r.b = r.b[n:]
 	return s
 }
@@ -223,7 +233,7 @@ func (w *rowWriter) frame(k Kind) Frame {
 	}
 	out.uint(uint64(w.count))
 	out.b = append(out.b, w.rows.b...)
-	f := Frame{k, out.b, w.count}
+	f := Frame{Kind: k, Bytes: out.b, Rows: w.count}
 	*w = rowWriter{rows: wire{w.rows.b[:0]}}
 	return f
 }
@@ -231,10 +241,7 @@ func (w *rowWriter) frame(k Kind) Frame {
 // readRows gives each row of a frame to each.
 func readRows(b []byte, node string, each func(*kept) error) error {
 	r := newReader(b)
-	names := make([]string, r.count(1))
-	for i := range names {
-		names[i] = r.text()
-	}
+	names := r.names()
 	for n := r.count(5); n > 0 && r.err == nil; n-- {
 		k := r.row(names)
 		k.node = node

@@ -335,7 +335,7 @@ func (g *groupGatherer) frames(emit func(Frame) error) error {
 		out := wire{[]byte{frameVersion}}
 		out.uint(uint64(count))
 		out.b = append(out.b, groups.b...)
-		f := Frame{State, out.b, whole}
+		f := Frame{Kind: State, Bytes: out.b, Rows: whole}
 		groups.b, count, whole = groups.b[:0], 0, 0
 		return emit(f)
 	}

@@ -3,7 +3,6 @@ package query
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 )
 
@@ -16,7 +15,7 @@ type Merge struct {
 	mu    sync.Mutex
 	env   *env
 	state gatherer // nil where rows are the answer
-	rows  []*kept
+	rows  heldRows
 	// within are the merges of the queries that the pipes need.
 	within []*Merge
 }
@@ -50,10 +49,10 @@ func (m *Merge) Add(node string, f Frame) error {
 		}
 		return nil
 	case f.Kind == Rows && m.state == nil:
-		err := readRows(f.Bytes, node, func(k *kept) error {
-			m.rows = append(m.rows, k)
-			return m.env.budget.grow(k.size)
-		})
+		bytes, err := m.rows.add(node, f)
+		if err == nil {
+			err = m.env.budget.grow(bytes)
+		}
 		if err != nil {
 			return fmt.Errorf("merge a frame of %s: %w", node, err)
 		}
@@ -75,20 +74,6 @@ func (m *Merge) Rows(ctx context.Context, emit func(Row) error) error {
 	if m.state != nil {
 		return runPipes(ctx, m.env, rest, m.state.rows, emit)
 	}
-	newest := &rowSpec{}
-	slices.SortStableFunc(m.rows, newest.compare)
-	return runPipes(ctx, m.env, rest, func(emit func(Row) error) error { return m.inOrder(ctx, emit) }, emit)
-}
-
-// inOrder gives the rows to emit, the newest first.
-func (m *Merge) inOrder(ctx context.Context, emit func(Row) error) error {
-	for i, k := range m.rows {
-		if i%1024 == 0 && ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if err := emit(k.row); err != nil {
-			return err
-		}
-	}
-	return nil
+	m.rows.sort()
+	return runPipes(ctx, m.env, rest, func(emit func(Row) error) error { return m.rows.each(ctx, int(m.o.MaxMemory), emit) }, emit)
 }

@@ -87,7 +87,7 @@ func (g *nameGatherer) frames(emit func(Frame) error) error {
 			w.text(name)
 			w.uint(g.hits[name])
 		}
-		if err := emit(Frame{State, w.b, len(names)}); err != nil {
+		if err := emit(Frame{Kind: State, Bytes: w.b, Rows: len(names)}); err != nil {
 			return err
 		}
 	}

@@ -59,5 +59,9 @@ func (l *logsQL) NewMerge() Merge {
 type logsQLMerge struct{ *query.Merge }
 
 func (m logsQLMerge) Add(node string, f Frame) error {
-	return m.Merge.Add(node, query.Frame{Kind: query.Kind(f.Kind), Bytes: f.Body})
+	q := query.Frame{Kind: query.Kind(f.Kind), Bytes: f.Body}
+	if packed := f.Packed; packed != nil {
+		q.Again, q.Packed = func() ([]byte, error) { return decompress(packed, maxFrame) }, len(packed)
+	}
+	return m.Merge.Add(node, q)
 }

@@ -424,7 +424,10 @@ func TestFramesCountOnce(t *testing.T) {
 	accept(1, 0, whole, 1, true)
 	accept(1, 0, whole, 1, true) // again
 	accept(2, 0, whole, 0, false)
-	if err := w.central.retry(t.Context(), l, w.central.node(node)); err != nil {
+	l.mu.Lock()
+	err := w.central.retry(t.Context(), l, w.central.node(node))
+	l.mu.Unlock()
+	if err != nil {
 		t.Fatal(err)
 	}
 	accept(1, 1, whole, 0, false) // superseded

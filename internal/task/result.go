@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"sync"
 
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/store"
@@ -39,7 +40,7 @@ func (m *merging) add(node string, number uint64, p piece) error {
 	if err != nil {
 		return errPiece
 	}
-	return m.merge.Add(node, Frame{Kind: p.kind, Body: plain})
+	return m.merge.Add(node, Frame{Kind: p.kind, Body: plain, Packed: body})
 }
 
 // remerge merges what the store has of q, which is l's query now or a while ago.
@@ -74,10 +75,7 @@ type result struct {
 	columns map[string]bool
 }
 
-var (
-	errEnough  = errors.New("enough rows")
-	errStopped = errors.New("chunks are not wanted any more")
-)
+var errEnough = errors.New("enough rows")
 
 func newResult(q *store.Query, maxRows int64) *result {
 	r := &result{q: q, most: maxRows, columns: map[string]bool{}}
@@ -87,43 +85,73 @@ func newResult(q *store.Query, maxRows int64) *result {
 	return r
 }
 
-// chunks yields the rows of m in chunks.
+// A batchOf rows will be a chunk.
+type batchOf struct {
+	first int64
+	rows  []Row
+}
+
+// chunks yields the rows of m in chunks. They are merged on one processor while those
+// before are compressed, sealed and written on another.
 func (r *result) chunks(ctx context.Context, m Merge) iter.Seq2[store.Chunk, error] {
 	return func(yield func(store.Chunk, error) bool) {
-		var rows []Row
-		var bytes int
-		flush := func() bool {
-			c := store.Chunk{First: r.q.Rows - int64(len(rows)), Count: int64(len(rows)), Rows: encodeRows(rows)}
-			rows, bytes = nil, 0
-			return yield(c, nil)
-		}
-		err := m.Rows(ctx, func(row Row) error {
-			if r.q.Rows >= r.most {
-				return errEnough
-			}
-			rows = append(rows, copyRow(row))
-			bytes += r.see(row)
-			if (len(rows) >= chunkRows || bytes >= chunkBytes) && !flush() {
-				return errStopped
-			}
-			return nil
+		ctx, cancel := context.WithCancel(ctx)
+		batches := make(chan batchOf, 2)
+		var merging sync.WaitGroup
+		var err error // once batches is closed
+		merging.Go(func() {
+			defer close(batches)
+			err = r.batches(ctx, m, batches)
 		})
-		switch {
-		case errors.Is(err, errStopped):
-			return
-		case errors.Is(err, errEnough):
-			if r.q.Limit == 0 || r.most < int64(r.q.Limit) {
-				r.cut()
+		defer merging.Wait()
+		defer cancel() // runs before the wait
+		for b := range batches {
+			if !yield(store.Chunk{First: b.first, Count: int64(len(b.rows)), Rows: encodeRows(b.rows)}, nil) {
+				return
 			}
-		case err != nil:
+		}
+		if err != nil {
 			r.problem = err
 			yield(store.Chunk{}, err)
-			return
-		}
-		if len(rows) > 0 {
-			flush()
 		}
 	}
+}
+
+// batches sends the rows of m.
+func (r *result) batches(ctx context.Context, m Merge, to chan<- batchOf) error {
+	var rows []Row
+	var bytes int
+	flush := func() error {
+		b := batchOf{r.q.Rows - int64(len(rows)), rows}
+		rows, bytes = nil, 0
+		select {
+		case to <- b:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	err := m.Rows(ctx, func(row Row) error {
+		if r.q.Rows >= r.most {
+			return errEnough
+		}
+		rows = append(rows, copyRow(row))
+		if bytes += r.see(row); len(rows) >= chunkRows || bytes >= chunkBytes {
+			return flush()
+		}
+		return nil
+	})
+	if errors.Is(err, errEnough) {
+		if r.q.Limit == 0 || r.most < int64(r.q.Limit) {
+			r.cut()
+		}
+	} else if err != nil {
+		return err
+	}
+	if len(rows) > 0 {
+		return flush()
+	}
+	return nil
 }
 
 // copyRow copies the row itself, which belongs to the merge; texts may be shared.

@@ -23,27 +23,47 @@ var errRows = errors.New("damaged rows")
 
 // encodeRows returns rows as they are kept and travel.
 func encodeRows(rows []Row) []byte {
-	numbers := map[string]uint64{}
-	var names []string
-	var body []byte
-	for _, row := range rows {
-		body = binary.AppendUvarint(body, uint64(len(row)))
-		for _, f := range row {
-			n, ok := numbers[f.Name]
-			if !ok {
-				n = uint64(len(names))
-				numbers[f.Name], names = n, append(names, f.Name)
-			}
-			body = append(binary.AppendUvarint(body, n), byte(f.Kind))
-			body = appendText(body, f.Value)
-		}
-	}
-	head := binary.AppendUvarint(nil, uint64(len(names)))
+	names, numbers, size := namesOf(rows)
+	plain := binary.AppendUvarint(make([]byte, 0, size), uint64(len(names)))
 	for _, name := range names {
-		head = appendText(head, name)
+		plain = appendText(plain, name)
 	}
-	head = binary.AppendUvarint(head, uint64(len(rows)))
-	return compress(append(head, body...))
+	plain = binary.AppendUvarint(plain, uint64(len(rows)))
+	for _, row := range rows {
+		plain = binary.AppendUvarint(plain, uint64(len(row)))
+		for i, f := range row {
+			plain = append(binary.AppendUvarint(plain, uint64(numbers[i])), byte(f.Kind))
+			plain = appendText(plain, f.Value)
+		}
+		numbers = numbers[len(row):]
+	}
+	return compress(plain)
+}
+
+// namesOf returns the names of the fields of rows, in the order in which they come, the
+// number of each field's name, one after the other, and about how many bytes all takes.
+func namesOf(rows []Row) (names []string, numbers []uint32, size int) {
+	known := map[string]uint32{}
+	var before []uint32 // of the row before, which mostly has the same names
+	for _, row := range rows {
+		begin := len(numbers)
+		for i, f := range row {
+			size += len(f.Value) + 6
+			if i < len(before) && names[before[i]] == f.Name {
+				numbers = append(numbers, before[i])
+				continue
+			}
+			n, ok := known[f.Name]
+			if !ok {
+				n = uint32(len(names))
+				known[f.Name], names = n, append(names, f.Name)
+				size += len(f.Name) + 2
+			}
+			numbers = append(numbers, n)
+		}
+		before = numbers[begin:]
+	}
+	return names, numbers, size + 3*len(rows) + 16
 }
 
 func appendText(b []byte, s string) []byte {

@@ -53,6 +53,9 @@ type Frame struct {
 	Kind uint8 // below 0x80
 	Body []byte
 	Rows int // rows or groups in it, as a node counts them; it does not travel
+	// Packed is Body compressed, for a Merge that would rather hold that; nil where nobody
+	// has it.
+	Packed []byte
 }
 
 // A Planner understands queries.
