@@ -61,6 +61,9 @@ func sortedArray(value string) string {
 	for _, item := range items {
 		text := string(item)
 		json.Unmarshal(item, &text) // which leaves what is no text
+		if text == "]" {
+			text = "[]" // the histogram of nothing, there
+		}
 		texts = append(texts, escapes.Replace(text))
 	}
 	slices.Sort(texts)
