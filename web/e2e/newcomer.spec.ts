@@ -116,6 +116,11 @@ test('opens an event by keyboard, and filters by what it holds', async ({ page, 
   await page.goto(`${llama.url}/query?mode=simple&collection=sshd&text=Failed+password&from=`)
   const results = page.getByRole('grid', { name: 'Results' })
   await expect(results.getByRole('row').nth(3)).toBeVisible()
+  // Buttons take Enter also while there are results.
+  await page.getByRole('button', { name: /^Time range/ }).press('Enter')
+  await expect(page.getByRole('button', { name: 'Last 7 days' })).toBeVisible()
+  await page.keyboard.press('Escape')
+  await expect(page.getByRole('button', { name: 'Last 7 days' })).toBeHidden()
   await results.focus()
   await page.keyboard.press('j')
   await page.keyboard.press('j')
