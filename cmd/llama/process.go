@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/llama-logs/llama/internal/archive"
 	"github.com/llama-logs/llama/internal/carrier"
 	"github.com/llama-logs/llama/internal/central"
 	"github.com/llama-logs/llama/internal/fsys"
@@ -137,8 +139,9 @@ func (p *process) open(ctx context.Context, c *Config) error {
 	return nil
 }
 
-// opens reports whether a master key opens all keyrings of a data directory, before
-// a database or an archive is touched.
+// opens reports whether a master key opens all keyrings of a data directory, and whether
+// all its archives are of this program's format, before a database or an archive is
+// touched: a start that fails leaves all to the program that it was made with.
 func opens(data string, master seal.Master) error {
 	names, err := keyringsIn(data)
 	if err != nil {
@@ -157,6 +160,25 @@ func opens(data string, master seal.Master) error {
 		if err := ring.Close(); err != nil {
 			return err
 		}
+		if err := sameFormat(filepath.Join(data, filepath.Dir(name))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sameFormat refuses a folder with an archive of another format.
+func sameFormat(folder string) error {
+	if _, err := os.Stat(filepath.Join(folder, "FORMAT")); errors.Is(err, fs.ErrNotExist) {
+		return nil // no archive, or one that is being made
+	}
+	disk, err := fsys.Dir(folder)
+	if err != nil {
+		return err
+	}
+	defer disk.Close() // it was only read
+	if err := archive.CheckFormat(disk); err != nil {
+		return fmt.Errorf("%s: %w", folder, err)
 	}
 	return nil
 }

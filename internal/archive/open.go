@@ -106,6 +106,13 @@ func (a *Archive) open(fresh bool, m seal.Master) (err error) {
 	return a.metrics.register(a.o.Metrics, a.Stat)
 }
 
+// CheckFormat refuses a folder that Open would refuse because of another version, or
+// because it is no archive, and changes nothing.
+func CheckFormat(disk fsys.FS) error {
+	_, err := checkFormat(disk)
+	return err
+}
+
 // checkFormat reports whether the folder is empty, and refuses one that is neither
 // that nor an archive.
 func checkFormat(disk fsys.FS) (fresh bool, err error) {
@@ -113,7 +120,8 @@ func checkFormat(disk fsys.FS) (fresh bool, err error) {
 	if err == nil && string(data) == formatLine {
 		return false, nil
 	} else if err == nil || errors.Is(err, fsys.ErrTooLarge) {
-		return false, llama.Errorf(llama.Conflict, "the archive's format is %.40q; this program reads %q only",
+		return false, llama.Errorf(llama.Conflict, "the archive's format is %.40q; this program reads %q only. "+
+			"Go on with the program that wrote it, or have that one write its events out ('llama archive export') and take them into a new data directory ('llama import')",
 			strings.TrimSpace(string(data)), strings.TrimSpace(formatLine))
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return false, err
