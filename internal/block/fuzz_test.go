@@ -59,7 +59,7 @@ func TestHostileSlotsTakeLittle(t *testing.T) {
 	templates = binary.AppendUvarint(templates, rows)
 	templates = append(binary.AppendUvarint(append(templates, 0), slots), one[:]...)
 	order := append(binary.AppendUvarint(nil, 1), 3, 3)
-	order = append(order, 0, 2) // all have template 1
+	order = append(order, 0, 2)       // all have template 1
 	field := []byte{0, 1, 3, 3, 0, 0} // no loose column, a group of 3 bytes: integers, all 0
 	s := &stored{rows: rows, names: []string{"f"}, chunks: map[Kind]map[string][]byte{
 		Times: {"": {0, 0}}, Rows: {"": order}, Seqs: {"": {0, 0}}, Ingested: {"": {0, 0}}, Templates: {"": templates}, Field: {"f": field},
