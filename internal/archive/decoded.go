@@ -16,10 +16,11 @@ import (
 // gone which comes next. What finds no room then passes: it stays while its block is being
 // looked at, and a little longer.
 type decoded struct {
-	mu     sync.Mutex
-	pieces map[*stored]map[pieceKey]*list.Element
-	stay   pieces
-	pass   pieces
+	mu      sync.Mutex
+	readers uint64 // that have begun to read
+	pieces  map[*stored]map[pieceKey]*list.Element
+	stay    pieces
+	pass    pieces
 }
 
 // pieces are those that share a limit.
@@ -57,6 +58,14 @@ func newDecoded(limit int) decoded {
 		stay:   pieces{limit: limit - passing, newest: list.New()},
 		pass:   pieces{limit: passing, newest: list.New()},
 	}
+}
+
+// begin returns the number of a reader that begins to read.
+func (c *decoded) begin() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.readers++
+	return c.readers
 }
 
 // of returns the memory of a block of a segment, for a reader; readers are numbered as they

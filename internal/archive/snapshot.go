@@ -23,6 +23,8 @@ type Snapshot struct {
 	heads []headView
 	id    uint64
 	once  sync.Once
+	// reader is its number among those that read; most snapshots are only looked at.
+	reader func() uint64
 }
 
 // A catalogPart is the sealed side of a part. It is immutable and shared by
@@ -36,7 +38,7 @@ type catalogPart struct {
 func (a *Archive) Snapshot() *Snapshot {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	s := &Snapshot{a: a, next: a.next, id: a.readers.open()}
+	s := &Snapshot{a: a, next: a.next, id: a.readers.open(), reader: sync.OnceValue(a.decoded.begin)}
 	logBytes := float64(a.log.Bytes())
 	for p := range a.heads {
 		for _, b := range p.head {
@@ -135,8 +137,8 @@ func (s *Snapshot) segmentRefs(refs []column.Ref, p *catalogPart, g *stored, fro
 			if err = p.explain(err); err != nil {
 				return nil, err
 			}
-			return g.KeptBlock(d, i, s.a.decoded.of(g, i, s.id), func(err error) error { return s.a.met(p.explain(err)) })
-		}, Filter: func() column.Filter { return s.a.filter(p, g, i, s.id) }})
+			return g.KeptBlock(d, i, s.a.decoded.of(g, i, s.reader()), func(err error) error { return s.a.met(p.explain(err)) })
+		}, Filter: func() column.Filter { return s.a.filter(p, g, i, s.reader()) }})
 	}
 	return refs
 }
