@@ -31,8 +31,13 @@ func (a *Archive) SetRetention(collection string, r Retention) error {
 // events are kept, how much of all collections, what is done when the disk is full, and
 // when events go into segments.
 func (o Options) With(next Options) Options {
-	o.Retention, o.Collections, o.Size, o.WhenFull, o.SealAfter = next.Retention, next.Collections, next.Size, next.WhenFull, next.SealAfter
+	o.change(next)
 	return o
+}
+
+// change writes nothing but what can change: the other options are read without a lock.
+func (o *Options) change(next Options) {
+	o.Retention, o.Collections, o.Size, o.WhenFull, o.SealAfter = next.Retention, next.Collections, next.Size, next.WhenFull, next.SealAfter
 }
 
 // Keep puts into force what can change while the archive is open. The options have
@@ -40,7 +45,7 @@ func (o Options) With(next Options) Options {
 func (a *Archive) Keep(o Options) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.o = a.o.With(o.withDefaults())
+	a.o.change(o.withDefaults())
 }
 
 // Retention returns how long a collection is kept.

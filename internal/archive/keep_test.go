@@ -1,11 +1,13 @@
 package archive
 
 import (
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/config"
+	"github.com/llama-logs/llama/internal/fsys"
 )
 
 func TestSetRetention(t *testing.T) {
@@ -30,5 +32,27 @@ func TestSetRetention(t *testing.T) {
 	}
 	if got := a.Retention("b").Age; got != 7*day {
 		t.Errorf("a refused change holds: %v", got)
+	}
+}
+
+// TestKeepWhilePutting changes options while events come in, which is a race when others
+// are written than those that can change.
+func TestKeepWhilePutting(t *testing.T) {
+	t.Parallel()
+	a := open(t, fsys.NewMem(), newMaster(t), Options{})
+	var changing sync.WaitGroup
+	changing.Go(func() {
+		for i := range 50 {
+			a.Keep(Options{Retention: Retention{Age: time.Duration(2+i) * day}, SealAfter: time.Duration(1+i) * time.Minute})
+		}
+	})
+	for range 50 {
+		if err := a.Put(t.Context(), &llama.Batch{Events: []llama.Event{{Collection: "c", Message: "m"}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	changing.Wait()
+	if got := a.Retention("c").Age; got != 51*day {
+		t.Errorf("kept for %v", got)
 	}
 }
