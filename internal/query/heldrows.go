@@ -46,6 +46,7 @@ type heldRow struct {
 
 const (
 	heldRowSize = 48 // with the share of a growing slice's spare room
+	tieSize     = 40 // of an orderKey, without its text
 	// heldOpen is how many bytes of frames are unpacked at once: rows that follow each
 	// other mostly lie in few frames.
 	heldOpen = 32 << 20
@@ -72,12 +73,15 @@ func (h *heldRows) add(node string, f Frame) (bytes int, err error) {
 		row := heldRow{node: number, frame: uint32(len(h.frames)), at: uint32(len(f.Bytes) - len(r.b))}
 		r.place(&row, len(names))
 		row.size = uint32(len(f.Bytes)-len(r.b)) - row.at
+		if row.tie != nil {
+			bytes += tieSize + len(row.tie.s)
+		}
 		h.rows = append(h.rows, row)
 	}
 	if err := r.end(); err != nil {
 		return 0, err
 	}
-	bytes = heldRowSize*(len(h.rows)-before) + len(f.Bytes)
+	bytes += heldRowSize*(len(h.rows)-before) + len(f.Bytes)
 	if held.again != nil {
 		held.plain, bytes = nil, bytes-len(f.Bytes)+f.Packed
 	} else {
