@@ -236,6 +236,7 @@ func TestRunRefuses(t *testing.T) {
 		{"no events", "-n 0", []string{"ingest", "-n", "0"}},
 		{"no rate", "-rate 0", []string{"latency", "-rate", "0"}},
 		{"not even once", "-repeat 0", []string{"rest", "-repeat", "0"}},
+		{"no nodes", "-sites 0", []string{"sites", "-llama", "/bin/false", "-sites", "0"}},
 		{"more words", `"fast" is no flag`, []string{"ingest", "fast"}},
 		{"no file", "no such file", []string{"ingest", "-llama", program, "-corpus", filepath.Join(dir, "none")}},
 		{"empty file", "has no lines", []string{"ingest", "-llama", program, "-corpus", write("empty.log", "")}},

@@ -180,6 +180,8 @@ func (o *options) check(set *flag.FlagSet) error {
 		return fmt.Errorf("-repeat %d: at least 1", o.repeat)
 	case o.runs < 1:
 		return fmt.Errorf("-runs %d: at least 1", o.runs)
+	case o.sites < 1:
+		return fmt.Errorf("-sites %d: at least 1", o.sites)
 	}
 	for _, program := range []*string{&o.llama, &o.peer, &o.stores} {
 		if *program == "" {

@@ -235,7 +235,7 @@ func (f *fleet) settled(ctx context.Context) error {
 			return nil
 		}
 		if time.Since(began) > 5*time.Minute {
-			return fmt.Errorf("%d of %d events are there after 5 min: %w", n, f.o.sites*siteEvents, err)
+			return errors.Join(fmt.Errorf("%d of %d events are there after 5 min", n, f.o.sites*siteEvents), err)
 		}
 		if err := pause(ctx, time.Second); err != nil {
 			return err
