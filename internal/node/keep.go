@@ -35,8 +35,7 @@ func (n *Node) archiveStat(w http.ResponseWriter, r *http.Request) {
 		n.refuse(w, err)
 		return
 	}
-	w.Header().Set("Content-Type", "application/json")
-	json.NewEncoder(w).Encode(sizes) // fails when who asked has gone
+	n.tell(w, sizes)
 }
 
 // A VerifyStep is a line of the answer to a verify: how far it is, or the end.
