@@ -79,7 +79,7 @@ func TestPackTakesTheShorterWay(t *testing.T) {
 			t.Errorf("%s: %d bytes come back as %d, %v", name, len(plain), len(got), err)
 		}
 		best := min(len(plain), len(c.enc.EncodeAll(plain, nil)), len(p.literals(nil, plain)))
-		if len(packed) > best+best/20+1 { // a sample does not tell all
+		if len(packed) > best+best/20+1 { // the fastest level may be taken where it is a little longer
 			t.Errorf("%s: %d bytes pack to %d, and could to %d", name, len(plain), len(packed), best)
 		}
 	}
