@@ -26,12 +26,14 @@ export function useTable(
   const sizing = ref<ColumnSizingState>({})
   watch(newestFirst, (first) => (sorting.value = first ? [{ id: '_time', desc: true }] : []), { immediate: true })
 
+  // The table asks for them again and again, and what is equal but new would be measured and laid out anew.
+  const defs = computed(() => columns.value.map((name) => column(name, rows.value)))
   const table = useVueTable<Row>({
     get data() {
       return rows.value as Row[]
     },
     get columns() {
-      return columns.value.map((name) => column(name, rows.value))
+      return defs.value
     },
     state: {
       get sorting() {
