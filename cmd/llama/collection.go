@@ -45,8 +45,9 @@ func newKeep(use, short, example string, do func(ctx context.Context, c *client.
 	var target, age, size string
 	cmd := &cobra.Command{
 		Use: use, Short: short, Example: example, Args: oneName,
-		Long: short + `. All nodes of the target must be online; each keeps it in its ledger. What
-the site's own configuration says of a collection stands.`,
+		Long: short + `.
+All nodes of the target must be online; each keeps it in its ledger. What the site's own
+configuration says of a collection stands.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if target == "" {
 				return usagef("--target is missing: name the target whose nodes are to be told")

@@ -25,8 +25,8 @@ func newLogin() *cobra.Command {
 		Use:   "login [flags]",
 		Short: "Sign in at central for the commands that ask it",
 		Long: `Signs in and keeps the session in a file that only you can read. The password is
-asked for, or read from a file; - is standard input, a line each. LLAMA_URL, LLAMA_CA and LLAMA_TOKEN win over what
-was kept.`,
+asked for, or read from a file; - is standard input, a line each. LLAMA_URL,
+LLAMA_CA and LLAMA_TOKEN win over what was kept.`,
 		Example: `  llama login
   llama login --url https://logs.example.com --ca ca.pem --user ana
   llama login --user admin --password-file first --new-password-file mine

@@ -246,7 +246,7 @@ func openClient() (*client.Client, error) {
 		if credentials.URL != "" {
 			where = " at " + credentials.URL
 		}
-		return nil, llama.Errorf(llama.Unauthorized, "nobody is signed in%s; run 'llama login', set LLAMA_TOKEN, or ask the node on this machine with --local", where)
+		return nil, llama.Errorf(llama.Unauthorized, "nobody is signed in%s; run 'llama login', set LLAMA_TOKEN, or ask the node on this machine with 'llama query --local'", where)
 	}
 	if credentials.URL == "" {
 		at, err := readListening(defaultData())

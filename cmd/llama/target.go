@@ -66,8 +66,8 @@ func newGroup() *cobra.Command {
 func newTargetLogLevel() *cobra.Command {
 	return &cobra.Command{
 		Use:     "log-level NAME LEVEL",
-		Short:   "Have a target's nodes log more or less, until they are restarted",
-		Long:    "Changes what the nodes of a target say of themselves, on their own stderr: debug, info, warn\nor error. All of them have to be online. It is in their ledgers and in the audit log.",
+		Short:   "Have a target's nodes log more or less, until they are restarted or reloaded",
+		Long:    "Changes what the nodes of a target say of themselves, on their own stderr: debug, info, warn\nor error, until they are restarted or read their configuration again. All of them have to\nbe online. It is in their ledgers and in the audit log.",
 		Example: "  llama target log-level plant-7 debug",
 		Args:    cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -85,7 +85,7 @@ func newTargetRotate() *cobra.Command {
 		Short:   "Have a target's nodes change their keys, while they go on working",
 		Long:    "All nodes of the target have to be online. Old copies of their data are shut out then. What\n'llama node rotate' does on one node's machine.",
 		Example: "  llama target rotate plant-7",
-		Args:    cobra.ExactArgs(1),
+		Args:    oneName,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return atCentral(cmd, func(ctx context.Context, c *client.Client) error {
 				_, err := c.Add(ctx, "/targets"+client.PathOf(args[0])+"/rotate", nil)

@@ -47,7 +47,7 @@ type declaration struct {
 func (s *Server) commandRoutes() {
 	handle(s, auth.ManageCollections, created(post("/collections", "add-collection", "Make a collection on a target", "targets")), s.addCollection)
 	handle(s, auth.ManageCollections, put("/collections/{target}/{name}", "keep-collection", "Say how long a collection is kept", "targets"), s.keepCollection)
-	handle(s, auth.CommandNodes, put("/targets/{name}/log-level", "set-log-level", "Have the nodes of a target log more or less, until they are restarted", "targets"), s.setLogLevel)
+	handle(s, auth.CommandNodes, put("/targets/{name}/log-level", "set-log-level", "Have the nodes of a target log more or less, until they are restarted or read their configuration again", "targets"), s.setLogLevel)
 	handle(s, auth.CommandNodes, post("/targets/{name}/rotate", "rotate-keys", "Have the nodes of a target change their keys", "targets"), s.rotateKeys)
 	handle(s, auth.CommandNodes, post("/targets/{name}/reload", "reload-nodes", "Have the nodes of a target read their configuration again", "targets"), s.reloadNodes)
 	handle(s, auth.CommandNodes, audited(get("/targets/{name}/status", "node-status", "Ask the nodes of a target how they are, now", "targets")), s.nodeStatus)

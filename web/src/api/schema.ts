@@ -550,7 +550,7 @@ export interface paths {
             readonly cookie?: never;
         };
         readonly get?: never;
-        /** Have the nodes of a target log more or less, until they are restarted */
+        /** Have the nodes of a target log more or less, until they are restarted or read their configuration again */
         readonly put: operations["set-log-level"];
         readonly post?: never;
         readonly delete?: never;
