@@ -10,11 +10,8 @@ import (
 // that of the archive. It is not remembered: who opens the archive again has it in
 // its Options.
 func (a *Archive) SetRetention(collection string, r Retention) error {
-	if !ValidCollection(collection) {
-		return llama.Errorf(llama.Invalid, "%q is not the name of a collection; %s", collection, collectionRule)
-	}
-	if err := r.Validate(); err != nil {
-		return llama.Errorf(llama.Invalid, "%w", err)
+	if err := CheckRetention(collection, r); err != nil {
+		return err
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -24,6 +21,17 @@ func (a *Archive) SetRetention(collection string, r Retention) error {
 	}
 	kept[collection] = r
 	a.o.Collections = kept
+	return nil
+}
+
+// CheckRetention says whether SetRetention would refuse a collection or its Retention.
+func CheckRetention(collection string, r Retention) error {
+	if !ValidCollection(collection) {
+		return llama.Errorf(llama.Invalid, "%q is not the name of a collection; %s", collection, collectionRule)
+	}
+	if err := r.Validate(); err != nil {
+		return llama.Errorf(llama.Invalid, "%w", err)
+	}
 	return nil
 }
 

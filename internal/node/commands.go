@@ -144,7 +144,7 @@ func (n *Node) declare(d Declaration) error {
 	if len(n.declared.known) >= maxDeclared && !known {
 		return llama.Errorf(llama.TooLarge, "there are %d collections that central told of, and more are not taken", maxDeclared)
 	}
-	if err := n.archive.SetRetention(d.Name, r); err != nil {
+	if err := archive.CheckRetention(d.Name, r); err != nil {
 		return err
 	}
 	after := maps.Clone(n.declared.known)
@@ -157,7 +157,7 @@ func (n *Node) declare(d Declaration) error {
 		return fmt.Errorf("remember collection %s: %w", d.Name, err)
 	}
 	n.declared.known = after
-	return nil
+	return n.archive.SetRetention(d.Name, r)
 }
 
 // useOwn has an archive keep what it holds as o says, and collections that only central
