@@ -171,16 +171,17 @@ func (d *jsonDecoder) object(names *jsonNames) error {
 			}
 			d.space()
 		}
-		if d.at >= len(d.in) || d.in[d.at] != '"' {
-			return d.want("a name in quotes")
+		start := d.at
+		name, named := d.members(names)
+		if !named && d.at > start {
+			d.space()
+			continue
 		}
-		name, err := d.text()
-		if err != nil {
-			return err
-		}
-		d.space()
-		if !d.take(':') {
-			return d.want(`":"`)
+		if !named {
+			var err error
+			if name, err = d.name(); err != nil {
+				return err
+			}
 		}
 		d.space()
 		if above+len(name) > maxJSONName {
@@ -194,6 +195,22 @@ func (d *jsonDecoder) object(names *jsonNames) error {
 	}
 	d.depth--
 	return nil
+}
+
+// name reads the name of a member and the colon behind it.
+func (d *jsonDecoder) name() (string, error) {
+	if d.at >= len(d.in) || d.in[d.at] != '"' {
+		return "", d.want("a name in quotes")
+	}
+	name, err := d.text()
+	if err != nil {
+		return "", err
+	}
+	d.space()
+	if !d.take(':') {
+		return "", d.want(`":"`)
+	}
+	return name, nil
 }
 
 // value reads the value of name into a field, or into several.

@@ -54,3 +54,34 @@ func TestNamesOfTheObjectBefore(t *testing.T) {
 		}
 	}
 }
+
+// TestMembersAreReadAlike decodes objects as most programs write them, which are read by a
+// shorter way, and the same with blanks, for which there is none, whole and cut off.
+func TestMembersAreReadAlike(t *testing.T) {
+	t.Parallel()
+	values := []string{
+		`""`, `"seven77"`, `"eight888"`, `"a longer value, of three eights"`, `"\u0041\n"`, `"ä"`, `0`, `-0`, `7`, `12345678`, `-123456789.0625`, `0.5`,
+		`1e9`, `1.5E-3`, `true`, `false`, `null`, `{}`, `[]`, `[1,"a"]`, `{"b":1,"c":{"d":"e"}}`, `01`, `-`, `1.`, `.5`, `+1`, `tru`, `nul`, `"\x"`, "\"\x01\"", ``,
+	}
+	names := []string{`a`, ``, `seven77`, `eight888`, `a longer name.of.parts`, `A`}
+	for i, v := range values {
+		for j, w := range values {
+			name, other := names[(i+j)%len(names)], names[(i+2*j)%len(names)]
+			compact := `{"` + name + `":` + v + `,"` + other + `":` + w + `}`
+			usual := `{"` + name + `": ` + v + `, "` + other + `": ` + w + `}`
+			blanks := `{ "` + name + `" :  ` + v + `  ,  "` + other + `" :  ` + w + `  }`
+			want, wantErr := AppendFields(nil, blanks)
+			for _, in := range []string{compact, usual} {
+				got, err := AppendFields(nil, in)
+				if !slices.Equal(got, want) || (err == nil) != (wantErr == nil) {
+					t.Fatalf("%s: %v, %v; with blanks %v, %v", in, got, err, want, wantErr)
+				}
+				for end := range len(in) {
+					if got, err := AppendFields(nil, in[:end]); err == nil || len(got) > 0 {
+						t.Fatalf("%s: %v, %v", in[:end], got, err)
+					}
+				}
+			}
+		}
+	}
+}
