@@ -193,6 +193,7 @@ func (a *Archive) encode(encoders []*wal.Encoder, p llama.Position, events []lla
 	if i := slices.IndexFunc(errs, func(err error) bool { return err != nil }); i >= 0 {
 		return nil, errs[i]
 	}
+	encoders[0].Plain = a.log.Quick()
 	return encoders[0].Frame(p, len(events), encoders[1:]...)
 }
 

@@ -23,6 +23,9 @@ const (
 // encoded as soon as they are made, while they are near. It can be used again and again,
 // by one goroutine at a time.
 type Encoder struct {
+	// Plain has large frames not be compressed, see Log.Quick. It is set before Frame.
+	Plain bool
+
 	open   []*sectionWriter // of all collections and days of the batch, by their first events
 	byKey  map[bucketKey]int
 	last   *sectionWriter // that the event before went to
@@ -84,14 +87,14 @@ func (e *Encoder) Frame(p llama.Position, events int, others ...*Encoder) (*Fram
 	for _, other := range others {
 		other.collect(f)
 	}
-	e.body = appendPosition(e.body[:0], p)
+	e.body = appendPosition(slices.Grow(e.body[:0], bodyAt)[:bodyAt], p)
 	for i := range f.Sections {
 		e.body = f.Sections[i].append(e.body)
 	}
-	if len(e.body) > MaxBody {
-		return nil, TooLarge(len(e.body))
+	if size := len(e.body) - bodyAt; size > MaxBody {
+		return nil, TooLarge(size)
 	}
-	e.packed = f.pack(e.packed, e.body)
+	e.packed = f.pack(e.packed, e.body, !e.Plain)
 	return f, nil
 }
 

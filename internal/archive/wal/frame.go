@@ -31,19 +31,50 @@ type Frame struct {
 	packed []byte // meta data, and the compressed body; dropped when it was written
 }
 
-// pack compresses the body, in the memory of buf where that is large enough, and
-// returns that memory.
-func (f *Frame) pack(buf, body []byte) []byte {
-	room := metaSize + s2.MaxEncodedLen(len(body))
-	if cap(buf) < room {
-		buf = make([]byte, room)
+// bodyAt is where the body of a frame begins in the memory that it is made in: before it
+// is room for what pack writes if it does not compress it.
+const bodyAt = metaSize + maxUvarint32 + literalTag
+
+const (
+	maxUvarint32 = 5
+	literalTag   = 5
+)
+
+// pack makes an S2 block of the body, which begins at bodyAt of made, in the memory of buf
+// where that is large enough, and returns that memory. A body that should not be
+// compressed becomes one literal, where it is.
+func (f *Frame) pack(buf, made []byte, compress bool) []byte {
+	body := made[bodyAt:]
+	if compress || len(body) < smallBody {
+		room := metaSize + s2.MaxEncodedLen(len(body))
+		if cap(buf) < room {
+			buf = make([]byte, room)
+		}
+		buf = buf[:room]
+		f.packed = buf[:metaSize+len(s2.Encode(buf[metaSize:], body))]
+	} else {
+		f.packed = made[literal(made):]
 	}
-	buf = buf[:room]
-	packed := s2.Encode(buf[metaSize:], body)
-	f.packed = buf[:metaSize+len(packed)]
 	binary.BigEndian.PutUint32(f.packed[8:], uint32(f.Events))
 	binary.BigEndian.PutUint32(f.packed[12:], uint32(len(body)))
 	return buf
+}
+
+// smallBody is the size in bytes below which a body is always compressed: whoever writes
+// so little at once has the time.
+const smallBody = 64 << 10
+
+// literal writes the beginning of an S2 block of one literal before the body, and returns
+// where the frame's meta data begin before that. (Snappy's format description, 1 and 2.1:
+// the length, and a tag of 63 with the length less one in four bytes.)
+func literal(made []byte) int {
+	n := len(made) - bodyAt
+	tag := made[bodyAt-literalTag:]
+	tag[0] = 63 << 2
+	binary.LittleEndian.PutUint32(tag[1:], uint32(n-1))
+	at := bodyAt - literalTag - uvarintLen(n)
+	binary.PutUvarint(made[at:], uint64(n))
+	return at - metaSize
 }
 
 // widen returns the numbers of the first and the last event of a file, to which the frame

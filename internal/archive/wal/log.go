@@ -32,6 +32,7 @@ type Log struct {
 	owed    []*Frame // that a process before wrote and may not have synced
 	buf     []byte
 	bytes   atomic.Int64
+	pace    pace
 	wanted  chan struct{} // has something when there should be a spare
 }
 
@@ -81,6 +82,7 @@ func (l *Log) Write(frames []*Frame) error {
 		l.buf = f.append(l.buf, c.sealer, c.salt[:], c.frames, uint64(c.durable))
 		first, last = f.widen(first, last)
 	}
+	began := time.Now()
 	_, err := c.Write(l.buf)
 	if err == nil {
 		err = c.Sync()
@@ -89,6 +91,7 @@ func (l *Log) Write(frames []*Frame) error {
 		l.retire()
 		return fmt.Errorf("write %s: %w", fileName(c.number), err)
 	}
+	l.pace.took(len(l.buf), time.Since(began))
 	c.durable += int64(len(l.buf))
 	c.first, c.last = first, last
 	l.bytes.Add(int64(len(l.buf)))

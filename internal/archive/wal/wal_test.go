@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -766,6 +767,59 @@ func TestRunsAreEncodedAsTheyCome(t *testing.T) {
 			t.Fatalf("read back: error %v (-want +got):\n%s", err, cmp.Diff(f.Sections, again.Sections, cmp.AllowUnexported(Events{})))
 		}
 	})
+}
+
+// TestLargeFramesMayStayAsTheyAre makes frames of many sizes for a quick disk, with an
+// Encoder that is used again.
+func TestLargeFramesMayStayAsTheyAre(t *testing.T) {
+	t.Parallel()
+	e := Encoder{Plain: true}
+	for _, size := range []int{1, smallBody - 60, smallBody, 1<<16 + 1, 1 << 21, 100, 17 << 20, 1 << 16} {
+		want := []llama.Event{{Collection: "c", Message: strings.Repeat("a message ", size/10)}, {Collection: "c", Message: "x"}}
+		f, err := e.Encode(llama.Position{Source: "s", Epoch: "e", First: 1, Last: 2}, want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if plain := len(f.packed) > max(size, 1000); plain != (size >= smallBody) {
+			t.Errorf("%d bytes in a frame for a message of %d", len(f.packed), size)
+		}
+		if got, err := decode(f, &Shapes{}); err != nil || !slices.EqualFunc(want, got, sameEvent) {
+			t.Errorf("size %d: error %v, or other events", size, err)
+		}
+		read, err := again(f, &Shapes{})
+		if err != nil {
+			t.Fatalf("size %d: %v", size, err)
+		}
+		if got, err := decode(read, &Shapes{}); err != nil || !slices.EqualFunc(want, got, sameEvent) || read.Events != 2 {
+			t.Errorf("size %d, read back: error %v, or other events", size, err)
+		}
+	}
+}
+
+// TestPace tells quick disks by their large writes.
+func TestPace(t *testing.T) {
+	t.Parallel()
+	var l Log
+	for _, write := range []struct {
+		bytes int
+		took  time.Duration
+		quick bool
+	}{
+		{telling - 1, time.Microsecond, false}, // too small to tell
+		{1 << 20, time.Millisecond, true},
+		{1 << 10, time.Second, true}, // the disk's latency, not its pace
+		{1 << 20, time.Minute, true}, // held up
+		{1 << 20, 20 * time.Millisecond, true},
+		{1 << 20, 20 * time.Millisecond, true},
+		{1 << 20, 20 * time.Millisecond, true},
+		{1 << 20, 20 * time.Millisecond, false},
+		{1 << 20, time.Millisecond, true},
+	} {
+		l.pace.took(write.bytes, write.took)
+		if got := l.Quick(); got != write.quick {
+			t.Errorf("after %d bytes in %v: quick %v, pace %d ps a byte", write.bytes, write.took, got, l.pace.picoseconds.Load())
+		}
+	}
 }
 
 // TestWideEventsHaveFieldsOfTheirOwn encodes events whose names change all the time, and
