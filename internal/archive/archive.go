@@ -20,6 +20,7 @@ import (
 // once. Without Run nothing is sealed until memory is short, and nothing expires.
 type Archive struct {
 	disk        fsys.FS
+	handles     *fsys.Handles // of segments that are read
 	o           Options
 	lock        io.Closer
 	keyring     *seal.Keyring
@@ -110,6 +111,7 @@ func (a *Archive) Close() error {
 		a.o.Logger.Warn("not all events could be sealed", "error", err)
 	}
 	a.metrics.close()
+	a.handles.Close()
 	return errors.Join(a.log.Close(), a.keyring.Close(), a.lock.Close())
 }
 

@@ -84,6 +84,14 @@ func (c *decoded) of(s *stored, number int, reader uint64) block.Keep {
 	}
 }
 
+// has reports whether a piece is kept.
+func (c *decoded) has(s *stored, number int, name string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, ok := c.pieces[s][pieceKey{number, name}]
+	return ok
+}
+
 func (c *decoded) find(s *stored, key pieceKey, reader uint64) (any, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

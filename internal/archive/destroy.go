@@ -137,6 +137,7 @@ func (a *Archive) removePart(key partKey) error {
 	for _, file := range files {
 		if !strings.HasSuffix(file, "/") {
 			errs = append(errs, a.disk.Remove(path.Join(key.folder(), file)))
+			a.handles.Forget(path.Join(key.folder(), file))
 		}
 	}
 	errs = append(errs, a.disk.SyncDir(key.folder()))

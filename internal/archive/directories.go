@@ -55,6 +55,16 @@ func (c *directories) of(s *stored) (*segment.Directory, error) {
 	return d, nil
 }
 
+// ahead has the system begin to read the directory of a segment, if it is not known.
+func (c *directories) ahead(s *stored) {
+	c.mu.Lock()
+	_, ok := c.byFile[s]
+	c.mu.Unlock()
+	if !ok && s.Segment != nil {
+		s.AheadOfDirectory()
+	}
+}
+
 // forget drops what is known of a segment that is no longer used.
 func (c *directories) forget(s *stored) {
 	c.mu.Lock()

@@ -8,11 +8,14 @@ import (
 // noBlock stands for a segment as a whole among what was decoded of it.
 const noBlock = -1
 
+// filtersName is what its filters are called there.
+const filtersName = "filters"
+
 // filter returns the filter of a block, or nil when it has none. Where filters cannot be
 // read blocks are looked through, so that no answer is wrong for it; it is counted as
 // damage, and verifying says where it is. Readers are numbered.
 func (a *Archive) filter(p *catalogPart, g *stored, number int, reader uint64) column.Filter {
-	v, err := a.decoded.of(g, noBlock, reader)("filters", func() (any, int, error) {
+	v, err := a.decoded.of(g, noBlock, reader)(filtersName, func() (any, int, error) {
 		d, err := a.directories.of(g)
 		if err != nil {
 			return nil, 0, err

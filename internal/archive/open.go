@@ -23,6 +23,10 @@ const (
 	formatLine  = "llama archive 5\n"
 	lockName    = "lock"
 	keyringName = "keyring"
+
+	// openFiles is how many segments are open though nobody reads them: of so many events
+	// are asked about most often, and a process may have a thousand files.
+	openFiles = 64
 )
 
 // Open opens the archive in a folder, or makes one when the folder is empty, and
@@ -44,7 +48,7 @@ func Open(disk fsys.FS, m seal.Master, o Options) (_ *Archive, err error) {
 		return nil, err
 	}
 	a := &Archive{
-		disk: disk, o: o, lock: lock, metrics: newMetrics(),
+		disk: disk, handles: fsys.NewHandles(disk, openFiles), o: o, lock: lock, metrics: newMetrics(),
 		positions: newPositions(int(o.PositionsSize)), directories: newDirectories(int(o.DirectorySize)), decoded: newDecoded(int(o.DecodedSize)),
 		answers: newAnswers(int64(o.AnswersSize)),
 		sealNow: make(chan struct{}, 1), lead: make(chan struct{}, 1), sealing: make(chan struct{}, 1), merging: make(chan struct{}, 1),
@@ -53,6 +57,7 @@ func Open(disk fsys.FS, m seal.Master, o Options) (_ *Archive, err error) {
 	}
 	defer func() {
 		if err != nil {
+			a.handles.Close()
 			a.lock.Close() // the first error counts
 			if a.keyring != nil {
 				a.keyring.Close()
@@ -235,7 +240,7 @@ func (a *Archive) newest(key partKey, names []segment.Name) ([]*stored, error) {
 		i := slices.IndexFunc(kept, name.Overlaps)
 		switch {
 		case i < 0:
-			s := a.openStored(key, name)
+			s := a.openStored(a.handles, key, name)
 			if !errors.Is(s.damage, errName) { // or it would replace others that are what they say
 				kept = append(kept, name)
 			}
@@ -260,10 +265,10 @@ var errName = errors.New("it does not have the name that it was given")
 
 // openStored opens a segment. One that cannot be opened is kept and told of by
 // whoever reads it.
-func (a *Archive) openStored(key partKey, name segment.Name) *stored {
+func (a *Archive) openStored(disk segment.Opener, key partKey, name segment.Name) *stored {
 	s := &stored{Name: name, path: path.Join(key.folder(), name.String())}
 	if k, ok := a.keyring.Find(key.keyID()); ok {
-		s.Segment, s.damage = segment.Open(a.disk, s.path, k, a.codec)
+		s.Segment, s.damage = segment.Open(disk, s.path, k, a.codec)
 		if s.damage == nil && (s.FirstSeq != name.First || s.LastSeq != name.Last || s.Day != key.day) {
 			s.damage = &segment.CorruptError{File: s.path, Err: fmt.Errorf("%w, it is of events %d to %d of %s", errName, s.FirstSeq, s.LastSeq, partKey{key.collection, s.Day}.dayName())}
 			s.Segment = nil

@@ -67,6 +67,7 @@ func (a *Archive) removeFiles(paths []string) {
 			stay = append(stay, deadFile{path: path})
 		}
 	}
+	a.handles.Forget(paths...)
 	if len(stay) > 0 {
 		a.mu.Lock()
 		a.readers.dead = append(stay, a.readers.dead...)

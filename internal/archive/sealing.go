@@ -260,7 +260,8 @@ func (a *Archive) closeSegment(p *part, key seal.Key, w *segment.Writer, generat
 	name, err := w.Close(generation)
 	s := &stored{Name: name, path: path.Join(p.folder(), name.String())}
 	if err == nil {
-		s.Segment, err = segment.Open(a.disk, s.path, key, a.codec)
+		a.handles.Forget(s.path) // one of that name may have failed at its end, and be gone
+		s.Segment, err = segment.Open(a.handles, s.path, key, a.codec)
 	}
 	if err != nil {
 		a.mu.Lock()

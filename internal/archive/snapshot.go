@@ -11,6 +11,7 @@ import (
 
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/column"
+	"github.com/llama-logs/llama/internal/segment"
 )
 
 // A Snapshot is what an archive held at one moment: all events of the Puts that had
@@ -25,6 +26,7 @@ type Snapshot struct {
 	once  sync.Once
 	// reader is its number among those that read; most snapshots are only looked at.
 	reader func() uint64
+	read   readSoFar
 }
 
 // A catalogPart is the sealed side of a part. It is immutable and shared by
@@ -84,18 +86,36 @@ func (s *Snapshot) Refs(collection string, from, to llama.Time) []column.Ref {
 			refs = append(refs, column.Ref{Stat: h.stat, Read: func(ctx context.Context) (*column.Block, error) { return s.a.readHead(ctx, h) }})
 		}
 	}
+	segments := s.segments(collection, from, to)
+	for _, x := range segments {
+		s.a.directories.ahead(x.stored)
+	}
+	for _, x := range segments {
+		refs = s.segmentRefs(refs, x.catalogPart, x.stored, from, to)
+	}
+	slices.SortFunc(refs, func(x, y column.Ref) int { return cmp.Compare(y.LastSeq, x.LastSeq) })
+	return refs
+}
+
+// A partSegment is a segment and the part that it is of.
+type partSegment struct {
+	*catalogPart
+	*stored
+}
+
+// segments returns those that Refs has blocks of.
+func (s *Snapshot) segments(collection string, from, to llama.Time) (all []partSegment) {
 	for _, p := range s.parts {
 		if collection != "" && collection != p.collection {
 			continue
 		}
 		for _, g := range p.segments {
 			if g.Segment == nil || g.MinTime <= to && g.MaxTime >= from {
-				refs = s.segmentRefs(refs, p, g, from, to)
+				all = append(all, partSegment{p, g})
 			}
 		}
 	}
-	slices.SortFunc(refs, func(x, y column.Ref) int { return cmp.Compare(y.LastSeq, x.LastSeq) })
-	return refs
+	return all
 }
 
 // Only is one collection of a snapshot, as if there were no other.
@@ -123,6 +143,11 @@ func (s *Snapshot) segmentRefs(refs []column.Ref, p *catalogPart, g *stored, fro
 		return append(refs, s.a.unreadable(p.collection, g, err))
 	}
 	sealed := s.a.sealedOf(p, g, d)
+	sealed.Ahead = func() {
+		if !s.a.decoded.has(g, noBlock, filtersName) {
+			g.AheadOfFilters()
+		}
+	}
 	for i, stat := range d.Blocks() {
 		if !overlaps(stat, from, to) {
 			continue
@@ -137,8 +162,11 @@ func (s *Snapshot) segmentRefs(refs []column.Ref, p *catalogPart, g *stored, fro
 			if err = p.explain(err); err != nil {
 				return nil, err
 			}
-			return g.KeptBlock(d, i, s.a.decoded.of(g, i, s.reader()), func(err error) error { return s.a.met(p.explain(err)) })
-		}, Filter: func() column.Filter { return s.a.filter(p, g, i, s.reader()) }})
+			return g.KeptBlock(d, i, segment.View{
+				Keep: s.a.decoded.of(g, i, s.reader()), Seen: s.read.begin(p.collection),
+				Explain: func(err error) error { return s.a.met(p.explain(err)) },
+			})
+		}, Filter: func() column.Filter { return s.a.filter(p, g, i, s.reader()) }, Ahead: s.ahead(p.collection, g, i)})
 	}
 	return refs
 }

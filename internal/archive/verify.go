@@ -208,7 +208,7 @@ func (v *verifier) open(p *catalogPart, g *stored) (*segment.Segment, *segment.D
 	if g.Segment == nil {
 		return nil, nil, g.damage
 	}
-	s := v.a.openStored(p.partKey, g.Name)
+	s := v.a.openStored(v.a.disk, p.partKey, g.Name)
 	if s.Segment == nil {
 		return nil, nil, s.damage
 	}

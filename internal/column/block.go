@@ -132,6 +132,11 @@ type Ref struct {
 	// Filter returns what tells which words the block does not have, without reading
 	// the block; nil where nothing is known of it. Nil in blocks without one.
 	Filter func() Filter
+	// Ahead has the system begin to read what was read of other blocks of the
+	// collection, as it will likely be read of this one, and waits for nothing. It is
+	// called by one at a time, and may be called again when more was read. Nil in blocks
+	// in memory.
+	Ahead func()
 }
 
 // A Sealed is blocks that never change and stay together: a segment. What somebody
@@ -146,6 +151,9 @@ type Sealed struct {
 	Find func(name string) [][]byte
 	// Keep keeps parts, as long as there is room. None forgets what was kept.
 	Keep func(name string, parts [][]byte)
+	// Ahead has the system begin to read the filters of the blocks, and waits for nothing.
+	// It may be nil.
+	Ahead func()
 }
 
 // A Filter tells which words a block does not have, by their keys; see AppendKeys.

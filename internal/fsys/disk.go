@@ -215,6 +215,9 @@ func (f diskFile) Truncate(size int64) error {
 	return f.File.Truncate(size)
 }
 
+// WillNeed has the system begin to read a part of the file.
+func (f diskFile) WillNeed(offset, length int64) { willNeed(f.File, offset, length) }
+
 // Size returns the file's length.
 func (f diskFile) Size() (int64, error) {
 	info, err := f.Stat()

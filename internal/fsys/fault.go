@@ -258,6 +258,9 @@ func (f *faultFile) Truncate(size int64) error {
 	return f.fault.try(OpTruncate, "truncate", f.name, func() error { return f.under.Truncate(size) })
 }
 
+// WillNeed never fails.
+func (f *faultFile) WillNeed(offset, length int64) { f.under.WillNeed(offset, length) }
+
 // Size returns the file's length.
 func (f *faultFile) Size() (int64, error) { return f.under.Size() }
 

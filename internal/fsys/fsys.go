@@ -63,6 +63,10 @@ type File interface {
 	// Truncate cuts the file to size bytes; the next Write that appends follows there.
 	Truncate(size int64) error
 	Size() (int64, error)
+	// WillNeed says that a part of the file will be read soon, so that the system may
+	// begin to: who reads many parts then waits for all of them at once. It waits for
+	// nothing, and nothing fails by it.
+	WillNeed(offset, length int64)
 }
 
 // check refuses names that are not valid, as the operation op on name.

@@ -185,6 +185,9 @@ func (f *memFile) failSync() {
 	f.m.mu.Unlock()
 }
 
+// WillNeed does nothing, as all is in memory.
+func (f *memFile) WillNeed(int64, int64) {}
+
 // Size returns the file's length.
 func (f *memFile) Size() (int64, error) {
 	err := f.enter("size", false)

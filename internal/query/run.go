@@ -347,6 +347,7 @@ func (r *run) gather(ctx context.Context) (gatherer, error) {
 		}
 	}
 	group, inner := errgroup.WithContext(ctx)
+	ahead := r.ahead(refs)
 	var next atomic.Int64
 	for i := range states {
 		group.Go(func() error {
@@ -362,6 +363,7 @@ func (r *run) gather(ctx context.Context) (gatherer, error) {
 					r.progress(ref, nil) // as are all that follow
 					continue
 				}
+				ahead.from(n)
 				err := r.turn(inner, func() error { return r.gatherBlock(inner, keep, ref, i, states[i], work) })
 				if err != nil {
 					return err

@@ -24,6 +24,7 @@ const foundRows = 1024
 // they are taken in the order of the blocks. It is closed behind the last.
 type job struct {
 	ref   *column.Ref
+	n     int // its place among those of the run
 	found chan found
 }
 
@@ -40,8 +41,9 @@ func (r *run) stream(ctx context.Context, json bool, emit func(found) error) err
 		defer close(order)
 		return r.deal(inner, jobs, order)
 	})
+	ahead := r.ahead(r.refs)
 	for range r.o.Workers {
-		group.Go(func() error { return r.search(inner, jobs, json) })
+		group.Go(func() error { return r.search(inner, jobs, ahead, json) })
 	}
 	group.Go(func() error { return r.deliver(inner, order, emit) })
 	return stopError(ctx, group.Wait())
@@ -49,7 +51,7 @@ func (r *run) stream(ctx context.Context, json bool, emit func(found) error) err
 
 func (r *run) deal(ctx context.Context, jobs, order chan<- job) error {
 	for i := range r.refs {
-		j := job{&r.refs[i], make(chan found, 4)}
+		j := job{&r.refs[i], i, make(chan found, 4)}
 		for _, to := range []chan<- job{order, jobs} {
 			select {
 			case to <- j:
@@ -61,12 +63,13 @@ func (r *run) deal(ctx context.Context, jobs, order chan<- job) error {
 	return nil
 }
 
-func (r *run) search(ctx context.Context, jobs <-chan job, json bool) error {
+func (r *run) search(ctx context.Context, jobs <-chan job, ahead *ahead, json bool) error {
 	work := &scratch{stop: &r.stop, pool: r.o.Pool, budget: r.env.budget}
 	defer work.give()
 	for j := range jobs {
 		var maker *rowMaker
 		var c *chunk
+		ahead.from(j.n)
 		err := r.turn(ctx, func() (err error) {
 			if c, err = r.chunk(ctx, j.ref, work); c != nil && err == nil {
 				c.fewLeft()

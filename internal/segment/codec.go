@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"sync"
@@ -32,6 +33,7 @@ type Codec struct {
 	habits *habits
 	blocks sync.Pool // of *block.Encoder
 	packer sync.Pool // of *packer
+	sealed sync.Pool // of *[]byte, see room
 }
 
 // encoder returns an encoder of blocks, to be released.
@@ -80,6 +82,39 @@ func (c *Codec) packBy(dst, plain []byte, h *habit) []byte {
 	}
 	dst = append(dst[:start], stored)
 	return append(dst, plain...)
+}
+
+// minRoom and maxRoom are the least memory that is taken for a sealed chunk, and the most
+// that is used again.
+const (
+	minRoom = 64 << 10
+	maxRoom = 1 << 20
+)
+
+// room returns memory for so many bytes, for what is only needed until it is unpacked.
+func (c *Codec) room(length int) *[]byte {
+	b, ok := c.sealed.Get().(*[]byte)
+	if !ok || cap(*b) < length {
+		grown := make([]byte, length, max(length, minRoom))
+		return &grown
+	}
+	*b = (*b)[:length]
+	return b
+}
+
+// done takes memory of room back.
+func (c *Codec) done(b *[]byte) {
+	if cap(*b) <= maxRoom {
+		c.sealed.Put(b)
+	}
+}
+
+// unpackCopy is unpack into memory of its own.
+func (c *Codec) unpackCopy(packed []byte) ([]byte, error) {
+	if len(packed) > 0 && packed[0] == stored {
+		return bytes.Clone(packed[1:]), nil
+	}
+	return c.unpack(packed)
 }
 
 // unpack returns what was packed, in memory of its own or that of packed.

@@ -14,12 +14,12 @@ import (
 	"github.com/llama-logs/llama/internal/seal"
 )
 
-// A Segment reads one file. It may be used by many at once, and holds no file open:
-// opening one again costs microseconds, and there may be more segments than a
-// process may have files.
+// A Segment reads one file. It may be used by many at once, and holds no file open, as
+// there may be more segments than a process may have files: where it opens them, those
+// used last may be kept open.
 type Segment struct {
 	Summary
-	disk   fsys.FS
+	disk   Opener
 	name   string
 	codec  *Codec
 	sealer *seal.Sealer
@@ -27,9 +27,14 @@ type Segment struct {
 	end    trailer
 }
 
+// An Opener opens files for reading.
+type Opener interface {
+	Open(name string) (fsys.File, error)
+}
+
 // Open reads the summary of the segment called name. A damaged file is a
 // *CorruptError.
-func Open(disk fsys.FS, name string, key seal.Key, codec *Codec) (*Segment, error) {
+func Open(disk Opener, name string, key seal.Key, codec *Codec) (*Segment, error) {
 	s := &Segment{disk: disk, name: name, codec: codec}
 	f, err := disk.Open(name)
 	if err != nil {
@@ -75,20 +80,29 @@ func (s *Segment) corrupt(offset int64, err error) error {
 // read reads length bytes; a file that ends before is corrupt.
 func (s *Segment) read(f fsys.File, offset int64, length int) ([]byte, error) {
 	data := make([]byte, length)
+	return data, s.fill(f, offset, data)
+}
+
+// fill reads as many bytes as data has room for.
+func (s *Segment) fill(f fsys.File, offset int64, data []byte) error {
 	n, err := f.ReadAt(data, offset)
 	switch {
-	case n == length:
-		return data, nil
+	case n == len(data):
+		return nil
 	case err == io.EOF:
-		return nil, s.corrupt(offset, fmt.Errorf("%d bytes are missing", length-n))
+		return s.corrupt(offset, fmt.Errorf("%d bytes are missing", len(data)-n))
 	}
-	return nil, err
+	return err
 }
 
 // piece reads and unseals one piece.
 func (s *Segment) piece(f fsys.File, kind byte, offset int64, length uint32, piece uint64) ([]byte, error) {
-	data, err := s.read(f, offset, int(length))
-	if err != nil {
+	return s.pieceInto(make([]byte, length), f, kind, offset, piece)
+}
+
+// pieceInto is piece in memory of the piece's length.
+func (s *Segment) pieceInto(data []byte, f fsys.File, kind byte, offset int64, piece uint64) ([]byte, error) {
+	if err := s.fill(f, offset, data); err != nil {
 		return nil, err
 	}
 	plain, err := s.sealer.Unseal(data[:0], data, ad(make([]byte, 0, 32), kind, offset, s.salt), piece)
@@ -122,12 +136,18 @@ func (s *Segment) Directory() (*Directory, error) {
 
 // Block returns a block, of which nothing is read until it is asked for.
 func (s *Segment) Block(d *Directory, number int) (*column.Block, error) {
-	return s.KeptBlock(d, number, nil, func(err error) error { return err })
+	return s.KeptBlock(d, number, View{Explain: func(err error) error { return err }, Seen: func(block.Kind, string) {}})
 }
 
-// KeptBlock is Block for readers who remember what was decoded, and who explain
-// errors; both may be called by many at once.
-func (s *Segment) KeptBlock(d *Directory, number int, keep block.Keep, explain func(error) error) (*column.Block, error) {
+// A View is how somebody reads a block. Its functions may be called by many at once.
+type View struct {
+	Keep    block.Keep               // remembers what was decoded; nil: the block does
+	Explain func(error) error        // what the reader is told instead of an error
+	Seen    func(block.Kind, string) // is told of each chunk that is read
+}
+
+// KeptBlock is Block for readers with a View.
+func (s *Segment) KeptBlock(d *Directory, number int, v View) (*column.Block, error) {
 	place := &d.blocks[number]
 	names := make([]string, 0, len(place.columns)+1)
 	for _, c := range place.fields() {
@@ -135,11 +155,11 @@ func (s *Segment) KeptBlock(d *Directory, number int, keep block.Keep, explain f
 	}
 	read := new(atomic.Int64)
 	b, err := block.Open(d.collection, place.stat.Rows, names, block.Source{
-		Read: s.source(d, place, read), Keep: keep,
-		Explain: func(err error) error { return explain(s.blame(place, err)) },
+		Read: s.source(d, place, read, v.Seen), Keep: v.Keep,
+		Explain: func(err error) error { return v.Explain(s.blame(place, err)) },
 	})
 	if err != nil {
-		return nil, explain(s.blame(place, err))
+		return nil, v.Explain(s.blame(place, err))
 	}
 	b.Read = read
 	return b, nil
@@ -153,9 +173,9 @@ func (s *Segment) blame(place *blockPlace, err error) error {
 	return err
 }
 
-// source returns what reads the chunks of a block, and adds to read how many bytes
-// that took.
-func (s *Segment) source(d *Directory, place *blockPlace, read *atomic.Int64) func(kind block.Kind, name string) ([]byte, error) {
+// source returns what reads the chunks of a block, tells seen of each, and adds to read how
+// many bytes that took.
+func (s *Segment) source(d *Directory, place *blockPlace, read *atomic.Int64, seen func(block.Kind, string)) func(kind block.Kind, name string) ([]byte, error) {
 	offsets := place.offsets()
 	return func(kind block.Kind, name string) ([]byte, error) {
 		i, ok := int(kind)-1, true
@@ -177,6 +197,7 @@ func (s *Segment) source(d *Directory, place *blockPlace, read *atomic.Int64) fu
 		}
 		defer f.Close() // it was only read
 		read.Add(int64(place.columns[i].length))
+		seen(kind, name)
 		return s.chunk(f, place, i, offsets[i])
 	}
 }
@@ -194,7 +215,7 @@ func find(d *Directory, place *blockPlace, name string) (int, bool) {
 }
 
 func (s *Segment) ingested(d *Directory, place *blockPlace) ([]llama.Time, error) {
-	times, err := block.ReadIngested(place.stat.Rows, s.source(d, place, new(atomic.Int64)))
+	times, err := block.ReadIngested(place.stat.Rows, s.source(d, place, new(atomic.Int64), func(block.Kind, string) {}))
 	if err != nil {
 		return nil, s.blame(place, err)
 	}
@@ -203,11 +224,13 @@ func (s *Segment) ingested(d *Directory, place *blockPlace) ([]llama.Time, error
 
 // chunk reads, unseals and unpacks the i-th chunk of a block, which is at offset.
 func (s *Segment) chunk(f fsys.File, place *blockPlace, i int, offset int64) (plain []byte, err error) {
-	packed, err := s.piece(f, 'c', offset, place.columns[i].length, place.piece+uint64(i))
+	sealed := s.codec.room(int(place.columns[i].length))
+	defer s.codec.done(sealed)
+	packed, err := s.pieceInto(*sealed, f, 'c', offset, place.piece+uint64(i))
 	if err != nil {
 		return nil, err
 	}
-	if plain, err = s.codec.unpack(packed); err != nil {
+	if plain, err = s.codec.unpackCopy(packed); err != nil {
 		return nil, s.corrupt(offset, err)
 	}
 	return plain, nil

@@ -1,0 +1,91 @@
+package archive
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/llama-logs/llama/internal/fsys"
+	"github.com/llama-logs/llama/internal/query"
+)
+
+// watched is a disk that notes what was asked for ahead of time, and what was read that
+// was not.
+type watched struct {
+	fsys.FS
+	mu    sync.Mutex
+	asked map[string][][2]int64 // by file: first byte, and the one behind the last
+	late  []string
+	reads int
+}
+
+type watchedFile struct {
+	fsys.File
+	disk *watched
+	name string
+}
+
+func (w *watched) Open(name string) (fsys.File, error) {
+	f, err := w.FS.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	return &watchedFile{f, w, name}, nil
+}
+
+func (f *watchedFile) WillNeed(offset, length int64) {
+	f.disk.mu.Lock()
+	defer f.disk.mu.Unlock()
+	f.disk.asked[f.name] = append(f.disk.asked[f.name], [2]int64{offset, offset + length})
+}
+
+func (f *watchedFile) ReadAt(p []byte, offset int64) (int, error) {
+	f.disk.mu.Lock()
+	defer f.disk.mu.Unlock()
+	f.disk.reads++
+	for _, r := range f.disk.asked[f.name] {
+		if r[0] <= offset && offset+int64(len(p)) <= r[1] {
+			return f.File.ReadAt(p, offset)
+		}
+	}
+	f.disk.late = append(f.disk.late, fmt.Sprintf("%s %d+%d", f.name, offset, len(p)))
+	return f.File.ReadAt(p, offset)
+}
+
+// TestReadsAreAskedForAhead: of many blocks, only what is read of the first is waited for.
+func TestReadsAreAskedForAhead(t *testing.T) {
+	t.Parallel()
+	const blocks = 20
+	mem, m := fsys.NewMem(), newMaster(t)
+	a := open(t, mem, m, Options{FreeFloor: 1, BlockRows: 100, SegmentRows: 100 * blocks})
+	for i := range blocks {
+		put(t, a, numbered(100*i, 100*(i+1)))
+	}
+	sealed(t, a)
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{`* | stats by (user.name) count() n`, `request`, `ann | stats by (_time:1s) count() n`} {
+		disk := &watched{FS: mem, asked: map[string][][2]int64{}}
+		a := open(t, disk, m, Options{FreeFloor: 1})
+		disk.late, disk.reads = nil, 0
+		q, err := query.Parse(text, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := a.Snapshot()
+		rows := 0
+		err = q.Lines(t.Context(), s, query.RunOptions{Workers: 1}, func(_ []byte, n int) error { rows += n; return nil })
+		s.Close()
+		if err != nil || rows == 0 {
+			t.Fatalf("%s: %d rows, %v", text, rows, err)
+		}
+		ofOne := disk.reads / blocks
+		if ofOne < 1 || len(disk.late) > 2*ofOne+1 {
+			t.Errorf("%s: %d of %d reads of %d blocks were not asked for before: %q", text, len(disk.late), disk.reads, blocks, disk.late)
+		}
+		if err := a.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
