@@ -133,20 +133,28 @@ func appendValue(dst []byte, f *Field) []byte {
 	case Object:
 		return append(dst, "{}"...)
 	case Array:
-		if isArray(f.Value) {
-			return append(dst, f.Value...)
+		if text, ok := arrayText(f.Value); ok {
+			return append(dst, text...)
 		}
 	}
 	return AppendString(dst, f.Value)
 }
 
-func isArray(s string) bool {
+// arrayText returns how an array is written, without line ends, so that an object is one
+// line. It reports whether s is an array.
+func arrayText(s string) (string, bool) {
 	if len(s) == 0 || s[0] != '[' {
-		return false
+		return "", false
 	}
 	d := jsonDecoder{in: s, depth: 1}
 	spaces := 0
-	return d.skipArray(&spaces) == nil && d.at == len(s)
+	if d.skipArray(&spaces) != nil || d.at != len(s) {
+		return "", false
+	}
+	if spaces > 0 && strings.ContainsAny(s, "\r\n") {
+		s = compact(s, spaces)
+	}
+	return s, true
 }
 
 // isPlain reports whether the first eight bytes are ASCII and need no escape.

@@ -22,6 +22,8 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
+
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/auth"
 	"github.com/llama-logs/llama/internal/fsys"
@@ -130,6 +132,25 @@ func (w *world) Rows(_ context.Context, _ string, offset, limit int64, emit func
 		}
 	}
 	return w.rowsErr
+}
+
+// fewLines are rows as they are kept.
+type fewLines struct{ text []byte }
+
+func (l fewLines) Count() int            { return bytes.Count(l.text, []byte{'\n'}) }
+func (l fewLines) Text() ([]byte, error) { return l.text, nil }
+func (l fewLines) Packed() []byte {
+	e, err := zstd.NewWriter(nil)
+	if err != nil {
+		panic(err)
+	}
+	return e.EncodeAll(l.text, nil)
+}
+
+func (w *world) Lines(ctx context.Context, id string, offset, limit int64, emit func(Lines) error) error {
+	return w.Rows(ctx, id, offset, limit, func(row []llama.Field) error {
+		return emit(fewLines{append(llama.AppendFlat(nil, row), '\n')})
+	})
 }
 
 func (w *world) Watch(ctx context.Context, _ string, from int64, emit func(Change) error) error {

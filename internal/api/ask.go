@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"net/http"
@@ -53,7 +52,7 @@ func (s *Server) ask(ctx context.Context, in *askRequest) (*huma.StreamResponse,
 		contentType, extension = "text/csv; charset=utf-8; header=present", "csv"
 	}
 	rows := rowsRequest{ID: id, Spreadsheet: in.Spreadsheet}
-	out := s.stream(ctx, contentType, "llama-"+id+"."+extension, func(ctx context.Context, w *bufio.Writer) (int64, error) {
+	out := s.stream(ctx, contentType, "llama-"+id+"."+extension, func(ctx context.Context, w *export) (int64, error) {
 		q, err := s.await(ctx, id, wait)
 		if err == nil && q.State != Done && !in.Partial {
 			err = incomplete(q)

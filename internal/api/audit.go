@@ -280,7 +280,7 @@ func (s *Server) readRecords(ctx context.Context, in *recordRequest, file string
 	if !to.IsZero() {
 		last = llama.At(to)
 	}
-	return s.stream(ctx, "application/x-ndjson", file, func(ctx context.Context, w *bufio.Writer) (rows int64, err error) {
+	return s.stream(ctx, "application/x-ndjson", file, func(ctx context.Context, w *export) (rows int64, err error) {
 		var line []byte
 		err = ask(ctx, in.Query, first, last, in.Limit, func(row []llama.Field) error {
 			rows++
@@ -295,7 +295,7 @@ func (s *Server) readRecords(ctx context.Context, in *recordRequest, file string
 // stream answers a file that write makes. An error before its first bytes is a
 // problem; a later one breaks the connection, so that nobody takes a part for the
 // whole. The audit log's entry has the rows that write says went out.
-func (s *Server) stream(ctx context.Context, contentType, name string, write func(context.Context, *bufio.Writer) (rows int64, err error)) *huma.StreamResponse {
+func (s *Server) stream(ctx context.Context, contentType, name string, write func(context.Context, *export) (rows int64, err error)) *huma.StreamResponse {
 	ended := later(ctx)
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		r, w := humago.Unwrap(hc)
@@ -305,7 +305,7 @@ func (s *Server) stream(ctx context.Context, contentType, name string, write fun
 			h.Set("Content-Type", contentType)
 			h.Set("Content-Disposition", fmt.Sprintf(`attachment; filename=%q`, name))
 		}}
-		buffered := bufio.NewWriterSize(out, 64<<10)
+		buffered := &export{Writer: bufio.NewWriterSize(out, 64<<10), out: out, accepts: strings.Join(r.Header.Values("Accept-Encoding"), ",")}
 		rows, err := write(r.Context(), buffered)
 		if err == nil {
 			err = buffered.Flush()

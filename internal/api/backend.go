@@ -30,10 +30,22 @@ type Results interface {
 	// at most limit of them; 0 is all. It returns emit's error if there is one.
 	// The fields are emit's to read until it returns.
 	Rows(ctx context.Context, id string, offset, limit int64, emit func([]llama.Field) error) error
+	// Lines is Rows for rows that go out as JSON: emit gets as many at once as are kept
+	// together.
+	Lines(ctx context.Context, id string, offset, limit int64, emit func(Lines) error) error
 	// Watch calls emit with the query as it is, then with all that changes, and
 	// returns nil after the final state. Rows of the final result before from are
 	// left out; NoRows leaves out all rows, also those that are known before.
 	Watch(ctx context.Context, id string, from int64, emit func(Change) error) error
+}
+
+// Lines are rows that follow each other, each a flat JSON object with its line end.
+type Lines interface {
+	Count() int
+	// Text returns the lines.
+	Text() ([]byte, error)
+	// Packed returns them as a zstd stream, which is how most are kept.
+	Packed() []byte
 }
 
 // Tail follows what arrives on nodes.

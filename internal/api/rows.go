@@ -2,6 +2,7 @@ package api
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/csv"
 	"errors"
@@ -41,11 +42,11 @@ func (s *Server) rows(ctx context.Context, in *rowsRequest) (*huma.StreamRespons
 	noteTargets(ctx, q.Targets)
 	switch in.Format {
 	case "ndjson":
-		return s.stream(ctx, "application/x-ndjson", "llama-"+q.ID+".ndjson", func(ctx context.Context, w *bufio.Writer) (int64, error) {
+		return s.stream(ctx, "application/x-ndjson", "llama-"+q.ID+".ndjson", func(ctx context.Context, w *export) (int64, error) {
 			return s.writeNDJSON(ctx, w, in)
 		}), nil
 	case "csv":
-		return s.stream(ctx, "text/csv; charset=utf-8; header=present", "llama-"+q.ID+".csv", func(ctx context.Context, w *bufio.Writer) (int64, error) {
+		return s.stream(ctx, "text/csv; charset=utf-8; header=present", "llama-"+q.ID+".csv", func(ctx context.Context, w *export) (int64, error) {
 			return s.writeCSV(ctx, w, q, in)
 		}), nil
 	}
@@ -65,16 +66,21 @@ func (s *Server) rowPage(ctx context.Context, q Query, in *rowsRequest) (*huma.S
 		return nil, llama.Errorf(llama.TooLarge, "limit is %d; a page has at most %d rows, and format=ndjson has them all", limit, maxPageRows)
 	}
 	page := []byte(`{"rows":[`)
-	first, rows := true, 0
-	err := s.Results.Rows(ctx, q.ID, in.Offset, limit, func(row []llama.Field) error {
-		if !first {
-			page = append(page, ',')
+	rows := 0
+	err := s.Results.Lines(ctx, q.ID, in.Offset, limit, func(l Lines) error {
+		text, err := l.Text()
+		if err != nil {
+			return err
 		}
-		first = false
-		rows++
-		page = llama.AppendFlat(page, row)
-		if len(page) > maxPageBytes {
-			return errPageFull
+		for line := range bytes.Lines(text) {
+			if rows > 0 {
+				page = append(page, ',')
+			}
+			rows++
+			page = append(page, bytes.TrimSuffix(line, []byte{'\n'})...)
+			if len(page) > maxPageBytes {
+				return errPageFull
+			}
 		}
 		return nil
 	})
@@ -98,23 +104,55 @@ type exportWriter struct {
 	control *http.ResponseController
 	header  func(http.Header)
 	begun   bool
+	zstd    bool // what is written is
+}
+
+// An export is a file that is being written.
+type export struct {
+	*bufio.Writer
+	out     *exportWriter
+	accepts string // the encodings that the peer decodes
+}
+
+// pack reports whether the peer takes zstd, and says then that all that is written is.
+func (e *export) pack() bool {
+	for coding := range strings.SplitSeq(e.accepts, ",") {
+		name, weight, weighed := strings.Cut(coding, ";")
+		refused := weighed && strings.Trim(weight, " q=0.") == ""
+		if strings.TrimSpace(name) == "zstd" && !refused {
+			e.out.zstd = true
+		}
+	}
+	return e.out.zstd
 }
 
 func (e *exportWriter) Write(b []byte) (int, error) {
 	if !e.begun {
 		e.begun = true
 		e.header(e.w.Header())
+		if e.zstd {
+			e.w.Header().Set("Content-Encoding", "zstd")
+			e.w.Header().Add("Vary", "Accept-Encoding")
+		}
 	}
 	e.control.SetWriteDeadline(time.Now().Add(writePatience))
 	return e.w.Write(b)
 }
 
-func (s *Server) writeNDJSON(ctx context.Context, w *bufio.Writer, in *rowsRequest) (rows int64, err error) {
-	var line []byte
-	err = s.Results.Rows(ctx, in.ID, in.Offset, in.Limit, func(row []llama.Field) error {
-		rows++
-		line = append(llama.AppendFlat(line[:0], row), '\n')
-		_, err := w.Write(line)
+// writeNDJSON writes rows as they are kept: packed, for a peer that unpacks zstd, which
+// takes frames one after the other as one stream.
+func (s *Server) writeNDJSON(ctx context.Context, w *export, in *rowsRequest) (rows int64, err error) {
+	packed := w.pack()
+	err = s.Results.Lines(ctx, in.ID, in.Offset, in.Limit, func(l Lines) error {
+		rows += int64(l.Count())
+		if packed {
+			_, err := w.Write(l.Packed())
+			return err
+		}
+		text, err := l.Text()
+		if err == nil {
+			_, err = w.Write(text)
+		}
 		return err
 	})
 	return rows, err

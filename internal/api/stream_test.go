@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/zstd"
+
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/auth"
 )
@@ -285,6 +287,20 @@ func TestAnswersAreCompressed(t *testing.T) {
 	text, err := io.ReadAll(plain)
 	if err != nil || strings.Count(string(text), "\n") != 200 {
 		t.Errorf("%d lines, %v", strings.Count(string(text), "\n"), err)
+	}
+	for accepts, want := range map[string]string{"zstd": "zstd", "gzip, zstd;q=0.5": "zstd", "zstd;q=0": "", "identity": ""} {
+		resp := s.stream("/query/"+knownID+"/rows?format=ndjson", viewer, "Accept-Encoding: "+accepts)
+		var lines io.Reader = resp.Body
+		if got := resp.Header.Get("Content-Encoding"); got != want {
+			t.Errorf("who takes %s gets %q", accepts, got)
+		} else if want == "zstd" { // a frame of each chunk
+			if lines, err = zstd.NewReader(resp.Body); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, err := io.ReadAll(lines); err != nil || string(got) != string(text) {
+			t.Errorf("who takes %s gets %d bytes, want %d, %v", accepts, len(got), len(text), err)
+		}
 	}
 	s.changes = []Change{{Rows: s.world.rows}}
 	if resp := s.stream("/query/"+knownID+"/events", viewer, "Accept-Encoding: gzip, zstd"); resp.Header.Get("Content-Encoding") != "" {

@@ -5,34 +5,24 @@ import (
 
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/api"
+	"github.com/llama-logs/llama/internal/query"
 	"github.com/llama-logs/llama/internal/task"
 )
 
-// pageRows is how many rows are read at once.
-const pageRows = 5000
-
 // Rows implements api.Results.
 func (a adapter) Rows(ctx context.Context, id string, offset, limit int64, emit func([]llama.Field) error) error {
-	for left := limit; limit == 0 || left > 0; {
-		want := int64(pageRows)
-		if limit > 0 {
-			want = min(want, left)
-		}
-		page, err := a.tasks.Rows(ctx, id, offset, want)
+	return a.tasks.RowLines(ctx, id, offset, limit, func(l task.RowLines) error {
+		text, err := l.Text()
 		if err != nil {
 			return err
 		}
-		for _, row := range page.Rows {
-			if err := emit(row); err != nil {
-				return err
-			}
-		}
-		if int64(len(page.Rows)) < want {
-			return nil
-		}
-		offset, left = offset+want, left-want
-	}
-	return nil
+		return query.ReadLines(text, emit)
+	})
+}
+
+// Lines implements api.Results.
+func (a adapter) Lines(ctx context.Context, id string, offset, limit int64, emit func(api.Lines) error) error {
+	return a.tasks.RowLines(ctx, id, offset, limit, func(l task.RowLines) error { return emit(l) })
 }
 
 // Watch implements api.Results. The rows are those of the preview; the others

@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/base64"
@@ -14,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/api"
@@ -83,6 +86,26 @@ func (c *central) Rows(_ context.Context, _ string, _, _ int64, emit func([]llam
 		}
 	}
 	return nil
+}
+
+// lines are rows as they are kept.
+type lines struct{ text []byte }
+
+func (l lines) Count() int            { return bytes.Count(l.text, []byte{'\n'}) }
+func (l lines) Text() ([]byte, error) { return l.text, nil }
+func (l lines) Packed() []byte {
+	e, err := zstd.NewWriter(nil)
+	if err != nil {
+		panic(err)
+	}
+	return e.EncodeAll(l.text, nil)
+}
+
+// Lines gives each row apart, so that what is packed is a stream of several frames.
+func (c *central) Lines(ctx context.Context, id string, offset, limit int64, emit func(api.Lines) error) error {
+	return c.Rows(ctx, id, offset, limit, func(row []llama.Field) error {
+		return emit(lines{append(llama.AppendFlat(nil, row), '\n')})
+	})
 }
 
 func (c *central) Watch(ctx context.Context, _ string, from int64, emit func(api.Change) error) error {

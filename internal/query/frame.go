@@ -18,6 +18,8 @@ const (
 	State Kind = 2 // a part of the state of the first gathering pipe
 	// Within is a frame of a query within the query, whose answer the merger needs.
 	Within Kind = 3
+	// Lines are rows of the answer as lines of JSON, in their order; see Frame.Text.
+	Lines Kind = 4
 )
 
 // A Frame is a part of what a node answers. Frames of one answer may be added
@@ -38,6 +40,7 @@ const (
 //	within version, the query's number in the order in which they stand in the
 //	       merger's pipes, its frame's kind (1 byte), its frame's bytes
 //	facets see facetGatherer.frames
+//	lines  version, names, keys of the rows: see wire.lineKeys
 //
 // The number of by fields and functions is the query's: a frame means something
 // only beside the query it answers. Counts are checked against the bytes that
@@ -45,12 +48,19 @@ const (
 type Frame struct {
 	Kind  Kind
 	Bytes []byte
+	// Text is of Lines: the rows as flat objects, a line each. It travels beside Bytes, so
+	// that it can be packed alone and handed on as it came. What Partial gives is emit's
+	// until that returns.
+	Text []byte
 	// Rows is how many rows or groups end in the frame. It does not travel.
 	Rows int
-	// Again gives Bytes once more, from Packed bytes that are held for that, so that a
-	// Merge need not hold Bytes; nil where nothing is. It does not travel.
+	// Again gives Bytes once more, of Lines Text, from Packed bytes that are held for that,
+	// so that a Merge need not hold them; nil where nothing is. It does not travel.
 	Again  func() ([]byte, error)
 	Packed int
+	// Origin is of Lines, and handed back where all rows of the frame follow each other in
+	// the answer. It does not travel.
+	Origin any
 }
 
 const (

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -82,21 +83,25 @@ func FuzzMerge(f *testing.F) {
 			f.Fatal(err)
 		}
 		queries = append(queries, q)
-		err = q.Partial(context.Background(), Events(someEvents), RunOptions{}, func(frame Frame) error {
-			f.Add(uint8(i), uint8(frame.Kind), frame.Bytes)
-			return nil
-		})
-		if err != nil {
-			f.Fatal(err)
+		for _, lines := range []bool{false, true} {
+			err = q.Partial(context.Background(), Events(someEvents), RunOptions{Lines: lines}, func(frame Frame) error {
+				f.Add(uint8(i), uint8(frame.Kind), frame.Bytes, bytes.Clone(frame.Text), lines)
+				return nil
+			})
+			if err != nil {
+				f.Fatal(err)
+			}
 		}
 	}
-	f.Fuzz(func(t *testing.T, n, kind uint8, b []byte) {
-		m := queries[int(n)%len(queries)].NewMerge(RunOptions{MaxMemory: 1 << 20})
-		if m.Add("n", Frame{Kind: Kind(kind), Bytes: b}) != nil {
-			return
+	f.Fuzz(func(t *testing.T, n, kind uint8, b, text []byte, lines bool) {
+		m := queries[int(n)%len(queries)].NewMerge(RunOptions{MaxMemory: 1 << 20, Lines: lines})
+		for _, node := range []string{"n", "o"} {
+			if m.Add(node, Frame{Kind: Kind(kind), Bytes: bytes.Clone(b), Text: text}) != nil {
+				return
+			}
 		}
 		err := m.Rows(t.Context(), func(Row) error { return nil })
-		if err != nil && llama.CodeOf(err) != llama.TooLarge {
+		if err != nil && llama.CodeOf(err) != llama.TooLarge && !(Kind(kind) == Lines && errors.Is(err, errFrame)) {
 			t.Fatal(err)
 		}
 	})

@@ -3,7 +3,6 @@ package query
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -14,23 +13,17 @@ import (
 // memory as rows. Of each there is where it stands; the frames stay as they came, packed
 // where whoever added them can unpack them again.
 type heldRows struct {
-	frames  []heldFrame
+	frames  []*heldFrame
 	rows    []heldRow
 	nodes   []string
 	numbers map[string]uint32 // of nodes
-
-	open    int // bytes of unpacked frames
-	most    int // of open
-	use     uint64
-	unpacks int
+	packed  packed
 }
 
 // A heldFrame is a frame, unpacked while its rows are wanted.
 type heldFrame struct {
-	again func() ([]byte, error) // nil: plain stays
-	plain []byte                 // nil while it is packed
-	names []string
-	used  uint64 // heldRows.use when it was last wanted
+	packedFrame
+	names []string // nil while it is packed
 }
 
 // A heldRow is a row by what it is ordered by, and where it is.
@@ -47,12 +40,6 @@ type heldRow struct {
 const (
 	heldRowSize = 48 // with the share of a growing slice's spare room
 	tieSize     = 40 // of an orderKey, without its text
-	// heldOpen is how many bytes of frames are unpacked at once: rows that follow each
-	// other mostly lie in few frames.
-	heldOpen = 32 << 20
-	// heldThrash is after how many unpackings of each frame the order is taken for one that
-	// jumps: all the memory that a merge may have is for unpacked frames then.
-	heldThrash = 4
 )
 
 // add notes the rows of a frame. It returns the memory that is held for them.
@@ -60,12 +47,12 @@ func (h *heldRows) add(node string, f Frame) (bytes int, err error) {
 	number, ok := h.numbers[node]
 	if !ok {
 		if h.numbers == nil {
-			h.numbers, h.most = map[string]uint32{}, heldOpen
+			h.numbers = map[string]uint32{}
 		}
 		number = uint32(len(h.nodes))
 		h.numbers[node], h.nodes = number, append(h.nodes, node)
 	}
-	held := heldFrame{again: f.Again, plain: f.Bytes}
+	held := heldFrame{packedFrame: packedFrame{again: f.Again, plain: f.Bytes}}
 	r := newReader(f.Bytes)
 	names := r.names()
 	before := len(h.rows)
@@ -87,7 +74,7 @@ func (h *heldRows) add(node string, f Frame) (bytes int, err error) {
 	} else {
 		held.names = names
 	}
-	h.frames = append(h.frames, held)
+	h.frames = append(h.frames, &held)
 	return bytes, nil
 }
 
@@ -172,44 +159,14 @@ func (h *heldRows) row(at *heldRow, max int) (Row, error) {
 	return k.row, r.end()
 }
 
-// unpacked returns a frame that is not packed, and packs others if there are too many.
+// unpacked returns a frame that is not packed.
 func (h *heldRows) unpacked(number uint32, max int) (*heldFrame, error) {
-	f := &h.frames[number]
-	h.use++
-	f.used = h.use
-	if f.plain != nil {
-		return f, nil
+	f := h.frames[number]
+	plain, fresh, err := h.packed.unpack(&f.packedFrame, len(h.frames), max)
+	if err != nil || !fresh {
+		return f, err
 	}
-	if h.unpacks++; h.unpacks == heldThrash*len(h.frames) {
-		if h.most = max; max == 0 {
-			h.most = 1 << 62
-		}
-	}
-	var err error
-	if f.plain, err = f.again(); err != nil {
-		return nil, fmt.Errorf("unpack a frame: %w", err)
-	}
-	r := newReader(f.plain)
+	r := newReader(plain)
 	f.names = r.names()
-	for h.open += len(f.plain); h.open > h.most && h.pack(f); {
-	}
 	return f, r.err
-}
-
-// pack packs the frame that was wanted longest ago, and not keep. It reports whether
-// there was one.
-func (h *heldRows) pack(keep *heldFrame) bool {
-	var oldest *heldFrame
-	for i := range h.frames {
-		f := &h.frames[i]
-		if f != keep && f.again != nil && f.plain != nil && (oldest == nil || f.used < oldest.used) {
-			oldest = f
-		}
-	}
-	if oldest == nil {
-		return false
-	}
-	h.open -= len(oldest.plain)
-	oldest.plain, oldest.names = nil, nil
-	return true
 }

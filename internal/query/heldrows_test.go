@@ -46,7 +46,7 @@ func TestHeldRowsAreInOrder(t *testing.T) {
 				clear(f.Bytes) // it is nobody's any more
 			}
 		}
-		h.most = rng.IntN(600)
+		h.packed.most = rng.IntN(600)
 		slices.SortStableFunc(want, (&rowSpec{}).compare)
 		h.sort()
 		var got []Row
@@ -60,7 +60,7 @@ func TestHeldRowsAreInOrder(t *testing.T) {
 		if d := cmp.Diff(rows, got); d != "" {
 			t.Fatalf("seed %d: -want +got\n%s", seed, d)
 		}
-		if most := (heldThrash + 1) * len(h.frames); unpacked > most {
+		if most := (thrash + 1) * len(h.frames); unpacked > most {
 			t.Errorf("seed %d: %d frames were unpacked %d times", seed, len(h.frames), unpacked)
 		}
 	}

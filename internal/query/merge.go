@@ -16,12 +16,13 @@ type Merge struct {
 	env   *env
 	state gatherer // nil where rows are the answer
 	rows  heldRows
+	lines *heldLines // instead of rows, where the rows of frames are the answer and Lines were asked for
 	// within are the merges of the queries that the pipes need.
 	within []*Merge
 }
 
 // NewMerge begins the merger's half of a query. Of the options it heeds
-// MaxMemory and MaxRows.
+// MaxMemory, MaxRows and Lines.
 func (q *Query) NewMerge(o RunOptions) *Merge {
 	if q.options.explain {
 		q = &Query{filter: allFilter{}} // prices are rows, whatever is priced
@@ -29,6 +30,9 @@ func (q *Query) NewMerge(o RunOptions) *Merge {
 	m := &Merge{plan: q.plan(&RunOptions{}), o: o, env: newEnv(o.MaxMemory)}
 	if m.plan.gather != nil {
 		m.state = m.plan.gather.gather(m.env, m.plan.rest)
+	}
+	if o.Lines && m.plan.gather == nil && len(m.plan.rest) == 0 {
+		m.lines = &heldLines{}
 	}
 	m.env.seconds = seconds(m.plan.filter)
 	m.openWithin()
@@ -45,6 +49,15 @@ func (m *Merge) Add(node string, f Frame) error {
 		return m.addWithin(node, f)
 	case f.Kind == State && m.state != nil:
 		if err := m.state.read(node, f); err != nil {
+			return fmt.Errorf("merge a frame of %s: %w", node, err)
+		}
+		return nil
+	case (f.Kind == Lines || f.Kind == Rows) && m.lines != nil:
+		bytes, err := m.lines.add(node, f)
+		if err == nil {
+			err = m.env.budget.grow(bytes)
+		}
+		if err != nil {
 			return fmt.Errorf("merge a frame of %s: %w", node, err)
 		}
 		return nil
@@ -74,6 +87,26 @@ func (m *Merge) Rows(ctx context.Context, emit func(Row) error) error {
 	if m.state != nil {
 		return runPipes(ctx, m.env, rest, m.state.rows, emit)
 	}
+	if m.lines != nil {
+		return m.lines.each(ctx, m.env, int(m.o.MaxMemory), func(l LinesOf) error {
+			text, err := l.All()
+			if err != nil {
+				return err
+			}
+			return ReadLines(text, emit)
+		})
+	}
 	m.rows.sort()
 	return runPipes(ctx, m.env, rest, func(emit func(Row) error) error { return m.rows.each(ctx, int(m.o.MaxMemory), emit) }, emit)
+}
+
+// HasLines reports whether the merge holds its rows as lines, so that Lines gives them.
+func (m *Merge) HasLines() bool { return m.lines != nil }
+
+// Lines gives the answer so far to emit instead of Rows, as lines, and is otherwise as
+// Rows is; MaxRows is not heeded. The texts are emit's until it returns.
+func (m *Merge) Lines(ctx context.Context, emit func(LinesOf) error) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.lines.each(ctx, m.env, int(m.o.MaxMemory), emit)
 }

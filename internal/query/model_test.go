@@ -1,6 +1,7 @@
 package query
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"maps"
@@ -461,8 +462,11 @@ func merged(t *rapid.T, q *Query, events []llama.Event, o RunOptions) *Merge {
 		nodes[n] = append(nodes[n], e)
 	}
 	var frames []Frame
+	lines := rapid.Bool().Draw(t, "lines")
 	for _, part := range nodes {
+		o.Lines = lines && rapid.IntRange(0, 3).Draw(t, "older node") > 0
 		err := q.Partial(context.Background(), scattered(t, part), o, func(f Frame) error {
+			f.Text = bytes.Clone(f.Text)
 			frames = append(frames, f)
 			return nil
 		})
@@ -470,6 +474,7 @@ func merged(t *rapid.T, q *Query, events []llama.Event, o RunOptions) *Merge {
 			t.Fatalf("%s: %v", q, err)
 		}
 	}
+	o.Lines = lines
 	m := q.NewMerge(o)
 	for _, f := range rapid.Permutation(frames).Draw(t, "frames") {
 		if err := m.Add("n", f); err != nil {

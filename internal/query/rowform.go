@@ -23,6 +23,7 @@ type rowMaker struct {
 	text     []byte
 	// lineBytes is how long lines were, or are taken to be.
 	lineBytes int
+	names     *nameList // gathers the names of fields that lines have; nil where they are not wanted
 }
 
 // A rowForm is how the rows of one family are made. Fields that are the same for all
@@ -31,6 +32,9 @@ type rowForm struct {
 	places []rowPlace
 	json   []jsonPlace
 	rest   []byte // behind the last place
+	// unseen are the places whose names are not in names yet.
+	unseen []*rowPlace
+	names  *nameList
 }
 
 // A jsonPlace is one value that differs, and what is written before it.
@@ -282,10 +286,19 @@ func (m *rowMaker) row(r uint32) Row {
 // appendJSON appends row r as llama.AppendFlat writes it.
 func (m *rowMaker) appendJSON(dst []byte, r uint32) []byte {
 	if m.list == nil {
-		return llama.AppendFlat(dst, m.c.row(r, m.patterns, m.hidden))
+		row := m.c.row(r, m.patterns, m.hidden)
+		if m.names != nil {
+			for i := range row {
+				m.names.add(row[i].Name)
+			}
+		}
+		return llama.AppendFlat(dst, row)
 	}
 	family, at := m.find(r)
 	f := m.form(family)
+	if m.names != nil {
+		f.see(m.names, int(r), at)
+	}
 	start := len(dst)
 	for i := range f.json {
 		p := &f.json[i]
@@ -348,4 +361,46 @@ func (m *rowMaker) appendMade(dst []byte, base string, r uint32) []byte {
 	}
 	value, kind := c.make(base, r)
 	return llama.AppendValue(dst, value, kind)
+}
+
+// A nameList is names in the order in which they came first.
+type nameList struct {
+	list  []string
+	known map[string]bool
+}
+
+func newNameList() *nameList { return &nameList{known: map[string]bool{}} }
+
+func (l *nameList) add(name string) {
+	if !l.known[name] {
+		l.known[name] = true
+		l.list = append(l.list, name)
+	}
+}
+
+// see adds the names of the fields that row r has, which is the one at the given place of
+// the family.
+func (f *rowForm) see(names *nameList, r, at int) {
+	if f.names != names {
+		f.names, f.unseen = names, f.unseen[:0]
+		for i := range f.places {
+			f.unseen = append(f.unseen, &f.places[i])
+		}
+	}
+	if len(f.unseen) == 0 {
+		return
+	}
+	f.unseen = slices.DeleteFunc(f.unseen, func(p *rowPlace) bool {
+		has := true
+		switch p.is {
+		case placeColumn:
+			_, _, has = p.col.Value(r)
+		case placeLoose:
+			_, _, has = p.col.Value(at)
+		}
+		if has {
+			names.add(p.name)
+		}
+		return has
+	})
 }

@@ -35,6 +35,9 @@ type RunOptions struct {
 	// Progress is told how far the run is. It is called by one at a time and must
 	// be quick.
 	Progress func(Progress)
+	// Lines says that rows which are the answer are to be Lines: of Partial that its frames
+	// are, of a Merge that it holds them so, which of both kinds it takes.
+	Lines bool
 }
 
 // Progress is how far a run is.
@@ -79,8 +82,11 @@ func (q *Query) Partial(ctx context.Context, src Source, o RunOptions, emit func
 		}
 		return r.left()
 	}
+	if o.Lines && len(p.rest) == 0 {
+		return r.lines(ctx, emit)
+	}
 	var w rowWriter
-	err = r.stream(ctx, false, func(f found) error {
+	err = r.stream(ctx, asRows, func(f found) error {
 		return f.each(func(k *kept) error {
 			w.add(k)
 			if !w.full() {
@@ -92,6 +98,28 @@ func (q *Query) Partial(ctx context.Context, src Source, o RunOptions, emit func
 	// What was found before an error is worth sending.
 	if w.count > 0 {
 		if sent := emit(w.frame(Rows)); err == nil {
+			err = sent
+		}
+	}
+	if err == nil {
+		err = r.left()
+	}
+	return err
+}
+
+// lines runs a query whose rows are the answer and gives them as Lines to emit.
+func (r *run) lines(ctx context.Context, emit func(Frame) error) error {
+	var w lineWriter
+	err := r.stream(ctx, asKeyedLines, func(f found) error {
+		w.add(f)
+		if !w.full() {
+			return nil
+		}
+		return emit(w.frame())
+	})
+	// What was found before an error is worth sending.
+	if len(w.keys) > 0 {
+		if sent := emit(w.frame()); err == nil {
 			err = sent
 		}
 	}
@@ -125,7 +153,7 @@ func (q *Query) Execute(ctx context.Context, src Source, o RunOptions, emit func
 	e.oldest.Store(int64(minTime))
 	if p.gather == nil {
 		err := runPipes(ctx, e, rest, func(emit func(Row) error) error {
-			return r.stream(ctx, false, func(f found) error {
+			return r.stream(ctx, asRows, func(f found) error {
 				return f.each(func(k *kept) error { return emit(k.row) })
 			})
 		}, emit)
@@ -156,7 +184,7 @@ func (q *Query) Lines(ctx context.Context, src Source, o RunOptions, emit func(l
 		}
 		r := newRun(p, src, o, held)
 		defer r.close()
-		if err := r.stream(ctx, true, func(f found) error { return emit(f.lines, f.count) }); err != nil {
+		if err := r.stream(ctx, asLines, func(f found) error { return emit(f.lines, f.count) }); err != nil {
 			return err
 		}
 		return r.left()

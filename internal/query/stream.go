@@ -12,10 +12,21 @@ import (
 // A found is some rows that one block has to the answer.
 type found struct {
 	rows  []*kept
-	lines []byte // or rows as JSON, a line each
+	lines []byte    // or rows as JSON, a line each
+	keys  []lineKey // of lines, where they are wanted
+	names []string  // in the lines, likewise, as they come first
 	count int
 	size  int
 }
+
+// A foundForm says what rows are found as.
+type foundForm uint8
+
+const (
+	asRows foundForm = iota
+	asLines
+	asKeyedLines
+)
 
 // foundRows is how many rows are handed on at once: the first soon, and not many wait.
 const foundRows = 1024
@@ -31,7 +42,7 @@ type job struct {
 // stream gives rows to emit block by block, the newest blocks first and each
 // from its end, while later blocks are being read. At most a few blocks' rows
 // wait at a time.
-func (r *run) stream(ctx context.Context, json bool, emit func(found) error) error {
+func (r *run) stream(ctx context.Context, form foundForm, emit func(found) error) error {
 	defer context.AfterFunc(ctx, func() { r.stop.Store(true) })()
 	group, inner := errgroup.WithContext(ctx)
 	jobs := make(chan job)
@@ -43,7 +54,7 @@ func (r *run) stream(ctx context.Context, json bool, emit func(found) error) err
 	})
 	ahead := r.ahead(r.refs)
 	for range r.o.Workers {
-		group.Go(func() error { return r.search(inner, jobs, ahead, json) })
+		group.Go(func() error { return r.search(inner, jobs, ahead, form) })
 	}
 	group.Go(func() error { return r.deliver(inner, order, emit) })
 	return stopError(ctx, group.Wait())
@@ -63,7 +74,7 @@ func (r *run) deal(ctx context.Context, jobs, order chan<- job) error {
 	return nil
 }
 
-func (r *run) search(ctx context.Context, jobs <-chan job, ahead *ahead, json bool) error {
+func (r *run) search(ctx context.Context, jobs <-chan job, ahead *ahead, form foundForm) error {
 	work := &scratch{stop: &r.stop, pool: r.o.Pool, budget: r.env.budget}
 	defer work.give()
 	for j := range jobs {
@@ -90,7 +101,7 @@ func (r *run) search(ctx context.Context, jobs <-chan job, ahead *ahead, json bo
 			start := max(0, end-foundRows)
 			// Who waits for a reader that is slow has no turn.
 			err := r.turn(ctx, func() error {
-				f = maker.found(c.sel[start:end], json)
+				f = maker.found(c.sel[start:end], form)
 				c.stopped(0)
 				return c.err
 			})
@@ -114,15 +125,23 @@ func (r *run) search(ctx context.Context, jobs <-chan job, ahead *ahead, json bo
 }
 
 // found makes rows, the last first.
-func (m *rowMaker) found(sel []uint32, json bool) found {
+func (m *rowMaker) found(sel []uint32, form foundForm) found {
 	f := found{count: len(sel)}
-	if json {
-		f.lines = make([]byte, 0, len(sel)*m.lineBytes)
-	} else {
+	if form == asRows {
 		f.rows = make([]*kept, 0, len(sel))
+	} else {
+		f.lines = make([]byte, 0, len(sel)*m.lineBytes)
+	}
+	if form == asKeyedLines {
+		f.keys = make([]lineKey, 0, len(sel))
+		m.names = newNameList()
 	}
 	for i := len(sel) - 1; i >= 0; i-- {
-		if json {
+		switch form {
+		case asKeyedLines:
+			f.keys = append(f.keys, m.lineKey(sel[i]))
+			fallthrough
+		case asLines:
 			f.lines = append(m.appendJSON(f.lines, sel[i]), '\n')
 			continue
 		}
@@ -134,9 +153,20 @@ func (m *rowMaker) found(sel []uint32, json bool) found {
 		f.size += rowSize(k.row)
 		f.rows = append(f.rows, k)
 	}
-	f.size += cap(f.lines)
+	if m.names != nil {
+		f.names = m.names.list
+	}
+	f.size += cap(f.lines) + cap(f.keys)*lineKeySize
 	m.lineBytes = max(m.lineBytes, len(f.lines)/len(sel)+32)
 	return f
+}
+
+func (m *rowMaker) lineKey(r uint32) (k lineKey) {
+	k.time, k.seq = m.c.order(r)
+	if m.c.items != nil {
+		k.item = m.c.items[r]
+	}
+	return k
 }
 
 func (r *run) deliver(ctx context.Context, order <-chan job, emit func(found) error) error {
@@ -183,6 +213,9 @@ func (f *found) cut(n int) {
 		end += bytes.IndexByte(f.lines[end:], '\n') + 1
 	}
 	f.lines = f.lines[:end]
+	if f.keys != nil {
+		f.keys = f.keys[:n]
+	}
 }
 
 // each gives the rows to emit one by one.

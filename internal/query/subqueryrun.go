@@ -130,7 +130,7 @@ func (p *plan) executeRest(ctx context.Context, src Source, o RunOptions, held i
 
 // partialRest sends the node's half of the queries of the merger's half.
 func (p *plan) partialRest(ctx context.Context, src Source, o RunOptions, emit func(Frame) error) error {
-	o.Progress, o.MaxRows = nil, 0
+	o.Progress, o.MaxRows, o.Lines = nil, 0, false
 	for i, w := range p.withinRest() {
 		err := w.query.Partial(ctx, src, o, func(f Frame) error {
 			out := wire{[]byte{frameVersion}}

@@ -108,27 +108,59 @@ func framePlace(query string, f *Frame) []byte {
 type Chunk struct {
 	First int64 // the number of its first row, from 0
 	Count int64
+	Form  int // how the rows are encoded
 	Rows  []byte
+	// Frame is one that is kept, whose body stands for Rows; nil for none. What Chunks
+	// yields has Rows.
+	Frame *Frame
 }
 
-// Finish keeps the result of q, deletes its frames and notes that it has ended,
-// all in one write: a result is whole or not there.
-func (s *Store) Finish(ctx context.Context, q *Query, chunks iter.Seq2[Chunk, error]) error {
+// A FrameReader returns the body of a frame that is kept.
+type FrameReader func(f Frame) ([]byte, error)
+
+// Frame returns the body of a frame of q that is kept.
+func (s *Store) Frame(ctx context.Context, q *Query, f Frame) ([]byte, error) {
+	return s.readFrame(ctx, s.read, q, f)
+}
+
+func (s *Store) readFrame(ctx context.Context, from interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}, q *Query, f Frame) ([]byte, error) {
+	var sealed []byte
+	err := from.QueryRowContext(ctx, `SELECT sealed_body FROM frames WHERE query_id = $1 AND node_id = $2 AND attempt = $3 AND number = $4`,
+		q.ID, f.Node, f.Attempt, int64(f.Number)).Scan(&sealed)
+	if err != nil {
+		return nil, fmt.Errorf("read frame %d of query %s: %w", f.Number, q.ID, err)
+	}
+	body, err := s.unseal(keyFor(q.Expires), sealed, framePlace(q.ID, &f))
+	if err != nil {
+		return nil, fmt.Errorf("unseal frame %d of query %s: %w", f.Number, q.ID, err)
+	}
+	return body, nil
+}
+
+// Finish keeps the result of q, deletes those of its frames that are no part of it and
+// notes that it has ended, all in one write: a result is whole or not there. The chunks are
+// made with a reader of the frames that are kept.
+func (s *Store) Finish(ctx context.Context, q *Query, chunks func(FrameReader) iter.Seq2[Chunk, error]) error {
 	return s.update(ctx, func(tx *sql.Tx) error {
-		for c, err := range chunks {
+		read := func(f Frame) ([]byte, error) { return s.readFrame(ctx, tx, q, f) }
+		var used map[frameKey]bool
+		for c, err := range chunks(read) {
 			if err != nil {
 				return err
 			}
-			sealed, err := s.seal(keyFor(q.Expires), c.Rows, place(q.ID, "rows", strconv.FormatInt(c.First, 10)))
-			if err != nil {
-				return fmt.Errorf("seal result of query %s: %w", q.ID, err)
+			if c.Frame != nil {
+				if used == nil {
+					used = map[frameKey]bool{}
+				}
+				used[frameKey{c.Frame.Node, c.Frame.Attempt, c.Frame.Number}] = true
 			}
-			_, err = tx.ExecContext(ctx, `INSERT INTO chunks (query_id, first_row, row_count, sealed_rows) VALUES ($1, $2, $3, $4)`, q.ID, c.First, c.Count, sealed)
-			if err != nil {
-				return fmt.Errorf("keep result of query %s: %w", q.ID, err)
+			if err := s.putChunk(ctx, tx, q, &c); err != nil {
+				return err
 			}
 		}
-		if _, err := tx.ExecContext(ctx, `DELETE FROM frames WHERE query_id = $1`, q.ID); err != nil {
+		if err := dropUnused(ctx, tx, q, used); err != nil {
 			return fmt.Errorf("drop frames of query %s: %w", q.ID, err)
 		}
 		if _, err := tx.ExecContext(ctx, `UPDATE queries SET live = 0 WHERE id = $1`, q.ID); err != nil {
@@ -139,6 +171,68 @@ func (s *Store) Finish(ctx context.Context, q *Query, chunks iter.Seq2[Chunk, er
 		}
 		return s.putProgress(ctx, tx, q)
 	})
+}
+
+// A frameKey names a frame of a query.
+type frameKey struct {
+	node    string
+	attempt uint32
+	number  uint64
+}
+
+// putChunk keeps a chunk. One that a frame stands for has the frame's number, and its
+// sealed_rows are empty.
+func (s *Store) putChunk(ctx context.Context, tx *sql.Tx, q *Query, c *Chunk) error {
+	sealed, frame := []byte{}, Frame{}
+	if c.Frame != nil {
+		frame = *c.Frame
+	} else {
+		var err error
+		if sealed, err = s.seal(keyFor(q.Expires), c.Rows, place(q.ID, "rows", strconv.FormatInt(c.First, 10))); err != nil {
+			return fmt.Errorf("seal result of query %s: %w", q.ID, err)
+		}
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO chunks (query_id, first_row, row_count, sealed_rows, form, frame_node, frame_attempt, frame_number, frame_kind)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, q.ID, c.First, c.Count, sealed, c.Form, frame.Node, frame.Attempt, int64(frame.Number), frame.Kind)
+	if err != nil {
+		return fmt.Errorf("keep result of query %s: %w", q.ID, err)
+	}
+	return nil
+}
+
+// dropUnused deletes the frames of q that no chunk uses.
+func dropUnused(ctx context.Context, tx *sql.Tx, q *Query, used map[frameKey]bool) error {
+	if used == nil {
+		_, err := tx.ExecContext(ctx, `DELETE FROM frames WHERE query_id = $1`, q.ID)
+		return err
+	}
+	rows, err := tx.QueryContext(ctx, `SELECT node_id, attempt, number FROM frames WHERE query_id = $1`, q.ID)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var unused []frameKey
+	for rows.Next() {
+		var k frameKey
+		var number int64
+		if err := rows.Scan(&k.node, &k.attempt, &number); err != nil {
+			return err
+		}
+		if k.number = uint64(number); !used[k] {
+			unused = append(unused, k)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	rows.Close() // frees the connection
+	for _, k := range unused {
+		_, err := tx.ExecContext(ctx, `DELETE FROM frames WHERE query_id = $1 AND node_id = $2 AND attempt = $3 AND number = $4`, q.ID, k.node, k.attempt, int64(k.number))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Chunks yields the chunks of q's result from the one that holds row first.
@@ -161,10 +255,18 @@ func (s *Store) Chunks(ctx context.Context, q *Query, first int64) iter.Seq2[Chu
 func (s *Store) chunk(ctx context.Context, q *Query, row int64) (Chunk, error) {
 	var c Chunk
 	var sealed []byte
-	err := s.read.QueryRowContext(ctx, `SELECT first_row, row_count, sealed_rows FROM chunks
-		WHERE query_id = $1 AND first_row <= $2 AND first_row + row_count > $2 ORDER BY first_row DESC LIMIT 1`, q.ID, row).Scan(&c.First, &c.Count, &sealed)
+	var frame Frame
+	var number int64
+	err := s.read.QueryRowContext(ctx, `SELECT first_row, row_count, sealed_rows, form, frame_node, frame_attempt, frame_number, frame_kind FROM chunks
+		WHERE query_id = $1 AND first_row <= $2 AND first_row + row_count > $2 ORDER BY first_row DESC LIMIT 1`, q.ID, row).
+		Scan(&c.First, &c.Count, &sealed, &c.Form, &frame.Node, &frame.Attempt, &number, &frame.Kind)
 	if err != nil {
 		return c, fmt.Errorf("read result of query %s: %w", q.ID, err)
+	}
+	if frame.Node != "" {
+		frame.Number = uint64(number)
+		c.Rows, err = s.Frame(ctx, q, frame)
+		return c, err
 	}
 	if c.Rows, err = s.unseal(keyFor(q.Expires), sealed, place(q.ID, "rows", strconv.FormatInt(c.First, 10))); err != nil {
 		return c, fmt.Errorf("unseal result of query %s: %w", q.ID, err)

@@ -3,7 +3,9 @@ package store
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"errors"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -113,8 +115,8 @@ func TestFramesAreKeptOnceAndGoWithTheResult(t *testing.T) {
 	if got := collect(t, s.Frames(ctx, q)); len(got) != 1 || got[0].Node != "n2" {
 		t.Errorf("after the drop: got %v, want n2's only", got)
 	}
-	chunks := []Chunk{{0, 3, []byte("abc")}, {3, 2, []byte("de")}}
-	if err := s.Finish(ctx, q, seq(chunks, nil)); err != nil {
+	chunks := []Chunk{{First: 0, Count: 3, Form: 1, Rows: []byte("abc")}, {First: 3, Count: 2, Form: 1, Rows: []byte("de")}}
+	if err := s.Finish(ctx, q, made(chunks, nil)); err != nil {
 		t.Fatal(err)
 	}
 	if got := collect(t, s.Frames(ctx, q)); len(got) != 0 {
@@ -130,6 +132,35 @@ func TestFramesAreKeptOnceAndGoWithTheResult(t *testing.T) {
 	}
 }
 
+// TestFramesThatAreResultsStay: where a chunk names a frame, that is what is read, and
+// only the others go.
+func TestFramesThatAreResultsStay(t *testing.T) {
+	t.Parallel()
+	s, _ := open(t)
+	ctx, q := t.Context(), newQuery()
+	frames := []Frame{{"n1", 1, 0, 4, []byte("zero")}, {"n1", 1, 1, 4, []byte("one")}, {"n1", 1, 2, 4, []byte("two")}}
+	if err := errors.Join(s.AddQuery(ctx, q), s.AddFrames(ctx, q, "n1", frames)); err != nil {
+		t.Fatal(err)
+	}
+	err := s.Finish(ctx, q, func(read FrameReader) iter.Seq2[Chunk, error] {
+		copied, err := read(frames[1])
+		return seq([]Chunk{{First: 0, Count: 2, Form: 2, Frame: &frames[2]}, {First: 2, Count: 1, Form: 1, Rows: copied}}, err)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Chunk{{First: 0, Count: 2, Form: 2, Rows: []byte("two")}, {First: 2, Count: 1, Form: 1, Rows: []byte("one")}}
+	if d := cmp.Diff(want, collect(t, s.Chunks(ctx, q, 0))); d != "" {
+		t.Errorf("chunks: -want +got\n%s", d)
+	}
+	if got := collect(t, s.Frames(ctx, q)); len(got) != 1 || got[0].Number != 2 {
+		t.Errorf("got frames %v, want the one that a chunk names", got)
+	}
+	if _, err := s.Frame(ctx, q, frames[0]); !errors.Is(err, sql.ErrNoRows) {
+		t.Errorf("a frame that is in no chunk: %v", err)
+	}
+}
+
 func TestFinishIsWholeOrNotAtAll(t *testing.T) {
 	t.Parallel()
 	s, _ := open(t)
@@ -138,7 +169,7 @@ func TestFinishIsWholeOrNotAtAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	broken := errors.New("merge broke")
-	if err := s.Finish(ctx, q, seq([]Chunk{{0, 1, []byte("a")}}, broken)); !errors.Is(err, broken) {
+	if err := s.Finish(ctx, q, made([]Chunk{{First: 0, Count: 1, Rows: []byte("a")}}, broken)); !errors.Is(err, broken) {
 		t.Fatalf("got %v, want %v", err, broken)
 	}
 	if got := collect(t, s.Chunks(ctx, q, 0)); len(got) != 0 {
@@ -224,7 +255,7 @@ func TestNothingIsKeptInClear(t *testing.T) {
 		}
 	}
 	look("running")
-	if err := s.Finish(ctx, q, seq([]Chunk{{0, 1, []byte(planted)}}, nil)); err != nil {
+	if err := s.Finish(ctx, q, made([]Chunk{{First: 0, Count: 1, Rows: []byte(planted)}}, nil)); err != nil {
 		t.Fatal(err)
 	}
 	look("done")
@@ -249,7 +280,7 @@ func TestSweepDeletesWhatIsOverAndItsKey(t *testing.T) {
 		t.Errorf("a live query was swept: %d, %v", n, err)
 	}
 	for _, q := range []*Query{over, later} {
-		if err := s.Finish(ctx, q, seq([]Chunk{{0, 1, []byte("a")}}, nil)); err != nil {
+		if err := s.Finish(ctx, q, made([]Chunk{{First: 0, Count: 1, Rows: []byte("a")}}, nil)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -352,6 +383,11 @@ func collect[T any](t *testing.T, all func(func(T, error) bool)) []T {
 		got = append(got, v)
 	}
 	return got
+}
+
+// made are chunks that need no frame.
+func made(all []Chunk, err error) func(FrameReader) iter.Seq2[Chunk, error] {
+	return func(FrameReader) iter.Seq2[Chunk, error] { return seq(all, err) }
 }
 
 func seq[T any](all []T, err error) func(func(T, error) bool) {

@@ -25,7 +25,7 @@ func TestUsageIsSummed(t *testing.T) {
 		if err := s.AddQuery(ctx, q); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Finish(ctx, q, func(func(Chunk, error) bool) {}); err != nil {
+		if err := s.Finish(ctx, q, made(nil, nil)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -148,7 +148,9 @@ func (c *Central) accept(ctx context.Context, l *live, node string, attempt uint
 	case t.Frames == of(l.q, node).Frames: // repeats, or something before them is missing
 		return t.Frames, true, nil
 	case !ended(q):
-		err = c.o.Store.AddFrames(ctx, q, node, frames)
+		if err = c.o.Store.AddFrames(ctx, q, node, frames); err == nil && l.merge != nil {
+			l.merge.kept()
+		}
 	case l.merge == nil && len(frames) > 0:
 		if err = c.o.Store.AddFrames(ctx, q, node, frames); err == nil {
 			err = c.finish(ctx, l, q)
@@ -218,7 +220,7 @@ func (c *Central) mergeOne(ctx context.Context, l *live, q *store.Query, t *stor
 	t.FrameBytes += int64(len(p.body))
 	problem := error(errBytes)
 	if total(q) <= c.o.MaxBytes {
-		problem = l.merge.add(t.Node, t.Frames, p)
+		problem = l.merge.add(t.Node, t.Attempt, t.Frames, p)
 	}
 	if problem == nil {
 		return nil, nil
@@ -263,7 +265,7 @@ func (c *Central) finish(ctx context.Context, l *live, q *store.Query) error {
 	result := newResult(q, c.o.MaxRows)
 	chunks := none
 	if l.plan != nil {
-		chunks = result.chunks(ctx, l.merge.merge)
+		chunks = result.chunks(ctx, l.merge)
 	}
 	l.merge = nil // used up
 	err := c.o.Store.Finish(ctx, q, chunks)
@@ -286,7 +288,9 @@ func (c *Central) finish(ctx context.Context, l *live, q *store.Query) error {
 }
 
 // none yields no chunk.
-var none iter.Seq2[store.Chunk, error] = func(func(store.Chunk, error) bool) {}
+func none(store.FrameReader) iter.Seq2[store.Chunk, error] {
+	return func(func(store.Chunk, error) bool) {}
+}
 
 // check ends what is due, and keeps what is not kept yet.
 func (c *Central) check(ctx context.Context, l *live, now time.Time) error {

@@ -40,8 +40,10 @@ func (t Task) Partial(ctx context.Context, src query.Source, collections []strin
 	if t.Limit > 0 {
 		q = q.WithLimit(t.Limit)
 	}
-	o.From, o.To, o.Target = t.From, t.To, t.Target
-	return q.Partial(ctx, src, o, func(f query.Frame) error { return emit(Frame{Kind: uint8(f.Kind), Body: f.Bytes, Rows: f.Rows}) })
+	o.From, o.To, o.Target, o.Lines = t.From, t.To, t.Target, t.Lines
+	return q.Partial(ctx, src, o, func(f query.Frame) error {
+		return emit(Frame{Kind: uint8(f.Kind), Body: f.Bytes, Text: f.Text, Rows: f.Rows})
+	})
 }
 
 type logsQL struct {
@@ -53,15 +55,27 @@ type logsQL struct {
 func (l *logsQL) String() string { return l.normal }
 
 func (l *logsQL) NewMerge() Merge {
-	return logsQLMerge{l.query.NewMerge(query.RunOptions{MaxMemory: l.maxMemory})}
+	m := logsQLMerge{l.query.NewMerge(query.RunOptions{MaxMemory: l.maxMemory, Lines: true})}
+	if m.merge.HasLines() {
+		return logsQLLines{m}
+	}
+	return m
 }
 
-type logsQLMerge struct{ *query.Merge }
+type logsQLMerge struct{ merge *query.Merge }
+
+func (m logsQLMerge) Rows(ctx context.Context, emit func(Row) error) error {
+	return m.merge.Rows(ctx, emit)
+}
+
+type logsQLLines struct{ logsQLMerge }
+
+func (m logsQLLines) Lines(ctx context.Context, emit func(query.LinesOf) error) error {
+	return m.merge.Lines(ctx, emit)
+}
 
 func (m logsQLMerge) Add(node string, f Frame) error {
-	q := query.Frame{Kind: query.Kind(f.Kind), Bytes: f.Body}
-	if packed := f.Packed; packed != nil {
-		q.Again, q.Packed = func() ([]byte, error) { return decompress(packed, maxFrame) }, len(packed)
-	}
-	return m.Merge.Add(node, q)
+	return m.merge.Add(node, query.Frame{
+		Kind: query.Kind(f.Kind), Bytes: f.Body, Text: f.Text, Again: f.Again, Packed: f.Packed, Origin: f.Origin,
+	})
 }

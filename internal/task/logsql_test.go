@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -80,5 +81,93 @@ func TestLogsQLOverNodes(t *testing.T) {
 	_, err := w.central.Submit(t.Context(), Request{Query: "* | limit x"})
 	if e, ok := errors.AsType[*query.Error](err); !ok || e.Column != 11 {
 		t.Errorf("got %v, want an error at column 11", err)
+	}
+}
+
+// TestRowsPassAsTheyCame: frames of rows that follow each other are kept as nodes sent
+// them, the others are merged, and all are read in order, while the query runs and after,
+// whole and in part.
+func TestRowsPassAsTheyCame(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{MaxRows: 11_000})
+	w.halt()
+	w.planner = LogsQL{}
+	w.start()
+	const each = 6000
+	events := func(first, step int) (all []llama.Event, lines []string) {
+		for i := range each {
+			at := first + i*step
+			e := llama.Event{Time: llama.Time(at), Seq: uint64(i + 1), Collection: "sshd", Message: fmt.Sprintf("event %d of many, with %d", at, at*at)}
+			all, lines = append(all, e), append(lines, fmt.Sprintf(`{"_msg":%q}`, e.Message))
+		}
+		return all, lines
+	}
+	odd, oddLines := events(1, 2)
+	even, evenLines := events(2, 2)
+	late, lateLines := events(100_001, 1)
+	w.site("odd", holds("n1", odd...))
+	w.site("even", holds("n2", even...))
+	w.site("late", holds("n3", late...))
+	var mixed []string
+	for i := range each {
+		mixed = append(mixed, oddLines[i], evenLines[i])
+	}
+	newest := func(lines []string) []string { lines = slices.Clone(lines); slices.Reverse(lines); return lines }
+	tests := []struct {
+		targets []string
+		want    []string
+		state   store.State
+		frames  bool // some are kept
+	}{
+		{[]string{"odd"}, newest(oddLines), store.Done, true},
+		{[]string{"odd", "late"}, newest(slices.Concat(oddLines, lateLines))[:11_000], store.Partial, true},
+		{[]string{"odd", "even"}, newest(mixed)[:11_000], store.Partial, false},
+	}
+	for _, tt := range tests {
+		id := w.submit(Request{Query: "* | fields _msg", Targets: tt.targets})
+		q := w.in(id, tt.state)
+		if d := gocmp.Diff(tt.want, w.rows(id)); d != "" {
+			t.Fatalf("%v: -want +got\n%s", tt.targets, d)
+		}
+		if q.Rows != int64(len(tt.want)) || len(q.Columns) != 1 {
+			t.Errorf("%v: %d rows of %v", tt.targets, q.Rows, q.Columns)
+		}
+		page, err := w.central.Rows(t.Context(), id, 5000, 7)
+		var got []string
+		for _, row := range page.Rows {
+			got = append(got, text(row))
+		}
+		if d := gocmp.Diff(tt.want[5000:5007], got); d != "" || err != nil {
+			t.Errorf("%v: a page: %v, -want +got\n%s", tt.targets, err, d)
+		}
+		kept := 0
+		for _, err := range w.store.Frames(t.Context(), q) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			kept++
+		}
+		if (kept > 0) != tt.frames {
+			t.Errorf("%v: %d frames are kept", tt.targets, kept)
+		}
+	}
+}
+
+// TestResultsOfOlderProgramsAreRead: they kept rows otherwise.
+func TestResultsOfOlderProgramsAreRead(t *testing.T) {
+	t.Parallel()
+	l, err := linesOf(store.Chunk{Count: 2, Form: formRows, Rows: encodeRows([]Row{numbered(1), numbered(2)})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := l.Text()
+	if want := text(numbered(1)) + "\n" + text(numbered(2)) + "\n"; err != nil || string(got) != want {
+		t.Errorf("got %s, %v\nwant %s", got, err, want)
+	}
+	if _, err := linesOf(store.Chunk{Count: 1, Form: 9}); !errors.Is(err, errRows) {
+		t.Errorf("rows of a form to come: %v", err)
+	}
+	if _, err := linesOf(store.Chunk{Count: 1, Form: formFrame, Rows: []byte{0, 0, 1}}); !errors.Is(err, errPiece) {
+		t.Errorf("a damaged frame: %v", err)
 	}
 }

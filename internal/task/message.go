@@ -85,8 +85,9 @@ type answer struct {
 //
 //	| flags, 1 byte | kind, 1 byte | length of report, 2 bytes | report, JSON | body |
 //
-// The body is compressed as a whole, then cut. The last piece of a task has a
-// report and no body.
+// The body is compressed as a whole, then cut; of a frame of lines it is the length of
+// the frame's body, 4 bytes, that, and the lines, which alone are compressed. The last piece
+// of a task has a report and no body.
 type piece struct {
 	number uint64 // not in the bytes: the header has it
 	more   bool   // the frame goes on in the next piece
@@ -150,11 +151,16 @@ func decodePiece(data []byte) (piece, error) {
 
 // pieces cuts a frame.
 func pieces(f Frame) ([]piece, error) {
-	if len(f.Body) > maxFrame {
-		return nil, llama.Errorf(llama.TooLarge, "a partial result of %d MiB is larger than the %d MiB that travel at once", len(f.Body)>>20, maxFrame>>20)
+	if size := len(f.Body) + len(f.Text); size > maxFrame {
+		return nil, llama.Errorf(llama.TooLarge, "a partial result of %d MiB is larger than the %d MiB that travel at once", size>>20, maxFrame>>20)
 	}
 	var all []piece
-	body := compress(f.Body)
+	var body []byte
+	if f.Kind == linesFrame {
+		body = packLines(f)
+	} else {
+		body = compress(f.Body)
+	}
 	for len(body) > maxPiece {
 		all = append(all, piece{kind: f.Kind, more: true, body: body[:maxPiece]})
 		body = body[maxPiece:]

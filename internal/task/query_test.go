@@ -271,7 +271,7 @@ func TestLargeFramesTravelInPieces(t *testing.T) {
 	noise := make([]byte, 3<<20)
 	for i, x := 0, uint32(1); i < len(noise); i++ { // does not compress
 		x = x*1664525 + 1013904223
-		noise[i] = byte(x >> 24)
+		noise[i] = ' ' + byte(x>>24)%95
 	}
 	big[1].Value = string(noise)
 	w.site("a", fake{partial: func(_ context.Context, _ Task, emit func(Frame) error, _ func(Progress)) error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 	"sync"
 
 	"github.com/llama-logs/llama"
@@ -16,16 +17,20 @@ type merging struct {
 	merge Merge
 	next  map[string]uint64 // by node: the piece that should come
 	parts map[string][]byte // by node: the frame that is not whole yet
+	// read reads a frame that the store has.
+	read  store.FrameReader
+	fresh []*origin // what the store may not have
 }
 
 // add merges a piece, unless it is merged already: after an error of the store
 // it comes again.
-func (m *merging) add(node string, number uint64, p piece) error {
+func (m *merging) add(node string, attempt uint32, number uint64, p piece) error {
 	if number < m.next[node] {
 		return nil
 	}
 	m.next[node] = number + 1
 	body := p.body
+	single := !p.more && m.parts[node] == nil
 	if before := m.parts[node]; before != nil || p.more {
 		if body = append(before, p.body...); len(body) > maxFrame {
 			return errPiece
@@ -36,16 +41,22 @@ func (m *merging) add(node string, number uint64, p piece) error {
 		return nil
 	}
 	delete(m.parts, node)
+	if p.kind == linesFrame {
+		return m.addLines(store.Frame{Node: node, Attempt: attempt, Number: number, Kind: p.kind, Body: body}, single)
+	}
 	plain, err := decompress(body, maxFrame)
 	if err != nil {
 		return errPiece
 	}
-	return m.merge.Add(node, Frame{Kind: p.kind, Body: plain, Packed: body})
+	return m.merge.Add(node, Frame{
+		Kind: p.kind, Body: plain, Packed: len(body), Again: func() ([]byte, error) { return decompress(body, maxFrame) },
+	})
 }
 
 // remerge merges what the store has of q, which is l's query now or a while ago.
 func (c *Central) remerge(ctx context.Context, l *live, q *store.Query) (*merging, error) {
 	m := &merging{merge: l.plan.NewMerge(), next: map[string]uint64{}, parts: map[string][]byte{}}
+	m.read = func(f store.Frame) ([]byte, error) { return c.o.Store.Frame(context.WithoutCancel(ctx), q, f) }
 	for f, err := range c.o.Store.Frames(ctx, q) {
 		if err != nil {
 			return nil, err
@@ -55,9 +66,10 @@ func (c *Central) remerge(ctx context.Context, l *live, q *store.Query) (*mergin
 			continue
 		}
 		p := piece{kind: f.Kind &^ kindMore, more: f.Kind&kindMore != 0, body: f.Body}
-		if err := m.add(f.Node, f.Number, p); err != nil {
+		if err := m.add(f.Node, f.Attempt, f.Number, p); err != nil {
 			return nil, fmt.Errorf("merge frame %d of node %s: %w", f.Number, f.Node, err)
 		}
+		m.kept()
 	}
 	return m, nil
 }
@@ -91,9 +103,20 @@ type batchOf struct {
 	rows  []Row
 }
 
-// chunks yields the rows of m in chunks. They are merged on one processor while those
+// chunks yields the rows of m in chunks.
+func (r *result) chunks(ctx context.Context, m *merging) func(store.FrameReader) iter.Seq2[store.Chunk, error] {
+	return func(read store.FrameReader) iter.Seq2[store.Chunk, error] {
+		if lines, ok := m.merge.(LineMerge); ok {
+			m.read = read
+			return r.lines(ctx, lines)
+		}
+		return r.merged(ctx, m.merge)
+	}
+}
+
+// merged yields the rows of m in chunks. They are merged on one processor while those
 // before are compressed, sealed and written on another.
-func (r *result) chunks(ctx context.Context, m Merge) iter.Seq2[store.Chunk, error] {
+func (r *result) merged(ctx context.Context, m Merge) iter.Seq2[store.Chunk, error] {
 	return func(yield func(store.Chunk, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		batches := make(chan batchOf, 2)
@@ -106,7 +129,7 @@ func (r *result) chunks(ctx context.Context, m Merge) iter.Seq2[store.Chunk, err
 		defer merging.Wait()
 		defer cancel() // runs before the wait
 		for b := range batches {
-			if !yield(store.Chunk{First: b.first, Count: int64(len(b.rows)), Rows: encodeRows(b.rows)}, nil) {
+			if !yield(store.Chunk{First: b.first, Count: int64(len(b.rows)), Form: formLines, Rows: compress(appendLines(nil, b.rows))}, nil) {
 				return
 			}
 		}
@@ -162,12 +185,17 @@ func (r *result) see(row Row) (bytes int) {
 	r.q.Rows++
 	for _, f := range row {
 		bytes += len(f.Value)
-		if !r.columns[f.Name] {
-			r.columns[f.Name] = true
-			r.q.Columns = append(r.q.Columns, f.Name)
-		}
+		r.column(f.Name)
 	}
 	return bytes
+}
+
+func (r *result) column(name string) {
+	if !r.columns[name] {
+		name = strings.Clone(name)
+		r.columns[name] = true
+		r.q.Columns = append(r.q.Columns, name)
+	}
 }
 
 // cut says that there are more rows than are kept.

@@ -165,9 +165,14 @@ var (
 )
 
 func compress(plain []byte) []byte {
+	return compressTo(make([]byte, 0, len(plain)/3+64), plain)
+}
+
+// compressTo appends plain to dst, compressed.
+func compressTo(dst, plain []byte) []byte {
 	e := encoders.Get().(*zstd.Encoder)
 	defer encoders.Put(e)
-	return e.EncodeAll(plain, make([]byte, 0, len(plain)/3+64))
+	return e.EncodeAll(plain, dst)
 }
 
 func decompress(data []byte, maxBytes int) ([]byte, error) {

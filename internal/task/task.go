@@ -37,6 +37,7 @@ import (
 
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/carrier"
+	"github.com/llama-logs/llama/internal/query"
 )
 
 // A Link is one party's end of a carrier.
@@ -52,11 +53,20 @@ type Row = []llama.Field
 type Frame struct {
 	Kind uint8 // below 0x80
 	Body []byte
+	// Text are rows as lines of JSON, of frames of the kind linesFrame: they are packed apart
+	// from Body, so that they can be handed on as they came.
+	Text []byte
 	Rows int // rows or groups in it, as a node counts them; it does not travel
-	// Packed is Body compressed, for a Merge that would rather hold that; nil where nobody
-	// has it.
-	Packed []byte
+	// Again gives Body once more, or Text, from Packed bytes that are held for that, so that
+	// a Merge need not hold it; nil where nobody has it.
+	Again  func() ([]byte, error)
+	Packed int
+	// Origin is where a frame of lines comes from.
+	Origin *origin
 }
+
+// linesFrame is the kind of frames that have a Text.
+const linesFrame = uint8(query.Lines)
 
 // A Planner understands queries.
 type Planner interface {
@@ -80,6 +90,13 @@ type Merge interface {
 	Rows(ctx context.Context, emit func(Row) error) error
 }
 
+// A LineMerge is a Merge that has its rows as lines of JSON: Lines may be called instead
+// of Rows, and gives as many at once as lie in one frame.
+type LineMerge interface {
+	Merge
+	Lines(ctx context.Context, emit func(query.LinesOf) error) error
+}
+
 // A Task is one query addressed to one node, as it travels.
 type Task struct {
 	ID       uuid.UUID  `json:"-"` // of the query; a node has it from the envelope
@@ -93,6 +110,8 @@ type Task struct {
 	Asked    llama.Time `json:"asked"`     // what "now" means in the query
 	Deadline llama.Time `json:"deadline"`  // 0 for a live tail
 	MaxBytes int64      `json:"max_bytes"` // of frames
+	// Lines says that central takes rows as lines. One of an older program does not.
+	Lines bool `json:"lines,omitempty"`
 	// After is the arrival number of the node's event after which a live tail begins;
 	// 0 is the newest.
 	After uint64 `json:"after,omitempty"`

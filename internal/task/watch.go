@@ -2,11 +2,11 @@ package task
 
 import (
 	"context"
-	"errors"
 	"iter"
 	"time"
 
 	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/query"
 	"github.com/llama-logs/llama/internal/store"
 )
 
@@ -112,7 +112,7 @@ func (c *Central) update(ctx context.Context, l *live, shown uint64, preview boo
 		return u, changed, rows, 0
 	}
 	start := time.Now()
-	page, err := c.window(ctx, l, u.Query, 0, PreviewRows)
+	page, err := c.page(ctx, l, u.Query, 0, PreviewRows)
 	if err != nil {
 		c.o.Log.Warn("partial results not merged yet", "query", l.id, "error", err)
 	} else {
@@ -134,7 +134,7 @@ func (c *Central) watchEnd(ctx context.Context, id string, preview bool, yield f
 		yield(Update{Query: q, End: true}, nil)
 		return
 	}
-	page, err := c.kept(ctx, q, 0, PreviewRows)
+	page, err := c.keptPage(ctx, q, 0, PreviewRows)
 	if err != nil {
 		yield(Update{}, err)
 		return
@@ -160,7 +160,7 @@ func (c *Central) Rows(ctx context.Context, id string, offset, limit int64) (Pag
 		return Page{}, err
 	}
 	if l != nil {
-		page, err := c.window(ctx, l, l.query(), offset, limit)
+		page, err := c.page(ctx, l, l.query(), offset, limit)
 		if !l.isOver() { // else the frames may have gone while they were read
 			return page, err
 		}
@@ -169,77 +169,32 @@ func (c *Central) Rows(ctx context.Context, id string, offset, limit int64) (Pag
 	if err != nil {
 		return Page{}, err
 	}
-	return c.kept(ctx, q, offset, limit)
+	return c.keptPage(ctx, q, offset, limit)
 }
 
-// All yields all rows of a result, for an export. While the query runs they are
-// those of the result as it stands.
-func (c *Central) All(ctx context.Context, id string) iter.Seq2[Row, error] {
-	return func(yield func(Row, error) bool) {
-		page, err := c.Rows(ctx, id, 0, chunkRows)
-		for offset := int64(0); ; page, err = c.Rows(ctx, id, offset, chunkRows) {
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			for _, row := range page.Rows {
-				if !yield(row, nil) {
-					return
-				}
-			}
-			if offset += int64(len(page.Rows)); offset >= page.Total || len(page.Rows) == 0 {
-				return
-			}
-		}
+// add adds rows to a page.
+func (p *Page) add(l RowLines) error {
+	text, err := l.Text()
+	if err != nil {
+		return err
 	}
+	return query.ReadLines(text, func(row Row) error {
+		p.Rows = append(p.Rows, copyRow(row))
+		return nil
+	})
 }
 
-// window merges what came of a live query, as q says, beside what goes on.
-func (c *Central) window(ctx context.Context, l *live, q *store.Query, offset, limit int64) (Page, error) {
-	if l.plan == nil {
-		return Page{}, nil
-	}
-	m, err := c.remerge(ctx, l, q)
+// page is window for few rows.
+func (c *Central) page(ctx context.Context, l *live, q *store.Query, offset, limit int64) (page Page, err error) {
+	page.Total, err = c.window(ctx, l, q, offset, offset+limit, page.add)
 	if err != nil {
 		return Page{}, err
 	}
-	var page Page
-	most := newResult(q, c.o.MaxRows).most
-	err = m.merge.Rows(ctx, func(row Row) error {
-		if page.Total >= most {
-			return errEnough
-		}
-		if page.Total >= offset && int64(len(page.Rows)) < limit {
-			page.Rows = append(page.Rows, copyRow(row))
-		}
-		page.Total++
-		return nil
-	})
-	if err != nil && !errors.Is(err, errEnough) {
-		return Page{}, err
-	}
 	return page, nil
 }
 
-// kept reads a result that is complete.
-func (c *Central) kept(ctx context.Context, q *store.Query, offset, limit int64) (Page, error) {
+// keptPage reads a page of a result that is complete.
+func (c *Central) keptPage(ctx context.Context, q *store.Query, offset, limit int64) (Page, error) {
 	page := Page{Rows: []Row{}, Total: q.Rows, Complete: true}
-	if limit == 0 {
-		return page, nil
-	}
-	for chunk, err := range c.o.Store.Chunks(ctx, q, offset) {
-		if err != nil {
-			return page, err
-		}
-		rows, err := decodeRows(chunk.Rows)
-		if err != nil {
-			return page, err
-		}
-		rows = rows[min(max(offset-chunk.First, 0), int64(len(rows))):]
-		page.Rows = append(page.Rows, rows[:min(limit-int64(len(page.Rows)), int64(len(rows)))]...)
-		if int64(len(page.Rows)) >= limit {
-			break
-		}
-	}
-	return page, nil
+	return page, c.kept(ctx, q, offset, offset+limit, page.add)
 }

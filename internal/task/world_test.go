@@ -206,11 +206,13 @@ func (w *world) in(id string, s store.State) *store.Query {
 func (w *world) rows(id string) []string {
 	w.t.Helper()
 	var got []string
-	for row, err := range w.central.All(context.Background(), id) {
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		got = append(got, text(row))
+	err := w.central.RowLines(context.Background(), id, 0, 0, func(l RowLines) error {
+		lines, err := l.Text()
+		got = append(got, strings.Split(strings.TrimSuffix(string(lines), "\n"), "\n")...)
+		return err
+	})
+	if err != nil {
+		w.t.Fatal(err)
 	}
 	return got
 }
