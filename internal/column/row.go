@@ -46,6 +46,9 @@ type Row struct {
 	// the strings themselves stay. A value that is in the message's memory is a part
 	// of the message.
 	Values []string
+	// Outside is how many values are known not to be in the message's memory; it may
+	// be less than that are.
+	Outside int
 }
 
 // Label returns the name under which a field called name is kept. Reserved names

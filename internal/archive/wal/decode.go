@@ -57,6 +57,7 @@ func (r *Reader) Next() *column.Row {
 	row.Time += llama.Time(r.in.varint())
 	row.Ingested += llama.Time(r.in.varint())
 	row.Message = r.in.string()
+	row.Outside = len(values)
 	if row.Shape.Passing() {
 		r.ownValues(values)
 	} else {
@@ -164,6 +165,7 @@ func (r *Reader) value(to *string) {
 		return
 	}
 	*to = message[start : start+n>>1]
+	r.row.Outside--
 }
 
 // values reads what is not as in the event before.
@@ -175,7 +177,39 @@ func (r *Reader) values(values []string) {
 			changed &= 1<<rest - 1
 		}
 		for ; changed != 0; changed &= changed - 1 {
-			r.value(&values[8*i+bits.TrailingZeros8(changed)])
+			if to := &values[8*i+bits.TrailingZeros8(changed)]; !r.short(to) {
+				r.value(to)
+			}
 		}
 	}
+}
+
+// short is value for one of less than 64 bytes that is not behind the first 16 Ki of the
+// message, as nearly all are. It reports whether it was.
+func (r *Reader) short(to *string) bool {
+	data := r.in.data
+	if len(data) < 3 || data[0] >= 0x80 {
+		return false
+	}
+	n := int(data[0] >> 1)
+	if data[0]&1 == 0 {
+		if n >= len(data) {
+			return false
+		}
+		*to, r.in.data = data[1:1+n], data[1+n:]
+		return true
+	}
+	start, used := int(data[1]), 2
+	if start >= 0x80 {
+		if data[2] >= 0x80 {
+			return false
+		}
+		start, used = start&0x7f|int(data[2])<<7, 3
+	}
+	if start+n > len(r.row.Message) {
+		return false
+	}
+	*to, r.in.data = r.row.Message[start:start+n], data[used:]
+	r.row.Outside--
+	return true
 }

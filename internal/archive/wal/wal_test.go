@@ -168,6 +168,9 @@ func TestValuesStayPartsOfTheMessage(t *testing.T) {
 	r.Read(f.Sections[0].Events, 1)
 	for i := range batch {
 		row := r.Next()
+		if row.Outside != 1 {
+			t.Errorf("event %d: %d values are outside of the message, not one", i, row.Outside)
+		}
 		for j, want := range []int{-1, 9, 19, 0} {
 			offset, ok := within(row.Message, row.Values[j])
 			if ok != (want >= 0) || ok && int(offset) != want || row.Values[j] != batch[i].Fields[j].Value {
