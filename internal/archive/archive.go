@@ -10,6 +10,7 @@ import (
 	"github.com/llama-logs/llama/internal/archive/history"
 	"github.com/llama-logs/llama/internal/archive/wal"
 	"github.com/llama-logs/llama/internal/block"
+	"github.com/llama-logs/llama/internal/column"
 	"github.com/llama-logs/llama/internal/fsys"
 	"github.com/llama-logs/llama/internal/seal"
 	"github.com/llama-logs/llama/internal/segment"
@@ -52,7 +53,8 @@ type Archive struct {
 	// sealing is held by whoever takes blocks from the heads, and while keys are
 	// destroyed. It is taken before lead.
 	sealing  chan struct{}
-	builders map[string]*block.Builder // by collection
+	builders map[string]*block.Builder // by collection, all empty
+	slots    column.Room               // theirs
 	trimmed  uint64                    // the oldest log file, as the checkpoint has it
 	logKeys  seal.Keys                 // see logkey.go; the newest last
 	logKeyN  uint64                    // number of the newest

@@ -278,8 +278,13 @@ func (a *Archive) closeSegment(p *part, key seal.Key, w *segment.Writer, generat
 const yieldEvery = 1024
 
 // fill writes blocks until the segment has enough, and returns how many.
-func (a *Archive) fill(w *segment.Writer, blocks []*headBlock) (int, error) {
+func (a *Archive) fill(w *segment.Writer, blocks []*headBlock) (n int, err error) {
 	var hasher *root.Hasher
+	defer func() {
+		if err != nil {
+			clear(a.builders) // one of them is not empty
+		}
+	}()
 	for i, b := range blocks {
 		if !w.Fits(b.columns) {
 			return i, nil
@@ -301,25 +306,27 @@ func (a *Archive) fill(w *segment.Writer, blocks []*headBlock) (int, error) {
 		if err := w.Append(to, hasher.Root()); err != nil {
 			return i, err
 		}
+		to.Reset()
 	}
 	return len(blocks), nil
 }
 
 // maxBuilders bounds the collections whose templates are known from block to block.
-const maxBuilders = 4
+const maxBuilders = 32
 
 // builder returns an empty builder for a block of a collection, if possible one that
-// knows the templates of the block before. The caller holds sealing.
+// knows the templates of the block before. The caller holds sealing, and resets it.
 func (a *Archive) builder(collection string) *block.Builder {
-	b := a.builders[collection]
-	if b != nil {
-		b.Reset()
+	if b := a.builders[collection]; b != nil {
 		return b
 	}
 	if len(a.builders) == maxBuilders {
-		clear(a.builders)
+		for any := range a.builders {
+			delete(a.builders, any)
+			break
+		}
 	}
-	b = block.NewBuilder(collection)
+	b := block.NewBuilderIn(&a.slots, collection)
 	a.builders[collection] = b
 	return b
 }

@@ -29,6 +29,7 @@ type Builder struct {
 	of         []*template // the template of each row; nil when it is loose
 
 	walk      *walk
+	room      *column.Room
 	templates []*template
 	table     map[uint64]*template
 	loose     *looseEvents
@@ -42,9 +43,13 @@ type Builder struct {
 }
 
 // NewBuilder returns an empty Builder for events of a collection.
-func NewBuilder(collection string) *Builder {
+func NewBuilder(collection string) *Builder { return NewBuilderIn(&column.Room{}, collection) }
+
+// NewBuilderIn returns an empty Builder that shares a room with others. One of them has
+// events at a time: who has written a block resets its Builder before another is used.
+func NewBuilderIn(room *column.Room, collection string) *Builder {
 	return &Builder{
-		collection: collection, walk: newWalk(), loose: newLooseEvents(), table: map[uint64]*template{},
+		collection: collection, walk: newWalk(), room: room, loose: newLooseEvents(), table: map[uint64]*template{},
 		shapes: map[*column.Shape]*shape{}, byHash: map[uint64][]*shape{}, passing: map[uint64]*shape{},
 	}
 }
@@ -79,7 +84,7 @@ func (b *Builder) Add(row *column.Row) {
 	t.unit = unitOf(row.Time, t.unit)
 	t.rows++
 	if t.rows > worthy {
-		t.add(b.walk, row.Values)
+		t.add(b.walk, row.Values, b.room)
 		return
 	}
 	t.early = append(t.early, earlyEvent{n, s, row.Message, b.keep(row.Values)})
@@ -98,11 +103,10 @@ func (b *Builder) accept(t *template) {
 	}
 	if t.slots == nil {
 		t.makeSlots()
-		t.edges = edgesOf(t.parts, t.spans)
 	}
 	for _, l := range t.early {
 		b.walk.take(&column.Row{Message: l.message, Shape: l.shape.Shape, Values: l.values})
-		t.add(b.walk, l.values)
+		t.add(b.walk, l.values, b.room)
 	}
 	clear(t.early)
 	t.early = t.early[:0]
@@ -113,6 +117,7 @@ func (b *Builder) accept(t *template) {
 func (b *Builder) Reset() {
 	clear(b.of)
 	b.loose.reset()
+	b.room.Reset()
 	b.times, b.ingested, b.seqs, b.of = b.times[:0], b.ingested[:0], b.seqs[:0], b.of[:0]
 	b.arena, b.message, b.bytes, b.lone = nil, false, 0, 0
 	clear(b.table)
@@ -123,7 +128,7 @@ func (b *Builder) Reset() {
 	for _, t := range b.templates {
 		if t.number > 0 {
 			t.shape.templates, t.shape.worthy, t.shape.columns = 0, 0, nil
-			t.shape.recent = [recents]*template{}
+			t.shape.recent = nil
 			kept = append(kept, t)
 		}
 	}
@@ -137,9 +142,14 @@ func (b *Builder) Reset() {
 		t.shape.templates++
 		t.shape.worthy++
 		for i := range t.slots {
-			room -= t.slots[i].reset(room)
+			t.slots[i] = slot{before: t.slots[i].values.Len()}
 		}
-		t.rows, t.unit, t.number, t.known = 0, len(units)-1, 0, true
+		if room -= cap(t.pending); room >= 0 {
+			clear(t.pending[:cap(t.pending)])
+		} else {
+			t.pending = nil
+		}
+		t.rows, t.gathered, t.unit, t.number, t.known = 0, 0, len(units)-1, 0, true
 		t.next, b.table[t.hash] = b.table[t.hash], t
 	}
 }
@@ -166,7 +176,7 @@ func (b *Builder) template(row *column.Row, s *shape) *template {
 	for t := b.table[h]; t != nil; t = t.next {
 		if t.fits(b.walk, s) {
 			if t.edges != nil {
-				s.remember(t)
+				s.remember(t, row.Message)
 			}
 			return t
 		}

@@ -159,6 +159,7 @@ func (b *Builder) settle() (templates []*template, order []uint16, loose int) {
 	for _, t := range b.templates {
 		if t.rows >= worthy {
 			templates = append(templates, t)
+			t.gather(b.room)
 			t.number = len(templates)
 			continue
 		}
@@ -268,7 +269,7 @@ func (p *plan) place(t *template) {
 		if !t.parts[i].slot {
 			continue
 		}
-		if s := &t.slots[k]; s.values == nil || s.again != nil {
+		if s := &t.slots[k]; !s.varies || s.again != nil {
 		} else if homes[i] < 0 {
 			p.variables = append(p.variables, s)
 		} else {
@@ -281,7 +282,7 @@ func (p *plan) place(t *template) {
 		if s.inside() {
 			continue
 		}
-		if own := &t.slots[k]; own.values != nil && own.again == nil {
+		if own := &t.slots[k]; own.varies && own.again == nil {
 			name := t.shape.Names[field]
 			p.fields[name] = append(p.fields[name], own)
 		}
@@ -342,7 +343,7 @@ func (p *plan) appendTemplate(dst []byte, t *template, homes []int) []byte {
 			k++
 		}
 		switch {
-		case s.values == nil:
+		case !s.varies:
 			dst = binary.AppendUvarint(dst, p.text(s.first)<<2|partText)
 		case s.again != nil:
 			dst = binary.AppendUvarint(dst, uint64(s.again.number)<<2|partAgain)
@@ -372,7 +373,7 @@ func (p *plan) appendTemplate(dst []byte, t *template, homes []int) []byte {
 			continue
 		}
 		switch own := &t.slots[k]; {
-		case own.values == nil:
+		case !own.varies:
 			dst = append(dst, kind|formConstant)
 			dst = binary.AppendUvarint(dst, p.text(own.first))
 		case own.again != nil:
@@ -389,7 +390,7 @@ func (p *plan) appendTemplate(dst []byte, t *template, homes []int) []byte {
 // A group is slots that are written as one column, and share its dictionary.
 type group struct {
 	kind   column.Typing
-	values [][]string
+	values []*column.Piece
 	length int
 }
 
@@ -404,10 +405,10 @@ func (e *Encoder) slots(home int32, slots []*slot, generic []byte, join bool) (v
 	for i := range e.groups {
 		g := &e.groups[i]
 		start, rows := len(e.pieces), 0
-		e.pieces = e.values.Append(e.pieces, g.values...)
+		e.pieces = e.values.AppendPieces(e.pieces, g.values...)
 		g.length = len(e.pieces) - start
 		for _, piece := range g.values {
-			rows += len(piece)
+			rows += piece.Len()
 		}
 		values += rows
 		facts, wordless := e.values.Wordless()
@@ -451,7 +452,7 @@ func (e *Encoder) group(slots []*slot, join bool) {
 			g = len(e.groups)
 			e.groups = append(e.groups, group{kind: kind})
 		}
-		e.groups[g].values = append(e.groups[g].values, s.values)
+		e.groups[g].values = append(e.groups[g].values, &s.values)
 		e.member = append(e.member, g)
 	}
 }

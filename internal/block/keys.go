@@ -155,24 +155,24 @@ func (k *keySet) joined(parts []*slot, rows int) {
 
 // may reports whether one of the values is so.
 func (s *slot) may(be func(string) bool) bool {
-	if s.values == nil {
+	if !s.varies {
 		return be(s.first)
 	}
-	return slices.ContainsFunc(s.values, be)
+	return s.values.Contains(be)
 }
 
 // run puts parts together, for each event.
 func (k *keySet) run(parts []*slot, rows int) {
-	if !slices.ContainsFunc(parts, func(s *slot) bool { return s.values != nil }) {
+	if !slices.ContainsFunc(parts, func(s *slot) bool { return s.varies }) {
 		rows = 1
 	}
 	for i := range rows {
 		k.buffer = k.buffer[:0]
 		for _, s := range parts {
-			if s.values == nil {
+			if !s.varies {
 				k.buffer = append(k.buffer, s.first...)
 			} else {
-				k.buffer = append(k.buffer, s.values[i]...)
+				k.buffer = s.values.AppendText(k.buffer, i)
 			}
 		}
 		k.text(unsafe.String(unsafe.SliceData(k.buffer), len(k.buffer)))

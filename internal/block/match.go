@@ -1,6 +1,7 @@
 package block
 
 import (
+	"encoding/binary"
 	"strings"
 	"unsafe"
 
@@ -10,6 +11,9 @@ import (
 // recents is how many templates of a shape are tried before a message is taken apart
 // without one. Of a site's syslog 84 % of events have one of the last eight, 88 % of sixteen.
 const recents = 8
+
+// setBits is how many sets of them a shape has, as a power of two.
+const setBits = 4
 
 // An edge says where a slot ends.
 type edge struct {
@@ -83,7 +87,7 @@ func (w *walk) match(row *column.Row, t *template) bool {
 		at = end
 	}
 	w.starts = append(w.starts, at)
-	return at == len(message) && w.spanned(row, t.spans)
+	return at == len(message) && w.spanned(row, t)
 }
 
 // slotEnd returns where the slot that begins at a place ends, if it is one.
@@ -107,16 +111,20 @@ func (w *walk) slotEnd(row *column.Row, at int, e edge) int {
 	return -1
 }
 
-// spanned reports whether each field is where its span says: at the parts that were
+// spanned reports whether each field is where its template says: at the parts that were
 // found, or not in the message.
-func (w *walk) spanned(row *column.Row, spans []span) bool {
-	for field, s := range spans {
-		at := place(row.Message, row.Values[field])
-		if !s.inside() {
-			if at >= 0 {
-				return false
-			}
-		} else if at != w.starts[s.first] || at+len(row.Values[field]) != w.starts[s.end] {
+func (w *walk) spanned(row *column.Row, t *template) bool {
+	for _, field := range t.inside {
+		s, value := t.spans[field], row.Values[field]
+		if at := place(row.Message, value); at < 0 || at != w.starts[s.first] || at+len(value) != w.starts[s.end] {
+			return false
+		}
+	}
+	if row.Outside == len(t.beside) {
+		return true // those that are not inside
+	}
+	for _, field := range t.beside {
+		if place(row.Message, row.Values[field]) >= 0 {
 			return false
 		}
 	}
@@ -133,16 +141,32 @@ func place(message, value string) int {
 	return int(at)
 }
 
-// match looks for a template among the last ones of a shape. The row's message has
-// then been taken apart.
+// firsts tells messages apart by how they begin: of a shape's templates most begin with
+// fixed text, and those that begin alike are tried first.
+func firsts(message string) int {
+	var x uint64
+	if len(message) >= 8 {
+		x = binary.LittleEndian.Uint64(unsafe.Slice(unsafe.StringData(message), 8))
+	}
+	return int(x * 0x9e3779b97f4a7c15 >> (64 - setBits))
+}
+
+// match looks for a template among the last ones of a shape whose messages begin alike.
+// The row's message has then been taken apart.
 func (s *shape) match(w *walk, row *column.Row) *template {
-	for i, t := range s.recent {
+	if s.recent == nil {
+		return nil
+	}
+	recent := &s.recent[firsts(row.Message)]
+	for i, t := range recent {
 		if t == nil {
 			return nil
 		}
 		if w.match(row, t) {
-			copy(s.recent[1:], s.recent[:i])
-			s.recent[0] = t
+			if i > 0 {
+				copy(recent[1:], recent[:i])
+				recent[0] = t
+			}
 			return t
 		}
 	}
@@ -150,7 +174,11 @@ func (s *shape) match(w *walk, row *column.Row) *template {
 }
 
 // remember puts a template before the last ones of the shape.
-func (s *shape) remember(t *template) {
-	copy(s.recent[1:], s.recent[:])
-	s.recent[0] = t
+func (s *shape) remember(t *template, message string) {
+	if s.recent == nil {
+		s.recent = new([1 << setBits][recents]*template)
+	}
+	recent := &s.recent[firsts(message)]
+	copy(recent[1:], recent[:])
+	recent[0] = t
 }

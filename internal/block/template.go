@@ -2,6 +2,7 @@ package block
 
 import (
 	"slices"
+	"unsafe"
 
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/column"
@@ -10,65 +11,51 @@ import (
 // A slot holds the values of one place of a template, one for each of its events.
 type slot struct {
 	first  string
-	values []string // nil while all are first
-	spare  []string // memory for values
-	n      int
-	number int    // among those that are written
-	again  *slot  // one before that has the same values, and is written; nil: none
-	hash   uint64 // of values; 0: not known
+	varies bool         // not all values are first
+	values column.Piece // while they vary
+	before int          // how many values there were of the block before
+	number int          // among those that are written
+	again  *slot        // one before that has the same values, and is written; nil: none
+	hash   uint64       // of values; 0: not known
 }
 
-func (s *slot) add(value string) {
-	switch {
-	case s.values != nil:
-		s.values = append(s.values, value)
-	case s.n == 0:
-		s.first = value
-	case value != s.first:
-		if cap(s.spare) < 4*s.n {
-			s.spare = make([]string, 4*s.n)
+// add adds every step-th of values to n that there are.
+func (s *slot) add(room *column.Room, values []string, step, n int) {
+	if n == 0 {
+		s.first = values[0]
+	}
+	if !s.varies {
+		last := s.first
+		same := 0 // at how many of values it is, times step
+		for ; same < len(values); same += step {
+			if v := values[same]; len(v) != len(last) || unsafe.StringData(v) != unsafe.StringData(last) {
+				if v != last {
+					break
+				}
+				last = v
+			}
 		}
-		s.values = s.spare[:s.n]
-		for i := range s.values {
-			s.values[i] = s.first
+		if same >= len(values) {
+			return
 		}
-		s.values = append(s.values, value)
+		s.varies = true
+		s.values.Expect(room, s.before+s.before/8)
+		s.values.Repeat(s.first, n+same/step)
+		values = values[same:]
 	}
-	s.n++
-}
-
-// reset empties s. It keeps memory for about as many values again, if there is room
-// for them: a template that has had most of a block once, and few of its events since,
-// must not keep that of a block. It returns for how many.
-func (s *slot) reset(room int) int {
-	spare := s.spare
-	if cap(s.values) > cap(spare) {
-		spare = s.values
-	}
-	clear(s.values)
-	if cap(spare) > min(4*s.n, room) {
-		spare = nil
-	}
-	*s = slot{spare: spare[:0]}
-	return cap(spare)
+	s.values.Add(values, step)
 }
 
 // like reports whether x has the values that s has.
 func (s *slot) like(x *slot, hasher column.Hasher) bool {
-	if x.first != s.first || x.values[x.n-1] != s.values[s.n-1] || x.sum(hasher) != s.sum(hasher) {
-		return false
-	}
-	return slices.Equal(x.values, s.values)
+	return x.first == s.first && x.sum(hasher) == s.sum(hasher) && s.values.Equal(&x.values)
 }
 
 // sum returns a hash of the values, which is made when it is first asked for: few
 // slots are so alike that it is, and then it bounds how often values are compared.
 func (s *slot) sum(hasher column.Hasher) uint64 {
 	if s.hash == 0 {
-		for _, value := range s.values {
-			s.hash = hasher.Mix(s.hash, hasher.Hash(value))
-		}
-		s.hash |= 1
+		s.hash = s.values.Hash(hasher) | 1
 	}
 	return s.hash
 }
@@ -81,8 +68,13 @@ type template struct {
 	edges  []edge  // of the parts, once the template is worthy
 	slots  []slot  // those of the message, then the fields that are not in it
 	beside []int32 // these fields
+	inside []int32 // the others
 	early  []earlyEvent
 	rows   int
+
+	pending  []string // values of the newest events, event by event, that are not in slots yet
+	gathered int      // events that are
+
 	unit   int // see units
 	hash   uint64
 	next   *template // with the same hash
@@ -109,23 +101,53 @@ func (t *template) fits(w *walk, s *shape) bool {
 	return true
 }
 
+// pendingEvents is how many events of a template wait for their values to be put into
+// slots, if these are few. Slots that take the values of many events at once are fetched
+// once, and so is what is known of them; more events would no longer be near themselves.
+const (
+	pendingEvents = 16
+	pendingValues = 1 << 12
+)
+
 // add adds an event's values.
-func (t *template) add(w *walk, values []string) {
-	slots := t.slots[:len(w.texts)]
-	for k, text := range w.texts {
-		slots[k].add(text)
+func (t *template) add(w *walk, values []string, room *column.Room) {
+	if len(t.slots) == 0 {
+		return
 	}
-	slots = t.slots[len(w.texts):][:len(t.beside)]
+	if len(t.pending)+len(t.slots) > cap(t.pending) {
+		t.morePending()
+	}
+	at := len(t.pending)
+	t.pending = t.pending[:at+len(t.slots)]
+	row := t.pending[at:]
+	row = row[copy(row, w.texts):][:len(t.beside)]
 	for k, field := range t.beside {
-		if s := &slots[k]; s.values == nil && s.first == values[field] {
-			s.n++
-		} else {
-			s.add(values[field])
-		}
+		row[k] = values[field]
+	}
+	if n := len(t.pending); n >= pendingEvents*len(t.slots) || n >= pendingValues {
+		t.gather(room)
 	}
 }
 
-// makeSlots makes room for values.
+func (t *template) morePending() {
+	n := max(2*len(t.pending), 4*len(t.slots))
+	t.pending = append(make([]string, 0, n), t.pending...)
+}
+
+// gather puts what is pending into slots.
+func (t *template) gather(room *column.Room) {
+	width := len(t.slots)
+	if len(t.pending) == 0 {
+		return
+	}
+	for k := range t.slots {
+		t.slots[k].add(room, t.pending[k:], width, t.gathered)
+	}
+	t.gathered += len(t.pending) / width
+	t.pending = t.pending[:0]
+}
+
+// makeSlots makes room for values, and what finds them in messages.
 func (t *template) makeSlots() {
 	n := 0
 	for _, p := range t.parts {
@@ -134,12 +156,15 @@ func (t *template) makeSlots() {
 		}
 	}
 	for field, s := range t.spans {
-		if !s.inside() {
-			t.beside = append(t.beside, int32(field))
-			n++
+		if s.inside() {
+			t.inside = append(t.inside, int32(field))
+			continue
 		}
+		t.beside = append(t.beside, int32(field))
+		n++
 	}
 	t.slots = make([]slot, n)
+	t.edges = edgesOf(t.parts, t.spans)
 }
 
 // fewSlots are compared each with each.
@@ -152,7 +177,7 @@ func (t *template) numberSlots(hasher column.Hasher) {
 	bySum := map[uint64]*slot{}
 	for k := range t.slots {
 		s := &t.slots[k]
-		if s.values == nil {
+		if !s.varies {
 			continue
 		}
 		if len(t.slots) > fewSlots {
@@ -185,11 +210,11 @@ func unitOf(t llama.Time, most int) int {
 type shape struct {
 	*column.Shape
 	hash      uint64
-	looked    bool               // at whether it is so:
-	twice     bool               // a name is there twice; the last one counts
-	templates int                // that have this shape
-	worthy    int                // of them, those with enough events
-	recent    [recents]*template // the last ones that are worthy
+	looked    bool                              // at whether it is so:
+	twice     bool                              // a name is there twice; the last one counts
+	templates int                               // that have this shape
+	worthy    int                               // of them, those with enough events
+	recent    *[1 << setBits][recents]*template // the last ones that are worthy, by how messages begin; nil: none
 
 	columns []*looseColumn // of its fields, once an event of it is loose
 }

@@ -8,14 +8,16 @@ import (
 // An Encoder encodes values in the shortest form that gives them back byte for
 // byte. It is not safe for concurrent use.
 type Encoder struct {
-	hasher Hasher
-	table  []uint32 // hash table of codes+1
-	codes  []uint32
-	ints   []int64
-	keys   []int64  // distinct ones of ints
-	texts  []string // distinct ones
-	one    [1][]string
-	found  int // how many values were written last
+	hasher  Hasher
+	table   []uint32 // hash table of codes+1
+	codes   []uint32
+	ints    []int64
+	keys    []int64  // distinct ones of ints
+	texts   []string // distinct ones
+	one     [1][]string
+	strings []string // values of pieces that are not all numbers
+	spelt   []byte   // of these, the numbers
+	found   int      // how many values were written last
 
 	typing    Typing // of the values that were written last, if they are numbers
 	low, high int64  // between which they lie
@@ -309,4 +311,7 @@ func (e *Encoder) Wordless() (Facts, bool) {
 func (e *Encoder) Distinct() int { return e.found }
 
 // Forget lets go of the values that were encoded last.
-func (e *Encoder) Forget() { clear(e.texts[:cap(e.texts)]) }
+func (e *Encoder) Forget() {
+	clear(e.texts[:cap(e.texts)])
+	clear(e.strings[:cap(e.strings)])
+}
