@@ -77,11 +77,20 @@ func (s *Store) lockOwner(ctx context.Context) (held bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if err = conn.QueryRowContext(ctx, `SELECT pg_try_advisory_lock($1)`, ownerLock).Scan(&held); err == nil && held {
-		s.owner = conn
+	var now session
+	err = conn.QueryRowContext(ctx, `SELECT pg_try_advisory_lock($1), pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()`, ownerLock).
+		Scan(&held, &now.pid, &now.began)
+	if err == nil && held {
+		s.owner, s.session = conn, now
 		return true, nil
 	}
 	return false, errors.Join(err, conn.Close())
+}
+
+// A session is one of the server, which numbers them, and uses a number again.
+type session struct {
+	pid   int
+	began string
 }
 
 // Run watches, until ctx ends, that the database still belongs to this central. A
@@ -109,6 +118,7 @@ func (s *Store) Run(ctx context.Context) error {
 }
 
 // holdOwner looks whether the lock's connection is alive, and takes the lock anew if not.
+// The server may not have noticed that the connection is gone, so its session is ended.
 func (s *Store) holdOwner(ctx context.Context) (held bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, ownerLook)
 	defer cancel()
@@ -116,5 +126,19 @@ func (s *Store) holdOwner(ctx context.Context) (held bool, err error) {
 		return true, nil
 	}
 	s.owner.Close() // it is of no use any more, and says so when it is asked again
-	return s.lockOwner(ctx)
+	for {
+		var left int
+		if err := s.write.QueryRowContext(ctx, `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid = $1 AND backend_start::text = $2`,
+			s.session.pid, s.session.began).Scan(&left); err != nil {
+			return false, err
+		}
+		if left == 0 {
+			return s.lockOwner(ctx)
+		}
+		select {
+		case <-ctx.Done():
+			return false, ctx.Err()
+		case <-time.After(ownerLook / 100):
+		}
+	}
 }

@@ -3,9 +3,13 @@ package store
 import (
 	"context"
 	"database/sql"
+	"io"
+	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -43,8 +47,8 @@ func databaseOf(t *testing.T, s *Store) string {
 func TestDatabaseHasOneCentral(t *testing.T) {
 	t.Parallel()
 	s, _ := open(t)
-	url := databaseOf(t, s)
-	second, err := OpenPostgres(t.Context(), Postgres{URL: url}, s.keys)
+	at := databaseOf(t, s)
+	second, err := OpenPostgres(t.Context(), Postgres{URL: at}, s.keys)
 	if llama.CodeOf(err) != llama.Conflict || !strings.Contains(err.Error(), "another central runs on the database") {
 		t.Fatalf("a second one: %v, %v", second, err)
 	}
@@ -54,11 +58,11 @@ func TestDatabaseHasOneCentral(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if second, err = OpenPostgres(t.Context(), Postgres{URL: url}, s.keys); err != nil {
+	if second, err = OpenPostgres(t.Context(), Postgres{URL: at}, s.keys); err != nil {
 		t.Fatalf("after the first: %v", err)
 	}
 	second.Close()
-	if third, err := OpenPostgres(t.Context(), Postgres{URL: url}, keyring(t)); llama.CodeOf(err) != llama.Conflict || !strings.Contains(err.Error(), "belongs to another central") {
+	if third, err := OpenPostgres(t.Context(), Postgres{URL: at}, keyring(t)); llama.CodeOf(err) != llama.Conflict || !strings.Contains(err.Error(), "belongs to another central") {
 		t.Errorf("with other keys: %v, %v", third, err)
 	}
 }
@@ -68,8 +72,7 @@ func TestDatabaseHasOneCentral(t *testing.T) {
 func TestDatabaseIsLostToAnother(t *testing.T) {
 	t.Parallel()
 	s, _ := open(t)
-	url := databaseOf(t, s)
-	other, err := sql.Open("pgx", url)
+	other, err := sql.Open("pgx", databaseOf(t, s))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,5 +113,73 @@ func TestDatabaseIsLostToAnother(t *testing.T) {
 	err = s.Run(t.Context())
 	if llama.CodeOf(err) != llama.Conflict || !strings.Contains(err.Error(), "another central has taken it") {
 		t.Errorf("after another has the lock: %v", err)
+	}
+}
+
+// TestServerDoesNotNoticeThatConnectionsAreCut cuts the network between central and the
+// server such that the server keeps all sessions, that with the lock, too.
+func TestServerDoesNotNoticeThatConnectionsAreCut(t *testing.T) {
+	t.Parallel()
+	first, _ := open(t)
+	at, err := url.Parse(databaseOf(t, first))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	between, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer between.Close()
+	var mu sync.Mutex // guards near
+	var near []net.Conn
+	server := at.Host
+	go func() {
+		for {
+			conn, err := between.Accept()
+			if err != nil {
+				return
+			}
+			far, err := net.Dial("tcp", server)
+			if err != nil {
+				conn.Close()
+				continue
+			}
+			t.Cleanup(func() { far.Close() })
+			mu.Lock()
+			near = append(near, conn)
+			mu.Unlock()
+			go io.Copy(far, conn) // far stays open when conn ends
+			go io.Copy(conn, far)
+		}
+	}()
+	at.Host = between.Addr().String()
+	s, err := OpenPostgres(t.Context(), Postgres{URL: at.String()}, first.keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	before := s.session
+	mu.Lock()
+	for _, conn := range near {
+		conn.Close()
+	}
+	mu.Unlock()
+	for end := time.Now().Add(time.Minute); ; {
+		held, err := s.holdOwner(t.Context())
+		if held && err == nil {
+			break
+		}
+		if err == nil || time.Now().After(end) {
+			t.Fatalf("the lock is held by the session before, whose connection is cut: held %v, error %v", held, err)
+		}
+	}
+	if s.session == before {
+		t.Errorf("the session is still %v", before)
+	}
+	if err := s.Ping(t.Context()); err != nil {
+		t.Error(err)
 	}
 }

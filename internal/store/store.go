@@ -43,6 +43,7 @@ type Store struct {
 	postgres bool      // both are the same pool then
 	where    string    // the database, for people
 	owner    *sql.Conn // has the lock by which the database is this central's; nil on SQLite
+	session  session   // of owner
 }
 
 // Open opens the database file, or makes it with mode 0600, and brings its
