@@ -102,10 +102,26 @@ func plain(r *http.Request) error {
 		return llama.Errorf(llama.Invalid, "the body cannot be read: %w", err)
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body)) // the server closes the other
-	if bytes.Contains(body, []byte(`\u0000`)) {
+	if hasZero(body) {
 		return llama.Errorf(llama.Invalid, "the body has the character \\u0000, which is no text")
 	}
 	return nil
+}
+
+// hasZero reports whether a string of JSON has a zero byte, which is written \u0000; behind
+// an odd number of backslashes that is text.
+func hasZero(json []byte) bool {
+	const zero = `\u0000`
+	for {
+		at := bytes.Index(json, []byte(zero))
+		if at < 0 {
+			return false
+		}
+		if before := len(json[:at]) - len(bytes.TrimRight(json[:at], `\`)); before%2 == 0 {
+			return true
+		}
+		json = json[at+len(zero):]
+	}
 }
 
 // errNobody is that a request has nothing that says who asks. A page does so to learn

@@ -181,3 +181,15 @@ func TestSignInThrottles(t *testing.T) {
 		t.Errorf("Retry-After is %q", resp.Header.Get("Retry-After"))
 	}
 }
+
+func TestZeroBytesInJSON(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]bool{
+		`{"query":"a"}`: false, `{"query":"a\u0000b"}`: true, `{"query":"a\\u0000b"}`: false, `{"query":"a\\\u0000b"}`: true,
+		`"\\u0000\u0000"`: true, `"\\u0000\\u0000"`: false, `\u0000`: true,
+	} {
+		if got := hasZero([]byte(body)); got != want {
+			t.Errorf("%s: %v", body, got)
+		}
+	}
+}
