@@ -26,8 +26,17 @@ type Node struct {
 type Keys struct{ Envelope, Carrier []byte }
 
 // PutNode adds a node, or gives one that is known a new target and new keys.
-// The target is added when it is new.
+// The target is added when it is new. What is so already is not written: a full disk is
+// no reason for a start to fail.
 func (s *Store) PutNode(ctx context.Context, n Node) error {
+	var same bool
+	if err := s.read.QueryRowContext(ctx, `SELECT count(*) > 0 FROM nodes WHERE id = $1 AND target = $2 AND keys = $3 AND carrier_key = $4 AND revoked = 0`,
+		n.ID, n.Target, n.Keys, blob(n.CarrierKey)).Scan(&same); err != nil {
+		return fmt.Errorf("look up node %s: %w", n.ID, err)
+	}
+	if same {
+		return nil
+	}
 	return s.update(ctx, func(tx *sql.Tx) error { return putNode(ctx, tx, n, "") })
 }
 
