@@ -122,6 +122,17 @@ func TestAFullDiskMakesSendersWait(t *testing.T) {
 	node.kill()
 	node.start()
 	check("after a crash")
+	node.kill()
+	fill(t, ballast)
+	node.start()
+	check("after a start on a full disk")
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "the file by which commands find it", func() bool {
+		at, err := readListening(node.data)
+		return err == nil && at.PID == node.cmd.Process.Pid
+	})
 	node.stop()
 }
 

@@ -2,14 +2,18 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
+	"syscall"
+	"time"
 )
 
 // Where things lie when nothing else is said. The key is never inside the data
@@ -79,6 +83,30 @@ func (l listening) write(data string) error {
 		return fmt.Errorf("write %s: %w", temporary, err)
 	}
 	return os.Rename(temporary, listeningFile(data))
+}
+
+// announce writes the file. While the disk is full that is a warning, as a process that
+// answers from what it has is of use, and later is to be run until ctx ends: it writes
+// the file as soon as there is room.
+func (l listening) announce(data string, log *slog.Logger) (later func(ctx context.Context) error, _ error) {
+	err := l.write(data)
+	if !errors.Is(err, syscall.ENOSPC) {
+		return func(context.Context) error { return nil }, err
+	}
+	log.Warn("the disk is full, and commands on this machine do not find this process", "error", err)
+	return func(ctx context.Context) error {
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for errors.Is(err, syscall.ENOSPC) {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-tick.C:
+				err = l.write(data)
+			}
+		}
+		return err
+	}, nil
 }
 
 func readListening(data string) (listening, error) {

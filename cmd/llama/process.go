@@ -70,7 +70,8 @@ func (p *process) run(ctx context.Context, c Config, out io.Writer) (err error) 
 		return err
 	}
 	at := p.listening()
-	if err := at.write(c.Data); err != nil {
+	announceLater, err := at.announce(c.Data, p.log)
+	if err != nil {
 		return err
 	}
 	defer os.Remove(listeningFile(c.Data)) // a file left over is written anew by the next start
@@ -80,6 +81,7 @@ func (p *process) run(ctx context.Context, c Config, out io.Writer) (err error) 
 	notify("READY=1")
 	context.AfterFunc(ctx, func() { notify("STOPPING=1") })
 	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return announceLater(ctx) })
 	group.Go(func() error { return p.reloadOnSignal(ctx) })
 	if p.center != nil {
 		group.Go(func() error { return p.center.Run(ctx) })
