@@ -57,12 +57,14 @@ func (k *knower) row(row *column.Row) bool {
 	if k.filter == nil || k.failed {
 		return true
 	}
-	k.keys = column.AppendKeys(column.AppendKeys(k.keys[:0], row.Message), row.Shape.Source)
+	k.keys = column.AppendKeys(k.keys[:0], row.Message)
+	inMessage := len(k.keys)
+	k.keys = column.AppendKeys(k.keys, row.Shape.Source)
 	for _, value := range row.Values {
 		k.keys = column.AppendKeys(k.keys, value)
 	}
-	for _, key := range k.keys {
-		if !k.filter.May(key) {
+	for i, key := range k.keys {
+		if !k.filter.May(key, i < inMessage) {
 			k.failed = true
 			return false
 		}

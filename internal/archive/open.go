@@ -19,10 +19,12 @@ import (
 )
 
 const (
-	formatName  = "FORMAT"
-	formatLine  = "llama archive 5\n"
-	lockName    = "lock"
-	keyringName = "keyring"
+	formatName = "FORMAT"
+	formatLine = "llama archive 6\n"
+	// formatBefore is of archives that are read, and from then on have formatLine.
+	formatBefore = "llama archive 5\n"
+	lockName     = "lock"
+	keyringName  = "keyring"
 
 	// openFiles is how many segments are open though nobody reads them: of so many events
 	// are asked about most often, and a process may have a thousand files.
@@ -37,7 +39,7 @@ const (
 // damaged segment is told when it is read.
 func Open(disk fsys.FS, m seal.Master, o Options) (_ *Archive, err error) {
 	o = o.withDefaults()
-	fresh, err := checkFormat(disk)
+	found, err := checkFormat(disk)
 	if err != nil {
 		return nil, err
 	}
@@ -64,14 +66,15 @@ func Open(disk fsys.FS, m seal.Master, o Options) (_ *Archive, err error) {
 			}
 		}
 	}()
-	if err := a.open(fresh, m); err != nil {
+	if err := a.open(found != formatLine, m); err != nil {
 		return nil, err
 	}
 	return a, nil
 }
 
-func (a *Archive) open(fresh bool, m seal.Master) (err error) {
-	if fresh {
+// open opens what is there; where the folder is empty or of the version before, anew says so.
+func (a *Archive) open(anew bool, m seal.Master) (err error) {
+	if anew {
 		if err := fsys.Replace(a.disk, formatName, []byte(formatLine)); err != nil {
 			return err
 		}
@@ -118,29 +121,29 @@ func CheckFormat(disk fsys.FS) error {
 	return err
 }
 
-// checkFormat reports whether the folder is empty, and refuses one that is neither
-// that nor an archive.
-func checkFormat(disk fsys.FS) (fresh bool, err error) {
+// checkFormat returns the format of the folder, "" of an empty one, and refuses one that is
+// neither that nor an archive.
+func checkFormat(disk fsys.FS) (format string, err error) {
 	data, err := fsys.ReadFile(disk, formatName, 1024)
-	if err == nil && string(data) == formatLine {
-		return false, nil
+	if err == nil && (string(data) == formatLine || string(data) == formatBefore) {
+		return string(data), nil
 	} else if err == nil || errors.Is(err, fsys.ErrTooLarge) {
-		return false, llama.Errorf(llama.Conflict, "the archive's format is %.40q; this program reads %q only. "+
+		return "", llama.Errorf(llama.Conflict, "the archive's format is %.40q; this program reads %q and %q. "+
 			"Go on with the program that wrote it, or have that one write its events out ('llama archive export') and take them into a new data directory ('llama import')",
-			strings.TrimSpace(string(data)), strings.TrimSpace(formatLine))
+			strings.TrimSpace(string(data)), strings.TrimSpace(formatBefore), strings.TrimSpace(formatLine))
 	} else if !errors.Is(err, fs.ErrNotExist) {
-		return false, err
+		return "", err
 	}
 	names, err := disk.List(".")
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return false, err
+		return "", err
 	}
 	for _, name := range names {
 		if name != lockName && name != formatName+".tmp" {
-			return false, llama.Errorf(llama.Conflict, "the folder for the archive holds %s but no %s, so it is no archive", name, formatName)
+			return "", llama.Errorf(llama.Conflict, "the folder for the archive holds %s but no %s, so it is no archive", name, formatName)
 		}
 	}
-	return true, nil
+	return "", nil
 }
 
 // openKeyring opens the keyring. It makes none where there is something that only

@@ -222,14 +222,21 @@ func TestVectorsOfABlock(t *testing.T) {
 }
 
 // TestVectorsOfAnArchive opens the archive of the vectors, which today's code may not
-// have written, and looks that its events and positions are those beside it.
+// have written, and looks that its events and positions are those beside it. That of the
+// version before has the same, and is of today's version from then on.
 func TestVectorsOfAnArchive(t *testing.T) {
 	t.Parallel()
 	if *update {
 		makeVectors(t)
 	}
+	t.Run("today", func(t *testing.T) { opensVectors(t, "archive", "master.key") })
+	t.Run("before", func(t *testing.T) { opensVectors(t, "archive-5", "master-5.key") })
+}
+
+func opensVectors(t *testing.T, name, key string) {
+	t.Helper()
 	disk := fsys.NewMem()
-	folder := os.DirFS(filepath.Join(vectorsFolder, "archive"))
+	folder := os.DirFS(filepath.Join(vectorsFolder, name))
 	err := fs.WalkDir(folder, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
@@ -240,7 +247,7 @@ func TestVectorsOfAnArchive(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := open(t, disk, vectorsKey(t), Options{FreeFloor: 1, Now: func() time.Time { return vectorTime }})
+	a := open(t, disk, vectorsKey(t, key), Options{FreeFloor: 1, Now: func() time.Time { return vectorTime }})
 	events, err := contents(a)
 	if err != nil {
 		t.Fatal(err)
@@ -256,14 +263,17 @@ func TestVectorsOfAnArchive(t *testing.T) {
 	if err := a.Close(); err != nil { // what is in the log is sealed, in the form of today
 		t.Fatal(err)
 	}
-	a = open(t, disk, vectorsKey(t), Options{FreeFloor: 1, Now: func() time.Time { return vectorTime }})
+	a = open(t, disk, vectorsKey(t, key), Options{FreeFloor: 1, Now: func() time.Time { return vectorTime }})
 	holds(t, a, events)
+	if format, err := fsys.ReadFile(disk, formatName, 100); err != nil || string(format) != formatLine {
+		t.Errorf("format %q, error %v; want %q", format, err, formatLine)
+	}
 }
 
 // vectorsKey opens the vectors' master key, of a copy that nobody else may read.
-func vectorsKey(t *testing.T) seal.Master {
+func vectorsKey(t *testing.T, name string) seal.Master {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(vectorsFolder, "master.key"))
+	data, err := os.ReadFile(filepath.Join(vectorsFolder, name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -295,7 +305,7 @@ func makeVectors(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer disk.Close()
-	a := open(t, disk, vectorsKey(t), Options{FreeFloor: 1, LogFileSize: 1000, MergedRows: 1000, Now: func() time.Time { return vectorTime }})
+	a := open(t, disk, vectorsKey(t, "master.key"), Options{FreeFloor: 1, LogFileSize: 1000, MergedRows: 1000, Now: func() time.Time { return vectorTime }})
 	forms := &llama.Batch{}
 	rows := vectorRows()
 	for i := range rows {

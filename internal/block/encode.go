@@ -101,9 +101,11 @@ func (e *Encoder) Encode(b *Builder, put func(Chunk) error) error {
 		return err
 	}
 	e.data = p.append(e.data[:0])
-	for _, text := range p.texts {
+	for i, text := range p.texts {
+		e.words.in(p.message[i])
 		e.words.text(text)
 	}
+	e.words.in(true)
 	for _, t := range templates {
 		e.words.template(t)
 	}
@@ -223,6 +225,7 @@ type plan struct {
 	fields    map[string][]*slot
 	strings   map[string]int
 	texts     []string
+	message   []bool // of each of texts: it is in messages
 	hasher    column.Hasher
 }
 
@@ -283,6 +286,7 @@ func (p *plan) place(t *template) {
 			continue
 		}
 		if own := &t.slots[k]; own.varies && own.again == nil {
+			own.own = true
 			name := t.shape.Names[field]
 			p.fields[name] = append(p.fields[name], own)
 		}
@@ -296,7 +300,7 @@ func (p *plan) text(s string) uint64 {
 	if !ok {
 		n = len(p.texts)
 		p.strings[s] = n
-		p.texts = append(p.texts, s)
+		p.texts, p.message = append(p.texts, s), append(p.message, false)
 	}
 	return uint64(n)
 }
@@ -344,7 +348,9 @@ func (p *plan) appendTemplate(dst []byte, t *template, homes []int) []byte {
 		}
 		switch {
 		case !s.varies:
-			dst = binary.AppendUvarint(dst, p.text(s.first)<<2|partText)
+			n := p.text(s.first)
+			p.message[n] = true
+			dst = binary.AppendUvarint(dst, n<<2|partText)
 		case s.again != nil:
 			dst = binary.AppendUvarint(dst, uint64(s.again.number)<<2|partAgain)
 		case homes[i] < 0:
@@ -389,9 +395,10 @@ func (p *plan) appendTemplate(dst []byte, t *template, homes []int) []byte {
 
 // A group is slots that are written as one column, and share its dictionary.
 type group struct {
-	kind   column.Typing
-	values []*column.Piece
-	length int
+	kind    column.Typing
+	values  []*column.Piece
+	length  int
+	message bool // one of them is in messages
 }
 
 // slots fills data with a chunk: the column of the loose events, and then the
@@ -411,8 +418,9 @@ func (e *Encoder) slots(home int32, slots []*slot, generic []byte, join bool) (v
 			rows += piece.Len()
 		}
 		values += rows
-		facts, wordless := e.values.Wordless()
-		if !wordless {
+		e.words.in(g.message)
+		facts, short := e.values.Short(e.words.to)
+		if !short {
 			v, err := e.words.values(rows, e.pieces[start:])
 			if err != nil {
 				return 0, err
@@ -453,6 +461,7 @@ func (e *Encoder) group(slots []*slot, join bool) {
 			e.groups = append(e.groups, group{kind: kind})
 		}
 		e.groups[g].values = append(e.groups[g].values, &s.values)
+		e.groups[g].message = e.groups[g].message || !s.own
 		e.member = append(e.member, g)
 	}
 }

@@ -23,13 +23,16 @@ func MaxKeys(events int) int { return max(fewKeys, int(keysPerEvent*float64(even
 // words that go over a border of two parts of a message.
 type keySet struct {
 	hasher column.Hasher // of keys, as who writes the words could choose those that collide
-	table  []uint64      // hash table of keys; 0 is free
-	keys   []uint64      // those in it, and 0
-	zero   bool          // 0 is among them
+	table  []uint64      // hash table of keys; 0 is free, and no key that is in it
+	keys   []uint64      // those in it
 	limit  int
 	full   bool // there are more
-	some   []uint64
-	buffer []byte
+	// Words that are numbers of few digits: of messages and, beside, of all else; to is
+	// that of the two which what comes next belongs to.
+	message, beside column.NumberSet
+	to              *column.NumberSet
+	some            []uint64
+	buffer          []byte
 }
 
 // reset begins a block of so many events.
@@ -38,10 +41,14 @@ func (k *keySet) reset(events int) {
 		k.hasher, k.table = column.NewHasher(), make([]uint64, 1<<13)
 	}
 	clear(k.table)
-	k.keys, k.zero, k.limit, k.full = k.keys[:0], false, MaxKeys(events), false
+	k.keys, k.limit, k.full = k.keys[:0], MaxKeys(events), false
+	k.message.Reset()
+	k.beside.Reset()
+	k.to = &k.message
 }
 
-// Keys returns the keys of the words of the block that was encoded last, each once; nil
+// Keys returns the keys of the words of the block that was encoded last, but of those that
+// Numbers tells of, each once; nil
 // when they are more than MaxKeys. They are good until the next block.
 func (e *Encoder) Keys() []uint64 {
 	if e.words.full {
@@ -50,13 +57,28 @@ func (e *Encoder) Keys() []uint64 {
 	return e.words.keys
 }
 
+// Numbers returns the words of the block that was encoded last that are numbers of few
+// digits, as a column.NumberSet writes them: those of messages and those of all else. It
+// returns nil when there are more than MaxKeys other words.
+func (e *Encoder) Numbers() (message, beside []byte) {
+	if e.words.full {
+		return nil, nil
+	}
+	return e.words.message.Append(nil), e.words.beside.Append(nil)
+}
+
+// in says whether what comes next is in messages.
+func (k *keySet) in(message bool) {
+	if k.to = &k.beside; message {
+		k.to = &k.message
+	}
+}
+
 // add adds those of some, until they are too many.
 func (k *keySet) add() {
 	for _, key := range k.some {
-		if key == 0 { // which is free in the table
-			if !k.zero {
-				k.zero, k.keys = true, append(k.keys, 0)
-			}
+		if n, ok := column.ShortNumber(key); ok {
+			k.to.Add(n)
 			continue
 		}
 		mask := uint64(len(k.table) - 1)
@@ -84,9 +106,6 @@ func (k *keySet) grow() {
 	k.table = make([]uint64, 2*len(k.table))
 	mask := uint64(len(k.table) - 1)
 	for _, key := range k.keys {
-		if key == 0 {
-			continue
-		}
 		at := k.hasher.Mix(key, 0) & mask
 		for k.table[at] != 0 {
 			at = (at + 1) & mask

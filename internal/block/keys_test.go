@@ -28,6 +28,7 @@ func TestKeysHaveAllWords(t *testing.T) {
 				t.Fatal(err)
 			}
 			keys := slices.Sorted(slices.Values(e.Keys()))
+			message, beside := e.Numbers()
 			for i := range rows {
 				texts := []string{rows[i].Message, rows[i].Shape.Source}
 				for k, name := range rows[i].Shape.Names {
@@ -35,9 +36,13 @@ func TestKeysHaveAllWords(t *testing.T) {
 						texts = append(texts, rows[i].Values[k])
 					}
 				}
-				for _, text := range texts {
+				for k, text := range texts {
 					for _, key := range column.AppendKeys(nil, text) {
-						if _, found := slices.BinarySearch(keys, key); !found {
+						_, found := slices.BinarySearch(keys, key)
+						if n, ok := column.ShortNumber(key); ok {
+							found = column.HasNumber(message, n) || k > 0 && column.HasNumber(beside, n)
+						}
+						if !found {
 							t.Fatalf("seed %d, block %d: a word of %.200q has no key", seed, life, text)
 						}
 					}
@@ -65,5 +70,8 @@ func TestTooManyWordsHaveNoKeys(t *testing.T) {
 	}
 	if keys := e.Keys(); keys != nil {
 		t.Errorf("%d keys, want none: they do not have all", len(keys))
+	}
+	if message, beside := e.Numbers(); message != nil || beside != nil {
+		t.Errorf("%d and %d bytes of numbers, want none: they do not have all", len(message), len(beside))
 	}
 }

@@ -210,7 +210,8 @@ func (e *Encoder) looseColumn(l *looseEvents, name string, order []uint16, event
 	e.loose = column.AppendLoose(e.loose, events, e.rows, e.kinds)
 	start := len(e.loose)
 	e.loose = e.values.Append(e.loose, e.texts)
-	if _, wordless := e.values.Wordless(); !wordless && !e.words.full {
+	e.words.in(name == llama.NameMessage)
+	if _, short := e.values.Short(e.words.to); !short && !e.words.full {
 		_, err = e.words.values(len(e.texts), e.loose[start:])
 	}
 	return e.values.Distinct(), err

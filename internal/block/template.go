@@ -17,6 +17,7 @@ type slot struct {
 	number int          // among those that are written
 	again  *slot        // one before that has the same values, and is written; nil: none
 	hash   uint64       // of values; 0: not known
+	own    bool         // it is of a field and not of the message; known when it is written
 }
 
 // add adds every step-th of values to n that there are.

@@ -158,6 +158,6 @@ type Sealed struct {
 
 // A Filter tells which words a block does not have, by their keys; see AppendKeys.
 type Filter interface {
-	// May reports whether the word may be there. If not, it is not.
-	May(key uint64) bool
+	// May reports whether the word may be there, or in a message of it. If not, it is not.
+	May(key uint64, inMessage bool) bool
 }

@@ -3,6 +3,7 @@ package column
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -79,7 +80,7 @@ func TestFactsSayWhatIsNotThere(t *testing.T) {
 }
 
 // What is said of numbers as they are encoded is what is found when they are read.
-func TestWordlessNumbers(t *testing.T) {
+func TestShortNumbers(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		values []string
@@ -94,6 +95,11 @@ func TestWordlessNumbers(t *testing.T) {
 		{[]string{"1.5", "-9999999.5"}, true},
 		{[]string{"1.5", "10000000.5"}, false},
 		{[]string{"1.12345678", "2.12345678"}, false},
+		{[]string{"10000", "-10000", "9999", "65535", "123456"}, true},
+		{[]string{"10000", "10000000"}, false},
+		{[]string{"00017", "10017", "00000"}, true},
+		{[]string{"10000.50", "-65535.25", "9999.00"}, true},
+		{[]string{"1.00001", "12345.99999", "-7.54321"}, true},
 		{[]string{"192.0.2.1", "192.0.2.2"}, true},
 		{[]string{"a", "b"}, false},
 		{[]string{"7", "7"}, false},
@@ -105,13 +111,35 @@ func TestWordlessNumbers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, wordless := e.Wordless()
-		if wordless != tt.want || wordless && got != v.Facts() {
-			t.Errorf("%q: %v, %v, want %v and %v", tt.values, wordless, got, tt.want, v.Facts())
+		var set, want NumberSet
+		got, short := e.Short(&set)
+		if short != tt.want || short && got != v.Facts() {
+			t.Errorf("%q: %v, %v, want %v and %v", tt.values, short, got, tt.want, v.Facts())
 		}
 		var buffer []byte
-		if keys := v.AppendKeys(nil, 0, v.Distinct(), &buffer); wordless && len(keys) > 0 {
-			t.Errorf("%q are said to have no words with keys, and have %d", tt.values, len(keys))
+		var keys []uint64
+		for _, value := range tt.values {
+			keys = AppendKeys(keys, value)
+		}
+		if read := v.AppendKeys(nil, 0, v.Distinct(), &buffer); !sameKeys(read, keys) {
+			t.Errorf("%q: keys %v, want %v", tt.values, read, keys)
+		}
+		for _, key := range keys {
+			n, ok := ShortNumber(key)
+			if short && !ok {
+				t.Errorf("%q are said to have no words longer than short numbers, and have %d", tt.values, key)
+			}
+			want.Add(n)
+		}
+		if short && set != want {
+			t.Errorf("%q: other short numbers than those of %v", tt.values, keys)
 		}
 	}
+}
+
+func sameKeys(a, b []uint64) bool {
+	a, b = slices.Clone(a), slices.Clone(b)
+	slices.Sort(a)
+	slices.Sort(b)
+	return slices.Equal(slices.Compact(a), slices.Compact(b))
 }

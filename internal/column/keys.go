@@ -9,16 +9,24 @@ import (
 // begins and ends where words do here, and has these inside.
 //
 // Not every word has a key. Without are those that most blocks have anyway, so that a
-// filter would only be large: numbers of up to seven digits, and the groups of four and
+// filter would only be large: numbers of up to four digits, and the groups of four and
 // of twelve of a UUID, of which the first group says enough. A word without a key may
-// be anywhere. Whether a word has one depends on the word alone.
+// be anywhere. Whether a word has one depends on the word alone. Numbers of up to
+// shortDigits digits have keys of their own kind, for a NumberSet.
 const (
-	minNumber  = 8 // digits
-	minWord    = 2
-	uuidGroup  = 4
-	uuidLast   = 12
-	leastKeyed = 10_000_000 // the smallest number that has a key
+	minNumber   = 5 // digits
+	shortDigits = 7
+	minWord     = 2
+	uuidGroup   = 4
+	uuidLast    = 12
+	leastKeyed  = 10_000     // the smallest number that has a key
+	leastLong   = 10_000_000 // the smallest with a key that is not of a short number
+	shortKeys   = 1 << 32    // keys below are of short numbers: the numbers themselves
 )
+
+// ShortNumber returns the number of which key is the key, if it is one of few digits,
+// which are gathered in a NumberSet and in no filter.
+func ShortNumber(key uint64) (n uint64, ok bool) { return key, key < shortKeys }
 
 // What a byte is in words.
 const (
@@ -68,9 +76,15 @@ func AppendKeys(dst []uint64, text string) []uint64 {
 			}
 			kinds |= kind
 		}
-		if hasKey(kinds, i-start) {
-			dst = append(dst, xxhash.Sum64String(text[start:i]))
+		if !hasKey(kinds, i-start) {
+			continue
 		}
+		if kinds == isNumber && i-start <= shortDigits {
+			n, _ := parseDigits(text[start:i])
+			dst = append(dst, uint64(n))
+			continue
+		}
+		dst = append(dst, xxhash.Sum64String(text[start:i])) // if it is one of a short number, it is taken for that everywhere
 	}
 	return dst
 }
@@ -97,17 +111,20 @@ func (v *Values) AppendKeys(dst []uint64, from, to int, buffer *[]byte) []uint64
 		}
 		return dst
 	case t.form == padded || t.form == ipv4:
-		if !t.mayHaveKeys(0, 0) {
+		if !t.mayHaveWords(minNumber, 0, 0) {
 			return dst
 		}
 	case t.form == decimal:
-		if v.ints.n > 0 && !t.mayHaveKeys(v.ints.least(), v.ints.most()) {
+		if v.ints.n > 0 && !t.mayHaveWords(minNumber, v.ints.least(), v.ints.most()) {
 			return dst
 		}
 	}
 	for code := from; code < to; code++ {
 		if v.typing.form == integer {
-			if n := v.ints.At(code); n > -leastKeyed && n < leastKeyed {
+			if n := v.ints.At(code); n > -leastLong && n < leastLong {
+				if n = max(n, -n); n >= leastKeyed {
+					dst = append(dst, uint64(n))
+				}
 				continue
 			}
 		}
@@ -116,21 +133,42 @@ func (v *Values) AppendKeys(dst []uint64, from, to int, buffer *[]byte) []uint64
 	return dst
 }
 
-// mayHaveKeys reports whether a number of the Typing between two may have a word with a key.
-func (t Typing) mayHaveKeys(low, high int64) bool {
-	limit := int64(leastKeyed)
+// mayHaveWords reports whether a number of the Typing between two may have a word of so
+// many digits or more.
+func (t Typing) mayHaveWords(digits int, low, high int64) bool {
+	limit := int64(powers[digits-1])
 	switch t.form {
 	case ipv4:
 		return false
 	case padded:
-		return t.digits >= minNumber
-	case decimal: // neither part of a value is long enough
-		if t.digits >= minNumber {
+		return t.digits >= digits
+	case decimal:
+		if t.digits >= digits {
 			return true
 		}
-		limit *= int64(powers[t.digits])
+		limit *= int64(powers[t.digits]) // at most 10^6 times 10^7
 	}
 	return low <= -limit || high >= limit
+}
+
+// addShort adds the words of a number of the Typing to a set. It has none that is longer.
+func (t Typing) addShort(n int64, to *NumberSet) {
+	switch t.form {
+	case integer:
+		if n = max(n, -n); n >= leastKeyed {
+			to.Add(uint64(n))
+		}
+	case padded:
+		to.Add(uint64(n))
+	case decimal:
+		n = max(n, -n)
+		if whole := n / int64(powers[t.digits]); whole >= leastKeyed {
+			to.Add(uint64(whole))
+		}
+		if t.digits >= minNumber {
+			to.Add(uint64(n) % powers[t.digits])
+		}
+	}
 }
 
 // EndsInWord reports whether text ends within a word, and BeginsInWord whether it

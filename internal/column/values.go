@@ -19,8 +19,9 @@ type Encoder struct {
 	spelt   []byte   // of these, the numbers
 	found   int      // how many values were written last
 
-	typing    Typing // of the values that were written last, if they are numbers
-	low, high int64  // between which they lie
+	typing    Typing  // of the values that were written last, if they are numbers
+	low, high int64   // between which they lie
+	seen      []int64 // all of them, or each once
 	// fetched keeps the compiler from leaving out the reads of fetch.
 	fetched byte
 }
@@ -146,9 +147,9 @@ func (e *Encoder) appendNumbers(dst []byte, ints []int64, t Typing) []byte {
 		low, high = min(low, n), max(high, n)
 	}
 	e.typing, e.low, e.high = t, low, high
-	e.found = len(ints)
+	e.found, e.seen = len(ints), ints
 	if plain := width(uint64(high - low)); plain > 1 && e.distinctInts(ints, low, high, plain) {
-		e.found = len(e.keys)
+		e.found, e.seen = len(e.keys), e.keys
 		dst = binary.AppendUvarint(append(dst, byte(dict)), uint64(len(e.keys)))
 		dst = AppendInts(t.appendForm(dst), e.keys)
 		return appendCodePlanes(dst, e.codes, len(e.keys))
@@ -298,13 +299,19 @@ func (e *Encoder) distinctInts(ints []int64, low, high int64, plain int) bool {
 	return len(e.keys)*plain+len(ints)*width(uint64(len(e.keys)-1)) < len(ints)*plain
 }
 
-// Wordless returns the facts of the values that Append has seen, if they are numbers and none of
-// them is a word with a key.
-func (e *Encoder) Wordless() (Facts, bool) {
-	if !e.typing.isNumber() || e.typing.mayHaveKeys(e.low, e.high) {
+// Short returns the facts of the values that Append has seen, if they are numbers of which no word
+// is longer than a short number, and adds those of them that have a key to a set.
+func (e *Encoder) Short(to *NumberSet) (Facts, bool) {
+	t := e.typing
+	if !t.isNumber() || t.mayHaveWords(shortDigits+1, e.low, e.high) {
 		return Facts{}, false
 	}
-	return e.typing.facts(e.low, e.high), true
+	if t.mayHaveWords(minNumber, e.low, e.high) {
+		for _, n := range e.seen {
+			t.addShort(n, to)
+		}
+	}
+	return t.facts(e.low, e.high), true
 }
 
 // Distinct returns how many distinct values Append has seen, at most.

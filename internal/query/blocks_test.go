@@ -147,9 +147,11 @@ func (m *maker) both(t *rapid.T, rows int) (plain, templates *Memory) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		known := blockWords{keys: slices.Sorted(slices.Values(encoder.Keys()))}
+		known.message, known.beside = encoder.Numbers()
 		templates.refs = append(templates.refs, column.Ref{
 			Stat: a.Stat(rows), Read: func(context.Context) (*column.Block, error) { return read, nil },
-			Filter: func() column.Filter { return keysOnly(slices.Sorted(slices.Values(encoder.Keys()))) },
+			Filter: func() column.Filter { return known },
 		})
 	}
 	return plain, templates
@@ -158,9 +160,22 @@ func (m *maker) both(t *rapid.T, rows int) (plain, templates *Memory) {
 // keysOnly is a filter that is never wrong: keys, sorted.
 type keysOnly []uint64
 
-func (k keysOnly) May(key uint64) bool {
+func (k keysOnly) May(key uint64, _ bool) bool {
 	_, found := slices.BinarySearch(k, key)
 	return found
+}
+
+// blockWords is what a segment's filter knows of a block, and never wrong of keys.
+type blockWords struct {
+	keys            keysOnly
+	message, beside []byte
+}
+
+func (b blockWords) May(key uint64, inMessage bool) bool {
+	if n, ok := column.ShortNumber(key); ok {
+		return b.message == nil || column.HasNumber(b.message, n) || !inMessage && column.HasNumber(b.beside, n)
+	}
+	return b.keys.May(key, inMessage)
 }
 
 // drawText returns a filter of messages, many of them for what goes over borders.

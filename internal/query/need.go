@@ -12,6 +12,8 @@ type need struct {
 	keys []uint64
 	all  []*need
 	any  []*need // not empty, if one of them is needed
+	// inMessage says that the words are to be in a message.
+	inMessage bool
 }
 
 // mayBeIn reports whether the block may have what is needed, without reading it.
@@ -25,7 +27,7 @@ func (n *need) mayBeIn(ref *column.Ref) bool {
 
 func (n *need) met(f column.Filter) bool {
 	for _, key := range n.keys {
-		if !f.May(key) {
+		if !f.May(key, n.inMessage) {
 			return false
 		}
 	}
@@ -83,6 +85,18 @@ func (n *need) orNil() *need {
 
 // need returns what a block needs for the filter of one field.
 func (f *fieldFilter) need() *need {
+	n := f.words()
+	if n != nil && f.field == llama.NameMessage {
+		n.inMessage = true
+		for _, m := range n.any {
+			m.inMessage = true
+		}
+	}
+	return n
+}
+
+// words returns the need of the words of which the filter knows.
+func (f *fieldFilter) words() *need {
 	switch {
 	case f.names != nil:
 		return oneOf(f.names)

@@ -13,7 +13,7 @@ import (
 func TestNeedsAreWords(t *testing.T) {
 	t.Parallel()
 	has := map[uint64]bool{}
-	for _, key := range column.AppendKeys(nil, "Failed password for invalid user 7f3c9a52-4be1-4d0c-9e77-d15ea5e0cafe id 12345678 from 192.0.2.7") {
+	for _, key := range column.AppendKeys(nil, "Failed password for invalid user 7f3c9a52-4be1-4d0c-9e77-d15ea5e0cafe id 12345678 from 192.0.2.7 port 54321") {
 		has[key] = true
 	}
 	for _, tt := range []struct {
@@ -39,7 +39,10 @@ func TestNeedsAreWords(t *testing.T) {
 		{"trace.id:=7f3c9a53-4be1-4d0c-9e77-d15ea5e0cafe", false},
 		{"12345678", true},
 		{"12345679", false},
-		{"1234567", true},   // a short number has no key
+		{"54321", true},
+		{"54322", false},
+		{"192.0.2.9:54322", false},
+		{"4321", true},      // a number of few digits has no key
 		{"192.0.2.9", true}, // nor have those of an address
 		{"_msg:~\"passwort\"", true},
 		{"_msg:~\" passwort \"", false},
@@ -73,7 +76,7 @@ func TestNeedsAreWords(t *testing.T) {
 
 type setOf map[uint64]bool
 
-func (s setOf) May(key uint64) bool { return s[key] }
+func (s setOf) May(key uint64, _ bool) bool { return s[key] }
 
 func BenchmarkNeedOfManyBlocks(b *testing.B) {
 	values := make([]string, 10_000)

@@ -16,8 +16,9 @@ import (
 
 // The filters of a segment say of each block which words it does not have; see
 // docs/format.md. They are binary fuse filters (Graf and Lemire, 2022) with a byte for
-// a word: one of 256 words that are not there is taken for one that is. All filters of
-// a segment are one piece, so that one read tells which blocks are worth reading.
+// a word: one of 256 words that are not there is taken for one that is. Of numbers of few
+// digits there is a column.NumberSet. All filters of a segment are one piece, so that one
+// read tells which blocks are worth reading.
 
 const (
 	maxFilters = 64 << 20 // sealed
@@ -27,12 +28,26 @@ const (
 
 // A Filter tells which words a block does not have. It is immutable.
 type Filter struct {
-	salt uint64
-	fuse xorfilter.BinaryFuse[uint8]
+	words *fuse
+	// Numbers of few digits, as a column.NumberSet writes them: of messages, and of all
+	// else; nil where nothing is known of them.
+	message, beside []byte
 }
 
-// May reports whether a word with the key may be in the block. If not, it is not.
-func (f *Filter) May(key uint64) bool { return f.fuse.Contains(key ^ f.salt) }
+// A fuse tells of the words but those that are numbers of few digits. Nil knows nothing.
+type fuse struct {
+	salt uint64
+	xorfilter.BinaryFuse[uint8]
+}
+
+// May reports whether a word with the key may be in the block, or in a message of it. If
+// not, it is not.
+func (f *Filter) May(key uint64, inMessage bool) bool {
+	if n, ok := column.ShortNumber(key); ok {
+		return f.message == nil || column.HasNumber(f.message, n) || !inMessage && column.HasNumber(f.beside, n)
+	}
+	return f.words == nil || f.words.Contains(key^f.words.salt)
+}
 
 // A filterMaker makes filters. It is not safe for concurrent use.
 type filterMaker struct{ fuse xorfilter.BinaryFuseBuilder }
@@ -59,8 +74,8 @@ func (m *filterMaker) encode(keys []uint64, events int) []byte {
 	return append(dst, f.Fingerprints...)
 }
 
-// decodeFilter reads what encode wrote; nil for nothing. The filter shares data.
-func decodeFilter(data []byte) (*Filter, error) {
+// decodeFuse reads what encode wrote; nil for nothing. The filter shares data.
+func decodeFuse(data []byte) (*fuse, error) {
 	if len(data) == 0 {
 		return nil, nil
 	}
@@ -72,8 +87,8 @@ func decodeFilter(data []byte) (*Filter, error) {
 		return nil, errors.New("wrong length of a filter")
 	}
 	length := uint32(1) << head[16]
-	f := &Filter{salt: binary.BigEndian.Uint64(head)}
-	f.fuse = xorfilter.BinaryFuse[uint8]{
+	f := &fuse{salt: binary.BigEndian.Uint64(head)}
+	f.BinaryFuse = xorfilter.BinaryFuse[uint8]{
 		Seed: binary.BigEndian.Uint64(head[8:]), SegmentLength: length, SegmentLengthMask: length - 1,
 		SegmentCount: uint32(segments), SegmentCountLength: uint32(segments) * length, Fingerprints: r.Data,
 	}
@@ -82,9 +97,12 @@ func decodeFilter(data []byte) (*Filter, error) {
 
 // Filters are those of the blocks of a segment.
 type Filters struct {
-	raw [][]byte // as they were written
+	raw []rawFilter
 	of  []*Filter
 }
+
+// A rawFilter is a filter as it was written.
+type rawFilter struct{ words, message, beside []byte }
 
 // Of returns the filter of a block; nil when it has none.
 func (f *Filters) Of(block int) *Filter { return f.of[block] }
@@ -93,7 +111,7 @@ func (f *Filters) Of(block int) *Filter { return f.of[block] }
 func (f *Filters) Bytes() int {
 	n := 100
 	for _, raw := range f.raw {
-		n += 130 + len(raw)
+		n += 230 + len(raw.words) + len(raw.message) + len(raw.beside)
 	}
 	return n
 }
@@ -103,7 +121,7 @@ func (s *Segment) FilterBytes() int64 { return int64(s.end.filtersLength) }
 
 // Filters reads the filters of all blocks.
 func (s *Segment) Filters(d *Directory) (*Filters, error) {
-	all := &Filters{raw: make([][]byte, len(d.blocks)), of: make([]*Filter, len(d.blocks))}
+	all := &Filters{raw: make([]rawFilter, len(d.blocks)), of: make([]*Filter, len(d.blocks))}
 	if s.end.filtersLength == 0 {
 		return all, nil
 	}
@@ -118,14 +136,29 @@ func (s *Segment) Filters(d *Directory) (*Filters, error) {
 		return nil, err
 	}
 	r := column.Reader{Data: plain}
-	for i := range all.of {
-		all.raw[i] = r.Bytes(r.Count(1))
-		if all.of[i], err = decodeFilter(all.raw[i]); err != nil {
-			return nil, s.corrupt(at, err)
+	for i := range all.raw {
+		all.raw[i].words = r.Bytes(r.Count(1))
+	}
+	if len(r.Data) > 0 { // of version 5 nothing is known of numbers
+		for i := range all.raw {
+			all.raw[i].message = r.Bytes(r.Count(1))
+			all.raw[i].beside = r.Bytes(r.Count(1))
 		}
 	}
 	if r.Failed || len(r.Data) > 0 {
 		return nil, s.corrupt(at, errors.New("wrong length of filters"))
+	}
+	for i, raw := range all.raw {
+		f := &Filter{}
+		if f.words, err = decodeFuse(raw.words); err != nil {
+			return nil, s.corrupt(at, err)
+		}
+		if len(raw.message) > 0 {
+			f.message, f.beside = raw.message, raw.beside
+		}
+		if f.words != nil || f.message != nil {
+			all.of[i] = f
+		}
 	}
 	return all, nil
 }
@@ -147,9 +180,14 @@ func (w *Writer) filtersOf(s *Segment, d *Directory) (*Filters, error) {
 func (w *Writer) sealFilters() (length uint32, err error) {
 	some := false
 	plain := w.plain[:0]
-	for _, filter := range w.filters {
-		some = some || len(filter) > 0
-		plain = append(binary.AppendUvarint(plain, uint64(len(filter))), filter...)
+	for _, f := range w.filters {
+		some = some || len(f.words) > 0 || len(f.message) > 0
+		plain = append(binary.AppendUvarint(plain, uint64(len(f.words))), f.words...)
+	}
+	for _, f := range w.filters {
+		for _, numbers := range [][]byte{f.message, f.beside} {
+			plain = append(binary.AppendUvarint(plain, uint64(len(numbers))), numbers...)
+		}
 	}
 	if !some {
 		return 0, nil

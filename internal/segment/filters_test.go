@@ -50,14 +50,24 @@ func TestFiltersKnowTheWordsOfTheirBlocks(t *testing.T) {
 			if f == nil {
 				t.Fatalf("%s: block %d has no filter", name, i)
 			}
-			for _, word := range column.AppendKeys(nil, "Failed password for udp") {
-				if !f.May(word) {
+			for _, word := range column.AppendKeys(nil, "Failed password for udp 65535") {
+				if !f.May(word, false) {
 					t.Errorf("%s: block %d is said not to have a word that it has", name, i)
 				}
 			}
+			for _, word := range column.AppendKeys(nil, "65535") {
+				if f.May(word, true) {
+					t.Errorf("%s: block %d is said to have a number in messages that is beside them", name, i)
+				}
+			}
 			taken := 0
+			for _, word := range column.AppendKeys(nil, "54321") {
+				if f.May(word, false) {
+					t.Errorf("%s: block %d is said to have a number that it does not have", name, i)
+				}
+			}
 			for range 10_000 {
-				if f.May(rand.Uint64()) {
+				if f.May(rand.Uint64(), false) {
 					taken++
 				}
 			}
@@ -76,12 +86,12 @@ func TestFilterOfFewWords(t *testing.T) {
 		for i := range keys {
 			keys[i] = rand.Uint64()
 		}
-		f, err := decodeFilter(m.encode(slices.Clone(keys), 1<<20))
+		f, err := decodeFuse(m.encode(slices.Clone(keys), 1<<20))
 		if err != nil || n > 0 && f == nil {
 			t.Fatalf("%d words: filter %v, error %v", n, f, err)
 		}
 		for _, key := range keys {
-			if !f.May(key) {
+			if !f.Contains(key ^ f.salt) {
 				t.Errorf("%d words: one of them is not in the filter", n)
 			}
 		}
@@ -131,12 +141,12 @@ func FuzzDecodeFilter(f *testing.F) {
 	f.Add(m.encode([]uint64{1, 2, 3}, 1<<20))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, data []byte) {
-		filter, err := decodeFilter(data)
+		filter, err := decodeFuse(data)
 		if err != nil || filter == nil {
 			return
 		}
 		for _, key := range []uint64{0, 1, 1 << 63, 0xffffffffffffffff} {
-			filter.May(key)
+			filter.Contains(key)
 		}
 	})
 }
@@ -156,13 +166,13 @@ func BenchmarkFilter(b *testing.B) {
 	})
 	b.Run("ask", func(b *testing.B) {
 		var m filterMaker
-		f, err := decodeFilter(m.encode(keys, 1<<20))
+		f, err := decodeFuse(m.encode(keys, 1<<20))
 		if err != nil {
 			b.Fatal(err)
 		}
 		key := uint64(1)
 		for b.Loop() {
-			if f.May(key) {
+			if f.Contains(key ^ f.salt) {
 				key += 2
 			}
 			key++

@@ -33,7 +33,7 @@ func build(rng *rand.Rand, first uint64, rows int) (*block.Builder, []llama.Even
 	for i := range rows {
 		e := llama.Event{
 			Seq: first + uint64(2*i), Collection: "sshd", Time: llama.Time(rng.Int64()), Ingested: llama.Time(1e18 + int64(i/7)),
-			Message: fmt.Sprintf("Failed password for %d\xff", rng.IntN(1000)), Source: "udp 192.0.2.7",
+			Message: fmt.Sprintf("Failed password for %d\xff", rng.IntN(1000)), Source: "udp 65535 192.0.2.7",
 		}
 		for name := range 30 {
 			if rng.IntN(name+1) == 0 {

@@ -40,7 +40,7 @@ type Writer struct {
 	names     map[string]uint32
 	summary   Summary
 	roots     []root.Root
-	filters   [][]byte // of each block
+	filters   []rawFilter // of each block
 	make      filterMaker
 
 	copied        *Segment // the one that a block was copied of last
@@ -113,7 +113,9 @@ func (w *Writer) Append(b *block.Builder, roots ...root.Root) error {
 	if err != nil {
 		return err
 	}
-	return w.end(place, b.Ingested(), w.make.encode(encoder.Keys(), place.stat.Rows))
+	f := rawFilter{words: w.make.encode(encoder.Keys(), place.stat.Rows)}
+	f.message, f.beside = encoder.Numbers()
+	return w.end(place, b.Ingested(), f)
 }
 
 // Copy writes a block of another segment as it is, without decoding its columns.
@@ -190,7 +192,7 @@ func (w *Writer) sealChunk(place *blockPlace, c columnPlace, packed []byte) {
 }
 
 // end writes the block to the file.
-func (w *Writer) end(place *blockPlace, ingested []llama.Time, filter []byte) error {
+func (w *Writer) end(place *blockPlace, ingested []llama.Time, filter rawFilter) error {
 	w.filters = append(w.filters, filter)
 	w.summary.add(place.stat, ingested)
 	w.directory.blocks = append(w.directory.blocks, *place)
