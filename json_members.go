@@ -30,7 +30,15 @@ func (d *jsonDecoder) members(names *jsonNames) (name string, named bool) {
 		if names.pathLen > 0 {
 			names.add(fields, name)
 		}
-		fields = append(fields, Field{name, text, kind})
+		n := len(fields)
+		if n == cap(fields) {
+			fields = append(fields, Field{})
+		}
+		fields = fields[:n+1]
+		f := &fields[n]
+		f.Name = name
+		f.Value = text
+		f.Kind = kind
 		d.at = next
 		if in[next] == '}' {
 			break
