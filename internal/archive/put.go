@@ -37,8 +37,9 @@ func (a *Archive) Put(ctx context.Context, b *llama.Batch) error { return a.PutP
 // PutPrepared is Put for events that are made ready on the way, run by run, right before
 // they are written down: what a run refers to is still near then, and its fields need no
 // memory beyond the next run. Each prepare is given a share of the batch in its order, by
-// a goroutine of its own; events that were stored before are given to none.
-func (a *Archive) PutPrepared(ctx context.Context, b *llama.Batch, prepare ...func(run []llama.Event)) error {
+// a goroutine of its own; events that were stored before are given to none. An error of
+// one is returned as it is, and nothing is stored.
+func (a *Archive) PutPrepared(ctx context.Context, b *llama.Batch, prepare ...func(run []llama.Event) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -139,7 +140,7 @@ func (a *Archive) unknown(b *llama.Batch) ([]llama.Event, error) {
 }
 
 // store makes a frame of events, has it written, and numbers the events.
-func (a *Archive) store(p llama.Position, events []llama.Event, prepare []func([]llama.Event)) error {
+func (a *Archive) store(p llama.Position, events []llama.Event, prepare []func([]llama.Event) error) error {
 	encoders := make([]*wal.Encoder, max(1, len(prepare)))
 	for i := range encoders {
 		if encoders[i], _ = a.encoders.Get().(*wal.Encoder); encoders[i] == nil {
@@ -173,7 +174,7 @@ func (a *Archive) store(p llama.Position, events []llama.Event, prepare []func([
 }
 
 // encode makes a frame, with one goroutine for each encoder.
-func (a *Archive) encode(encoders []*wal.Encoder, p llama.Position, events []llama.Event, prepare []func([]llama.Event)) (*wal.Frame, error) {
+func (a *Archive) encode(encoders []*wal.Encoder, p llama.Position, events []llama.Event, prepare []func([]llama.Event) error) (*wal.Frame, error) {
 	n := len(encoders)
 	errs := make([]error, n)
 	share := (len(events) + n - 1) / n
@@ -184,7 +185,7 @@ func (a *Archive) encode(encoders []*wal.Encoder, p llama.Position, events []lla
 			errs[i] = a.encodeShare(encoders[i], events[from:min(from+share, len(events))], from, prepare[i])
 		})
 	}
-	var first func([]llama.Event)
+	var first func([]llama.Event) error
 	if len(prepare) > 0 {
 		first = prepare[0]
 	}
@@ -203,11 +204,13 @@ const encodeAtOnce = 64
 
 // encodeShare encodes events, of which the first is numbered from in its frame. Those
 // without a time of arrival are given one.
-func (a *Archive) encodeShare(to *wal.Encoder, events []llama.Event, from int, prepare func([]llama.Event)) error {
+func (a *Archive) encodeShare(to *wal.Encoder, events []llama.Event, from int, prepare func([]llama.Event) error) error {
 	for len(events) > 0 {
 		run := events[:min(encodeAtOnce, len(events))]
 		if prepare != nil {
-			prepare(run)
+			if err := prepare(run); err != nil {
+				return err
+			}
 		}
 		for i := range run {
 			if run[i].Ingested == 0 {

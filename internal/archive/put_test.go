@@ -27,10 +27,10 @@ func TestPutPrepared(t *testing.T) {
 		}
 		var mu sync.Mutex
 		var prepared []uint64
-		prepare := make([]func([]llama.Event), tt.workers)
+		prepare := make([]func([]llama.Event) error, tt.workers)
 		for w := range prepare {
 			fields := make([]llama.Field, encodeAtOnce)
-			prepare[w] = func(run []llama.Event) {
+			prepare[w] = func(run []llama.Event) error {
 				for i := range run {
 					e := &run[i]
 					fields[i] = llama.Field{Name: "n", Value: fmt.Sprint(e.Place)}
@@ -39,6 +39,7 @@ func TestPutPrepared(t *testing.T) {
 					prepared = append(prepared, e.Place)
 					mu.Unlock()
 				}
+				return nil
 			}
 		}
 		if err := a.PutPrepared(context.Background(), b, prepare...); err != nil {

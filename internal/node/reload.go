@@ -75,6 +75,11 @@ func (e entry) Put(ctx context.Context, b *llama.Batch) error {
 	return e.pipeline.Load().From(e.origin).Put(ctx, b)
 }
 
+// PutDecoded is Put of events that are decoded on the way.
+func (e entry) PutDecoded(ctx context.Context, b *llama.Batch, decoder func() (decode func(*llama.Event) error)) error {
+	return e.pipeline.Load().From(e.origin).PutDecoded(ctx, b, decoder)
+}
+
 // WithParser returns a sink whose events are parsed by the parser called name.
 func (e entry) WithParser(name string) (llama.Sink, error) {
 	return e.pipeline.Load().From(e.origin).WithParser(name)

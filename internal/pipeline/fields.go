@@ -52,8 +52,8 @@ func (m *fieldMemory) lend(e *llama.Event) bool {
 // settle leaves e, to which memory was lent just now, what it uses of it.
 func (m *fieldMemory) settle(e *llama.Event) {
 	n := len(e.Fields)
-	if cap(e.Fields) == usualFields {
-		m.used += n
+	if room := cap(e.Fields); room <= usualFields {
+		m.used += usualFields - room + n // decoding may have left out the first
 	} // else it has grown and lies elsewhere
 	e.Fields = e.Fields[:n:n]
 	if m.used+usualFields > chunkFields {

@@ -17,6 +17,7 @@ import (
 	"path"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -114,7 +115,7 @@ func (e *Entry) WithParser(name string) (llama.Sink, error) {
 // A preparing sink has events made ready by functions that are each given a share of the
 // batch, run by run, in its order. The fields of a run are needed until the next only.
 type preparing interface {
-	PutPrepared(ctx context.Context, b *llama.Batch, prepare ...func(run []llama.Event)) error
+	PutPrepared(ctx context.Context, b *llama.Batch, prepare ...func(run []llama.Event) error) error
 }
 
 // parallelFrom is how many events are worth another core: starting one takes as
@@ -123,14 +124,21 @@ const parallelFrom = 256
 
 // Put prepares the events in place and hands them on. Events that come without
 // memory for fields have none afterwards.
-func (e *Entry) Put(ctx context.Context, b *llama.Batch) error {
+func (e *Entry) Put(ctx context.Context, b *llama.Batch) error { return e.PutDecoded(ctx, b, nil) }
+
+// PutDecoded is Put for events that are decoded on the way, where the fields that this
+// makes stay near until they are written down. Each worker makes a decode of its own; an
+// error of one is returned as it is, and nothing is stored or counted.
+func (e *Entry) PutDecoded(ctx context.Context, b *llama.Batch, decoder func() (decode func(*llama.Event) error)) error {
 	busy := int(e.p.busy.Add(1))
 	defer e.p.busy.Add(-1)
 	next, ok := e.p.next.(preparing)
 	if !ok {
-		w := newWorker(e)
+		w := newWorker(e, decoder)
 		defer w.end()
-		w.prepare(b.Events)
+		if err := w.prepare(b.Events); err != nil {
+			return err
+		}
 		err := e.p.next.Put(ctx, b)
 		e.p.count(&w.tally, b, err)
 		return err
@@ -139,13 +147,16 @@ func (e *Entry) Put(ctx context.Context, b *llama.Batch) error {
 	// core and written down by the same need not travel.
 	idle := runtime.GOMAXPROCS(0) - busy
 	workers := make([]*worker, max(1, min(1+idle, len(b.Events)/parallelFrom)))
-	prepare := make([]func([]llama.Event), len(workers))
+	prepare := make([]func([]llama.Event) error, len(workers))
 	for i := range workers {
-		workers[i] = newWorker(e)
+		workers[i] = newWorker(e, decoder)
 		defer workers[i].end()
 		prepare[i] = workers[i].prepare
 	}
 	err := next.PutPrepared(ctx, b, prepare...)
+	if slices.ContainsFunc(workers, func(w *worker) bool { return w.failed }) {
+		return err
+	}
 	for _, w := range workers[1:] {
 		workers[0].tally.add(&w.tally)
 	}
@@ -158,11 +169,17 @@ type worker struct {
 	*tools
 	entry  *Entry
 	tally  tally
-	origin origin // of the event before
+	origin origin                   // of the event before
+	decode func(*llama.Event) error // nil: events are
+	failed bool                     // to decode
 }
 
-func newWorker(e *Entry) *worker {
-	return &worker{tools: toolboxes.Get().(*tools), entry: e, origin: origin{Origin: e.origin}}
+func newWorker(e *Entry, decoder func() func(*llama.Event) error) *worker {
+	w := &worker{tools: toolboxes.Get().(*tools), entry: e, origin: origin{Origin: e.origin}}
+	if decoder != nil {
+		w.decode = decoder()
+	}
+	return w
 }
 
 // end takes back what was lent to events.
@@ -173,12 +190,18 @@ func (w *worker) end() {
 
 // prepare makes events ready for the archive. Neighbours mostly have one source,
 // so what is known of it is kept from event to event.
-func (w *worker) prepare(events []llama.Event) {
+func (w *worker) prepare(events []llama.Event) error {
 	w.fields.takeBack() // from the run before
 	o, t := &w.origin, &w.tally
 	for i := range events {
 		event := &events[i]
 		lent := w.fields.lend(event)
+		if w.decode != nil {
+			if err := w.decode(event); err != nil {
+				w.failed = true
+				return err
+			}
+		}
 		if t.now == nil || event.Source != o.source {
 			o.read(event.Source)
 			t.from(event.Source)
@@ -193,6 +216,7 @@ func (w *worker) prepare(events []llama.Event) {
 			w.fields.settle(event)
 		}
 	}
+	return nil
 }
 
 // event routes and parses one event. The error is its parser's.

@@ -251,24 +251,29 @@ type keepPrepared struct {
 	trim    int // events that are known already
 }
 
-func (k *keepPrepared) PutPrepared(_ context.Context, b *llama.Batch, prepare ...func([]llama.Event)) error {
+func (k *keepPrepared) PutPrepared(_ context.Context, b *llama.Batch, prepare ...func([]llama.Event) error) error {
 	if k.err != nil {
 		return k.err
 	}
 	k.workers = max(k.workers, len(prepare))
 	events := b.Events[k.trim:]
 	share := (len(events) + len(prepare) - 1) / len(prepare)
-	shares := make([]keep, len(prepare))
+	shares, errs := make([]keep, len(prepare)), make([]error, len(prepare))
 	var all sync.WaitGroup
 	for i := range prepare {
 		all.Go(func() {
 			for run := range slices.Chunk(events[min(i*share, len(events)):min((i+1)*share, len(events))], 7) {
-				prepare[i](run)
+				if errs[i] = prepare[i](run); errs[i] != nil {
+					return
+				}
 				shares[i].Put(context.Background(), &llama.Batch{Events: run})
 			}
 		})
 	}
 	all.Wait()
+	if i := slices.IndexFunc(errs, func(err error) bool { return err != nil }); i >= 0 {
+		return errs[i]
+	}
 	for _, s := range shares {
 		k.events = append(k.events, s.events...)
 	}

@@ -48,6 +48,13 @@ type ParserSink interface {
 	WithParser(name string) (llama.Sink, error)
 }
 
+// A DecodingSink is a sink that has events decoded on the way, right before it writes them
+// down: what was decoded is still near then. Each share of a batch has a decode of its own. An
+// error of one is returned as it is, and nothing is stored.
+type DecodingSink interface {
+	PutDecoded(ctx context.Context, b *llama.Batch, decoder func() (decode func(*llama.Event) error)) error
+}
+
 const (
 	defaultMaxLine   = config.MiB
 	maxMaxLine       = 16 * config.MiB

@@ -2,10 +2,12 @@ package receive
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -27,7 +29,11 @@ type intake struct {
 	rejected int
 	bad      []badLine
 	room     *decodeRoom
+	decoding DecodingSink // nil: events are decoded here
 }
+
+// kindJSON is what sources of JSON lines begin with.
+const kindJSON = "http-jsonl"
 
 // maxBadLines bounds how many lines an answer names.
 const maxBadLines = 20
@@ -93,7 +99,7 @@ func validName(what, name string) error {
 
 // insertJSON answers POST /insert/jsonl?collection=NAME: one JSON object a line.
 func (d *door) insertJSON(w http.ResponseWriter, r *http.Request, lines *lineReader) {
-	d.insert(w, r, lines, "http-jsonl", (*intake).decode)
+	d.insert(w, r, lines, kindJSON, (*intake).decode)
 }
 
 // insertLines answers POST /insert/lines?collection=NAME: one message a line.
@@ -144,6 +150,9 @@ func (d *door) insert(w http.ResponseWriter, r *http.Request, lines *lineReader,
 		return
 	}
 	defer in.room.release()
+	if kind == kindJSON {
+		in.decoding, _ = in.sink.(DecodingSink)
+	}
 	if err := in.token.check(collection); err != nil {
 		d.fail(w, err, problem{})
 		return
@@ -152,10 +161,46 @@ func (d *door) insert(w http.ResponseWriter, r *http.Request, lines *lineReader,
 		var text string
 		var spans []span
 		if text, spans, err = lines.next(); err == nil {
-			err = in.put(in.batch(text, spans, collection, decode))
+			err = in.take(text, spans, collection, decode)
 		}
 	}
 	in.answer(w, err)
+}
+
+// take puts the events of the lines. Of those with positions the sink may pass over some
+// that it knows, and the answer says all the same which are wrong: these are decoded here.
+func (in *intake) take(text string, spans []span, collection string, decode lineDecoder) error {
+	if in.decoding == nil || in.pos.Named() || slices.ContainsFunc(spans, func(m span) bool { return m.cut }) {
+		return in.put(in.batch(text, spans, collection, decode))
+	}
+	before := in.lines
+	b := in.batch(text, spans, collection, func(_ *intake, e *llama.Event, line string, _ bool) error {
+		e.Message = line
+		return nil
+	})
+	err := in.putBy(b, func(ctx context.Context, b *llama.Batch) error { return in.decoding.PutDecoded(ctx, b, newLateDecoder) })
+	if _, wrong := errors.AsType[*lineError](err); !wrong {
+		return err
+	}
+	in.lines = before // again, one by one, to leave out those that are wrong
+	return in.put(in.batch(text, spans, collection, decode))
+}
+
+// A lineError says that a line cannot be decoded.
+type lineError struct{ error }
+
+// newLateDecoder returns what decodes events whose messages are JSON objects. Its errors
+// are *lineError.
+func newLateDecoder() func(e *llama.Event) error {
+	var d llama.FieldDecoder
+	return func(e *llama.Event) error {
+		object := e.Message
+		e.Message = ""
+		if err := decodeEvent(&d, e, object); err != nil {
+			return &lineError{err}
+		}
+		return nil
+	}
 }
 
 // batch makes the events of the lines, and notes those that are refused.
@@ -203,12 +248,14 @@ func (in *intake) reject(line int, err error) {
 }
 
 // put hands on a batch. A client that has gone does not cut the write short.
-func (in *intake) put(b *llama.Batch) error {
+func (in *intake) put(b *llama.Batch) error { return in.putBy(b, in.sink.Put) }
+
+func (in *intake) putBy(b *llama.Batch, put func(context.Context, *llama.Batch) error) error {
 	if len(b.Events) == 0 && !b.Position.Named() {
 		return nil
 	}
 	n := len(b.Events)
-	err := in.sink.Put(context.WithoutCancel(in.ctx), b)
+	err := put(context.WithoutCancel(in.ctx), b)
 	if err == nil {
 		in.accepted += n
 	}

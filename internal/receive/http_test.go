@@ -143,6 +143,43 @@ func TestHTTPConforms(t *testing.T) {
 	}
 }
 
+// TestLinesAreDecodedAlike sends the same lines, some of which are wrong, too long or empty, to a
+// sink that has them decoded and to one that has not.
+func TestLinesAreDecodedAlike(t *testing.T) {
+	t.Parallel()
+	object := func(i int) string { return fmt.Sprintf(`{"_msg":"event %d","n":%d,"a":{"b":"%d"}}`, i, i, i) }
+	long := `{"_msg":"` + strings.Repeat("x", 100) + `"}`
+	for _, wrong := range []string{"", "\n  \n", "no object\n", long + "\n", long + "\n[]\n{\n"} {
+		var body strings.Builder
+		for i := range 20_000 {
+			if i%7000 == 5000 {
+				body.WriteString(wrong)
+			}
+			body.WriteString(object(i) + "\n")
+		}
+		var answers [2]reply
+		var sinks [2]receivetest.Sink
+		for i, sink := range []llama.Sink{&sinks[0], llama.SinkFunc(sinks[1].Put)} {
+			h := openHTTP(t, receive.HTTPOptions{MaxLine: 90})
+			run(t, h, sink)
+			answers[i] = post(t, "http://"+h.Addr().String()+"/insert/jsonl?collection=app", body.String())
+		}
+		if answers[0].status != answers[1].status || answers[0].body != answers[1].body {
+			t.Errorf("%.20q: answers %+v and %+v", wrong, answers[0], answers[1])
+		}
+		late, here := sinks[0].Events(), sinks[1].Events()
+		if len(late) < 20_000 || len(late) != len(here) {
+			t.Fatalf("%.20q: %d and %d events", wrong, len(late), len(here))
+		}
+		for i := range late {
+			late[i].Time, late[i].Ingested, here[i].Time, here[i].Ingested = 0, 0, 0, 0 // these differ
+			if diff := cmp.Diff(here[i], late[i]); diff != "" {
+				t.Fatalf("%.20q, event %d: %s", wrong, i, diff)
+			}
+		}
+	}
+}
+
 func TestInsertJSONKeepsWhatIsSaid(t *testing.T) {
 	t.Parallel()
 	sink := &receivetest.Sink{}

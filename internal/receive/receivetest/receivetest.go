@@ -265,6 +265,17 @@ func (s *Sink) Put(ctx context.Context, b *llama.Batch) error {
 	return s.take(b)
 }
 
+// PutDecoded is Put of events that are decoded on the way.
+func (s *Sink) PutDecoded(ctx context.Context, b *llama.Batch, decoder func() (decode func(*llama.Event) error)) error {
+	decode := decoder()
+	for i := range b.Events {
+		if err := decode(&b.Events[i]); err != nil {
+			return err
+		}
+	}
+	return s.Put(ctx, b)
+}
+
 func (s *Sink) enter(events int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
