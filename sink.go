@@ -9,8 +9,9 @@ import "context"
 // put again.
 //
 // Put may be called by many at once. It owns the batch until it returns: it may
-// set fields of its events, and keeps their order. The strings stay valid for
-// ever; the events and their fields are the caller's again when Put returns.
+// set fields of its events, and keeps their order. All of it, the memory of its
+// strings too, is the caller's again when Put returns: a sink that keeps a string
+// clones it.
 type Sink interface {
 	Put(ctx context.Context, b *Batch) error
 }

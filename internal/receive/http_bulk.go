@@ -35,8 +35,11 @@ type bulk struct {
 	items   []bulkItem
 	waiting bool // the last item's event is the next line
 	started int  // the first item of the batch being made
-	names   map[string]string
+	indexes map[string]bulkIndex
 }
+
+// A bulkIndex is an index that actions name, and the collection that it stands for.
+type bulkIndex struct{ name, collection string }
 
 // bulkHandler answers POST /_bulk and /{index}/_bulk.
 func (d *door) bulkHandler(index string) bodyHandler {
@@ -48,7 +51,7 @@ func (d *door) bulkHandler(index string) bodyHandler {
 			return
 		}
 		defer in.room.release()
-		b := &bulk{intake: in, index: index, names: map[string]string{}}
+		b := &bulk{intake: in, index: index, indexes: map[string]bulkIndex{}}
 		for err == nil {
 			var text string
 			var spans []span
@@ -96,7 +99,7 @@ func (b *bulk) take(text string, spans []span) error {
 			continue
 		}
 		e := &all[len(events)]
-		e.Time, e.Ingested, e.Source, e.Collection = at, at, b.source, b.collection(item.index)
+		e.Time, e.Ingested, e.Source, e.Collection = at, at, b.source, b.named(item.index).collection
 		if b.pos.Named() {
 			e.Place = b.sequence + uint64(b.lines+i)
 		}
@@ -152,6 +155,8 @@ func (b *bulk) begin(line string) error {
 	if item.index == "" {
 		item.index = b.index
 	}
+	index := b.named(item.index)
+	item.index = index.name // the line's memory is for other lines soon
 	b.items = append(b.items, item)
 	b.waiting = true
 	switch {
@@ -164,7 +169,7 @@ func (b *bulk) begin(line string) error {
 		b.refuse("index is missing")
 		b.waiting = true
 	default:
-		if err := b.token.check(b.collection(item.index)); err != nil {
+		if err := b.token.check(index.collection); err != nil {
 			b.refuse(err.Error())
 			b.waiting = true
 		}
@@ -192,27 +197,30 @@ func parseAction(line string) (item bulkItem, err error) {
 		case "_index":
 			item.index = f.Value
 		case "_id":
-			item.id = f.Value
+			item.id = strings.Clone(f.Value)
 		case "":
 			if f.Kind != llama.Object {
 				return item, errAction
 			}
 		}
 	}
-	switch item.action {
-	case "create", "index", "update", "delete":
-		return item, nil
+	for _, action := range [...]string{"create", "index", "update", "delete"} {
+		if item.action == action {
+			item.action = action
+			return item, nil
+		}
 	}
 	return item, errAction
 }
 
-func (b *bulk) collection(index string) string {
-	name, ok := b.names[index]
+func (b *bulk) named(index string) bulkIndex {
+	known, ok := b.indexes[index]
 	if !ok {
-		name = indexCollection(index)
-		b.names[index] = name
+		index = strings.Clone(index)
+		known = bulkIndex{index, indexCollection(index)}
+		b.indexes[index] = known
 	}
-	return name
+	return known
 }
 
 // answer writes what became of each item as Elasticsearch does. Clients that ask

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"sync"
+	"unsafe"
 )
 
 // A lineSplitter finds the lines of a text that comes in chunks.
@@ -75,8 +76,8 @@ func (l *lineReader) release() {
 	l.buf, l.from, l.to, l.err = nil, 0, 0, io.EOF
 }
 
-// next returns the next lines, blank ones too, as places in a text that stays
-// valid; the places are valid until the next call. Without lines it returns why
+// next returns the next lines, blank ones too, as places in a text; both are valid
+// until the next call, and until release. Without lines it returns why
 // no more will come: io.EOF, or what went wrong behind the last whole line.
 func (l *lineReader) next() (string, []span, error) {
 	for want := maxBatchBytes; ; {
@@ -89,7 +90,7 @@ func (l *lineReader) next() (string, []span, error) {
 		l.from += n
 		switch {
 		case len(spans) > 0:
-			return string(text), spans, nil
+			return unsafe.String(unsafe.SliceData(text), len(text)), spans, nil
 		case l.err != nil:
 			return "", nil, l.err
 		case n == 0:

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"runtime/pprof"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -301,10 +302,20 @@ func (s *Sink) take(b *llama.Batch) error {
 		if b.Position.Named() && e.Place < first {
 			continue
 		}
-		e.Fields = slices.Clone(e.Fields)
-		s.events = append(s.events, e)
+		s.events = append(s.events, clone(e))
 	}
 	return nil
+}
+
+// clone returns e in memory of its own.
+func clone(e llama.Event) llama.Event {
+	e.Collection, e.Source, e.Message = strings.Clone(e.Collection), strings.Clone(e.Source), strings.Clone(e.Message)
+	e.Fields = slices.Clone(e.Fields)
+	for i := range e.Fields {
+		f := &e.Fields[i]
+		f.Name, f.Value = strings.Clone(f.Name), strings.Clone(f.Value)
+	}
+	return e
 }
 
 // Next is the number expected next of an epoch of source.
