@@ -23,6 +23,7 @@ type executor struct {
 	node     string
 	budgets  atomic.Pointer[budgets]
 	tails    *tails
+	working  func() (done func()) // see Env
 	started  llama.Time
 	last     atomic.Int64  // when events last came in, as a llama.Time; 0 for not yet
 	rate     atomic.Uint64 // events a second that come in, as math.Float64bits
@@ -39,6 +40,7 @@ func names(s *archive.Snapshot) []string {
 
 // Partial implements task.Executor.
 func (e *executor) Partial(ctx context.Context, t task.Task, emit func(task.Frame) error, progress func(task.Progress)) error {
+	defer e.working()()
 	snapshot := e.archive.Snapshot()
 	defer snapshot.Close()
 	return e.budgets.Load().run(ctx, e.node, func(ctx context.Context, o query.RunOptions) error {
@@ -122,6 +124,7 @@ func (e *executor) measure(ctx context.Context) error {
 
 // local runs a query for the node's own operator, and gives its rows as lines of JSON.
 func (e *executor) local(ctx context.Context, q *query.Query, from, to llama.Time, emit func(lines []byte, rows int) error) error {
+	defer e.working()()
 	snapshot := e.archive.Snapshot()
 	defer snapshot.Close()
 	if _, err := q.Collections(names(snapshot)); err != nil {

@@ -80,6 +80,9 @@ type Env struct {
 	// ReadAgain reads the configuration of the process again and puts into force what
 	// can be, by Reload; nil when there is none to read. Its error is for people.
 	ReadAgain func() (*Reloaded, error)
+	// Working is told that a question is being answered, until what it returns is called;
+	// nil when nobody wants to know.
+	Working func() (done func())
 	// TLS gives the certificate of ingest doors that have none of their own and
 	// are not on loopback; nil when there is none to give.
 	TLS func() (*tls.Config, error)
@@ -141,8 +144,14 @@ func Open(o Options) (n *Node, err error) {
 	if err := n.openCollections(); err != nil {
 		return n, err
 	}
-	n.executor = &executor{declared: &n.declared, archive: n.archive, node: n.id, tails: newTails(n.archive, n.id), started: llama.At(time.Now())}
+	n.executor = &executor{declared: &n.declared, archive: n.archive, node: n.id, tails: newTails(n.archive, n.id), started: llama.At(time.Now()), working: n.o.Working}
+	if n.executor.working == nil {
+		n.executor.working = func() func() { return func() {} }
+	}
 	n.executor.budgets.Store(newBudgets(n.o.Queries, n.archive))
+	var warming sync.WaitGroup
+	defer warming.Wait()
+	warming.Go(n.warm)
 	if err := n.openReceivers(); err != nil {
 		return n, err
 	}

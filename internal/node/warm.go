@@ -1,0 +1,59 @@
+package node
+
+import (
+	"context"
+	"time"
+
+	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/archive"
+	"github.com/llama-logs/llama/internal/column"
+	"github.com/llama-logs/llama/internal/query"
+)
+
+// Of a program that has just been started little is in memory: the system reads it piece
+// by piece as it gets there, and the first question waited 80 ms for that. So the node asks
+// itself some, of one block, once it is up.
+
+// warming are questions that get to most places that questions get to.
+var warming = []string{
+	`* | limit 1`,
+	`"one two" or _msg:~"on[e-f]" | stats count() n`,
+	`* | stats by (host.name) count() n`,
+	`* | stats by (_time:1h) count() n, count_uniq(user.name) u, quantile(0.9, http.response.bytes) q | sort by (n desc) limit 10`,
+}
+
+// warmingTime is the longest that it takes.
+const warmingTime = 5 * time.Second
+
+// newest is the newest block of a snapshot, of those that are in segments.
+type newest struct{ *archive.Snapshot }
+
+// Refs returns that block.
+func (n newest) Refs(collection string, from, to llama.Time) []column.Ref {
+	for _, ref := range n.Snapshot.Refs(collection, from, to) {
+		if ref.Sealed != nil {
+			ref.Sealed = nil // nothing of this is worth keeping
+			return []column.Ref{ref}
+		}
+	}
+	return nil
+}
+
+// warm has the node ask itself. What it finds, and whether it can be read, is nobody's
+// business.
+func (n *Node) warm() {
+	ctx, cancel := context.WithTimeout(context.Background(), warmingTime)
+	defer cancel()
+	defer n.executor.working()()
+	snapshot := n.archive.Snapshot()
+	defer snapshot.Close()
+	for _, text := range warming {
+		q, err := query.Parse(text, time.Now())
+		if err != nil {
+			panic("node: " + err.Error()) // a test asks all of them
+		}
+		_ = n.executor.budgets.Load().run(ctx, n.id, func(ctx context.Context, o query.RunOptions) error {
+			return q.Lines(ctx, newest{snapshot}, o, func([]byte, int) error { return nil })
+		})
+	}
+}
