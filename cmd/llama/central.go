@@ -53,17 +53,22 @@ func printList(cmd *cobra.Command, format, path string, params url.Values) error
 		return err
 	}
 	err = atCentral(cmd, func(ctx context.Context, c *client.Client) error {
-		return c.Each(ctx, path, params, func(item []byte) error { return printItem(out, item) })
+		return c.Each(ctx, path, params, func(item []byte) error {
+			row, err := rowOf(item)
+			if err == nil && forPeople(format) {
+				row = plainRow(path, row)
+			}
+			if err != nil {
+				return err
+			}
+			return out.Write(row)
+		})
 	})
 	return errors.Join(out.Close(), err)
 }
 
-func printItem(out rowWriter, item []byte) error {
-	row, err := llama.AppendFields(nil, string(bytes.TrimSpace(item)))
-	if err != nil {
-		return err
-	}
-	return out.Write(row)
+func rowOf(item []byte) ([]llama.Field, error) {
+	return llama.AppendFields(nil, string(bytes.TrimSpace(item)))
 }
 
 // printOne prints one item that the API answered.
@@ -72,7 +77,11 @@ func printOne(format string, item []byte) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(printItem(out, item), out.Close())
+	row, err := rowOf(item)
+	if err == nil {
+		err = out.Write(row)
+	}
+	return errors.Join(err, out.Close())
 }
 
 // set puts a parameter if it has a value.

@@ -14,7 +14,6 @@ import (
 	"github.com/llama-logs/llama/internal/client"
 	"github.com/llama-logs/llama/internal/config"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 )
 
 func newNodeList() *cobra.Command {
@@ -30,7 +29,7 @@ there is to see to. As ndjson or csv it is all that central knows of them.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			params := url.Values{}
 			set(params, "match", match)
-			if format == "table" || format == "" && term.IsTerminal(int(os.Stdout.Fd())) {
+			if forPeople(format) {
 				return printNodes(cmd, params, time.Now())
 			}
 			return printList(cmd, format, "/nodes", params)
