@@ -6,9 +6,10 @@ import (
 )
 
 // A pace is how fast a disk takes what is written and synced, as the last writes that were
-// large say. The zero pace is that of a slow disk.
+// large say, the faster ones most: others were held up by something else, such as a busy
+// processor. The zero pace is that of a slow disk.
 type pace struct {
-	picoseconds atomic.Int64 // for a byte, a mean over about eight writes; 0: none yet
+	picoseconds atomic.Int64 // for a byte; 0: nothing is known yet
 }
 
 const (
@@ -25,9 +26,13 @@ func (p *pace) took(bytes int, d time.Duration) {
 	if bytes < telling {
 		return
 	}
-	now := min(max(1, int64(d)*1000/int64(bytes)), 2*quick) // one that was held up says little
-	if before := p.picoseconds.Load(); before > 0 {
-		now = before + (now-before)/8
+	now := min(max(1, int64(d)*1000/int64(bytes)), 2*quick)
+	switch before := p.picoseconds.Load(); {
+	case before == 0:
+	case now < before:
+		now = before + (now-before)/4
+	default:
+		now = before + (now-before)/32
 	}
 	p.picoseconds.Store(now)
 }

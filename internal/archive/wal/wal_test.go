@@ -803,24 +803,26 @@ func TestLargeFramesMayStayAsTheyAre(t *testing.T) {
 func TestPace(t *testing.T) {
 	t.Parallel()
 	var l Log
-	for _, write := range []struct {
+	for _, writes := range []struct {
+		n     int
 		bytes int
 		took  time.Duration
 		quick bool
 	}{
-		{telling - 1, time.Microsecond, false}, // too small to tell
-		{1 << 20, time.Millisecond, true},
-		{1 << 10, time.Second, true}, // the disk's latency, not its pace
-		{1 << 20, time.Minute, true}, // held up
-		{1 << 20, 20 * time.Millisecond, true},
-		{1 << 20, 20 * time.Millisecond, true},
-		{1 << 20, 20 * time.Millisecond, true},
-		{1 << 20, 20 * time.Millisecond, false},
-		{1 << 20, time.Millisecond, true},
+		{9, telling - 1, time.Microsecond, false}, // too small to tell
+		{1, 1 << 20, time.Millisecond, true},
+		{99, 1 << 10, time.Second, true}, // the disk's latency, not its pace
+		{9, 1 << 20, time.Minute, true},  // held up
+		{30, 1 << 20, 20 * time.Millisecond, false},
+		{1, 1 << 20, time.Millisecond, false},
+		{4, 1 << 20, time.Millisecond, true},
+		{12, 1 << 20, time.Minute, true},
 	} {
-		l.pace.took(write.bytes, write.took)
-		if got := l.Quick(); got != write.quick {
-			t.Errorf("after %d bytes in %v: quick %v, pace %d ps a byte", write.bytes, write.took, got, l.pace.picoseconds.Load())
+		for range writes.n {
+			l.pace.took(writes.bytes, writes.took)
+		}
+		if got := l.Quick(); got != writes.quick {
+			t.Errorf("after %d times %d bytes in %v: quick %v, pace %d ps a byte", writes.n, writes.bytes, writes.took, got, l.pace.picoseconds.Load())
 		}
 	}
 }
