@@ -60,7 +60,15 @@ func Guess(value string) Typing {
 	return Typing{form: text}
 }
 
-// isNumber reports whether values of the Typing are numbers.
+// IsNumber reports whether values of the Typing are numbers, of which Parse and Append tell.
+func (t Typing) IsNumber() bool { return t.isNumber() }
+
+// Parse returns the number that stands for value, if it is of the Typing.
+func (t Typing) Parse(value string) (n int64, ok bool) { return t.parse(value) }
+
+// Append writes the value that n stands for.
+func (t Typing) Append(dst []byte, n int64) []byte { return t.append(dst, n) }
+
 func (t Typing) isNumber() bool {
 	return t.form == integer || t.form == padded || t.form == decimal || t.form == ipv4
 }

@@ -152,6 +152,12 @@ func (v *Values) Code(row int) int {
 	return int(v.codes.At(row))
 }
 
+// Typing returns what all values are.
+func (v *Values) Typing() Typing { return v.typing }
+
+// Int returns the number that stands for the value with a code, where Typing is a number.
+func (v *Values) Int(code int) int64 { return v.ints.At(code) }
+
 // Append appends the value with a code to dst.
 func (v *Values) Append(dst []byte, code int) []byte {
 	switch v.typing.form {

@@ -119,6 +119,10 @@ func (a *quantileAgg) merge(from aggregate, to []uint32) error {
 func (a *quantileAgg) write(w *wire, group int) bool {
 	var part wire
 	s := &a.groups[group]
+	if w.kept {
+		s.writeKept(w)
+		return false
+	}
 	n := uint64(0)
 	full := func() bool { return n > 0 && len(w.b)+len(part.b) >= frameBytes }
 	put := func(text string, times uint64) {
@@ -150,6 +154,9 @@ func (a *quantileAgg) write(w *wire, group int) bool {
 }
 
 func (a *quantileAgg) read(r *reader, group int, _ string) error {
+	if r.kept {
+		return a.readKept(r, group)
+	}
 	for n := r.count(2); n > 0 && r.err == nil; n-- {
 		text, times := r.text(), r.uint()
 		if r.err == nil {
@@ -163,13 +170,9 @@ func (a *quantileAgg) read(r *reader, group int, _ string) error {
 
 func (a *quantileAgg) result(group int) (string, llama.Kind) {
 	s := &a.groups[group]
-	s.numbers.tidy()
-	total := s.empty
+	total := s.empty + s.numbers.total()
 	for _, n := range s.others {
 		total += n
-	}
-	for i := range s.numbers.tidied {
-		total += s.numbers.tidied[i].n
 	}
 	if total == 0 {
 		return "", llama.String
@@ -178,21 +181,18 @@ func (a *quantileAgg) result(group int) (string, llama.Kind) {
 	return text, kindOf(text)
 }
 
-// at returns the text that has rank others before it. The numbers are tidy.
+// at returns the text that has rank others before it.
 func (s *spread) at(rank uint64) string {
 	if rank < s.empty {
 		return ""
 	}
 	rank -= s.empty
 	if len(s.others) == 0 {
-		for i := range s.numbers.tidied {
-			x := &s.numbers.tidied[i]
-			if rank < x.n {
-				return x.text()
-			}
-			rank -= x.n
-		}
+		x := s.numbers.at(rank)
+		return x.text()
 	}
+	_ = s.numbers.flatten(nil) // without a budget it does not fail
+	s.numbers.tidy()
 	type counted struct {
 		key  orderKey
 		text string

@@ -65,13 +65,17 @@ type Frame struct {
 
 const (
 	frameVersion = 2
+	keptVersion  = 0x81      // in its place, of states that are kept
 	frameBytes   = 256 << 10 // a frame is sent when it is this large
 )
 
 var errFrame = errors.New("frame is damaged")
 
 // wire appends the parts of a frame.
-type wire struct{ b []byte }
+type wire struct {
+	b    []byte
+	kept bool // it is kept beside a segment, and in a form for that
+}
 
 func (w *wire) uint(n uint64) { w.b = binary.AppendUvarint(w.b, n) }
 
@@ -88,6 +92,7 @@ func (w *wire) text(s string) {
 type reader struct {
 	b     []byte
 	err   error
+	kept  bool   // it was kept beside a segment
 	whole string // what b is the end of, for texts to share; "" for texts of their own
 }
 
@@ -95,6 +100,15 @@ func newReader(b []byte) *reader {
 	r := &reader{b: b}
 	if v := r.byte(); r.err == nil && v != frameVersion {
 		r.err = fmt.Errorf("frame has version %d; %d is read: %w", v, frameVersion, errFrame)
+	}
+	return r
+}
+
+// keptReader reads what was kept beside a segment.
+func keptReader(b []byte) *reader {
+	r := &reader{b: b, kept: true}
+	if v := r.byte(); r.err == nil && v != keptVersion {
+		r.fail()
 	}
 	return r
 }
@@ -236,7 +250,7 @@ func (w *rowWriter) full() bool { return len(w.rows.b) >= frameBytes }
 
 // frame returns the frame and begins another.
 func (w *rowWriter) frame(k Kind) Frame {
-	out := wire{[]byte{frameVersion}}
+	out := wire{b: []byte{frameVersion}}
 	out.uint(uint64(len(w.list)))
 	for _, name := range w.list {
 		out.text(name)
@@ -244,7 +258,7 @@ func (w *rowWriter) frame(k Kind) Frame {
 	out.uint(uint64(w.count))
 	out.b = append(out.b, w.rows.b...)
 	f := Frame{Kind: k, Bytes: out.b, Rows: w.count}
-	*w = rowWriter{rows: wire{w.rows.b[:0]}}
+	*w = rowWriter{rows: wire{b: w.rows.b[:0]}}
 	return f
 }
 

@@ -23,6 +23,9 @@ type groupGatherer struct {
 	finish func(groups []int, row func(group int) Row, emit func(Row) error) error
 	// first is a sort behind the pipe that wants no more groups than the first most.
 	first *sortPipe
+	whole bool // all groups are needed, whatever first says
+	// columns are groups that were kept; see settle.
+	columns []groupColumn
 }
 
 func newGroupGatherer(e *env, by []byField) *groupGatherer {
@@ -306,6 +309,7 @@ func (g *groupGatherer) kindsOf(id int) []llama.Kind {
 
 func (g *groupGatherer) merge(from gatherer) error {
 	f := from.(*groupGatherer)
+	g.columns, f.columns = append(g.columns, f.columns...), nil
 	to := make([]uint32, f.groups())
 	var key wire
 	for id := range to {
@@ -329,10 +333,22 @@ func (g *groupGatherer) merge(from gatherer) error {
 }
 
 func (g *groupGatherer) frames(emit func(Frame) error) error {
-	var groups wire
+	if err := g.settle(); err != nil {
+		return err
+	}
+	return g.parts(func(int) bool { return true }, false, emit)
+}
+
+// parts gives some of the groups away as frames, or as what is kept beside a segment.
+func (g *groupGatherer) parts(of func(id int) bool, kept bool, emit func(Frame) error) error {
+	groups := wire{kept: kept}
+	version := byte(frameVersion)
+	if kept {
+		version = keptVersion
+	}
 	count, whole := 0, 0
 	send := func() error {
-		out := wire{[]byte{frameVersion}}
+		out := wire{b: []byte{version}}
 		out.uint(uint64(count))
 		out.b = append(out.b, groups.b...)
 		f := Frame{Kind: State, Bytes: out.b, Rows: whole}
@@ -342,6 +358,9 @@ func (g *groupGatherer) frames(emit func(Frame) error) error {
 	for id := range g.groups() {
 		if err := g.env.over(id); err != nil {
 			return err
+		}
+		if !of(id) {
+			continue
 		}
 		for more := true; more; {
 			more = g.write(&groups, id)
@@ -377,7 +396,18 @@ func (g *groupGatherer) write(w *wire, id int) (more bool) {
 }
 
 func (g *groupGatherer) read(node string, f Frame) error {
-	r := newReader(f.Bytes)
+	return g.readGroups(newReader(f.Bytes), node)
+}
+
+// readKept takes in a part of what keptParts gave away.
+func (g *groupGatherer) readKept(part []byte) error {
+	if part[0] == groupsVersion {
+		return g.readColumn(part)
+	}
+	return g.readGroups(keptReader(part), "")
+}
+
+func (g *groupGatherer) readGroups(r *reader, node string) error {
 	texts, kinds := make([]string, len(g.by)), make([]llama.Kind, len(g.by))
 	var key wire
 	for n := r.count(2*len(g.by) + len(g.aggs)); n > 0 && r.err == nil; n-- {
@@ -403,6 +433,9 @@ func (g *groupGatherer) read(node string, f Frame) error {
 
 // rows gives the groups in the order of their by values.
 func (g *groupGatherer) rows(emit func(Row) error) error {
+	if err := g.gathered(); err != nil {
+		return err
+	}
 	return g.finish(g.order(), g.row, emit)
 }
 

@@ -12,18 +12,22 @@ import (
 )
 
 // The state of a gathering pipe over a whole segment is kept beside the segment, as
-// frames, and the next run that asks the same of it reads them instead of blocks. A
+// frames or in forms that are read sooner, and the next run that asks the same of it reads them instead of blocks. A
 // segment counts when the time range that is asked about holds all of it: then what is
 // found there does not depend on the range, and the range is no part of the name.
 
 const (
 	// keepVersion is of the form of what is kept, and of what it means. Lists and
 	// policies that an answer depends on will get their versions beside it.
-	keepVersion = "1"
-	// keepLeast and keepShare bound the memory of a state that is kept: this much, or
-	// this share of the segment's bytes. Larger ones cost more to keep than they save.
+	keepVersion = "2"
+	// A state is kept if it takes no more than keepLeast, or this share of the segment's
+	// bytes: larger ones cost more to keep than they save.
 	keepLeast = 1 << 20
 	keepShare = 4
+	// keepTimes bounds the memory of a state that is computed to be kept, beside keepLeast:
+	// so many times the segment's bytes. All of a run together have half of its memory.
+	keepTimes  = 4
+	keepMemory = 256 << 20 // where that has no limit
 	// keepParts is how many parts a state may come in; when it comes in more, after
 	// segments were merged, they are kept anew as one.
 	keepParts = 8
@@ -190,7 +194,11 @@ func (r *run) addTo(k *keeper, u *segmentState, worker int, own gatherer, c *chu
 	if err := u.states[worker].add(c); err != nil {
 		return err
 	}
-	if u.env.budget.used.Load() > max(keepLeast, u.sealed.Bytes/keepShare) {
+	all := int64(keepMemory)
+	if r.env.budget.max > 0 {
+		all = r.env.budget.max / 2
+	}
+	if u.env.budget.used.Load() > max(keepLeast, keepTimes*u.sealed.Bytes) || r.env.budget.used.Load() > all {
 		k.wide.Store(true)
 		u.open.Store(true)
 	}
@@ -220,6 +228,7 @@ func (k *keeper) done(u *segmentState, own gatherer) error {
 		return nil
 	}
 	if u.open.Load() {
+		defer u.give()
 		return own.merge(whole)
 	}
 	parts, err := partsOf(whole)
@@ -227,19 +236,30 @@ func (k *keeper) done(u *segmentState, own gatherer) error {
 		return err
 	}
 	u.give()
-	u.sealed.Keep(k.name, parts)
+	size := int64(0)
+	for _, part := range parts {
+		size += int64(len(part))
+	}
+	if size <= max(keepLeast, u.sealed.Bytes/keepShare) {
+		u.sealed.Keep(k.name, parts)
+	}
 	return addParts(own, parts)
 }
 
 // give gives back the memory of a state that is no more.
 func (u *segmentState) give() { _ = u.env.budget.grow(-int(u.env.budget.used.Load())) } // giving never fails
 
-// partsOf turns a state into its frames. One without any groups is one empty part.
+// partsOf gives a state away as what is kept of it. One without any groups is one empty
+// part.
 func partsOf(g gatherer) (parts [][]byte, err error) {
-	err = g.frames(func(f Frame) error {
-		parts = append(parts, f.Bytes)
-		return nil
-	})
+	if groups, ok := g.(*groupGatherer); ok {
+		parts, err = groups.keptParts()
+	} else {
+		err = g.frames(func(f Frame) error {
+			parts = append(parts, f.Bytes)
+			return nil
+		})
+	}
 	if parts == nil {
 		parts = [][]byte{{}}
 	}
@@ -251,7 +271,13 @@ func addParts(to gatherer, parts [][]byte) error {
 		if len(part) == 0 {
 			continue
 		}
-		if err := to.read("", Frame{Kind: State, Bytes: part}); err != nil {
+		var err error
+		if groups, ok := to.(*groupGatherer); ok {
+			err = groups.readKept(part)
+		} else {
+			err = to.read("", Frame{Kind: State, Bytes: part})
+		}
+		if err != nil {
 			return err
 		}
 	}

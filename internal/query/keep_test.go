@@ -111,7 +111,9 @@ var keptPipes = []string{
 	" | stats row_any(_id) a, row_min(took, _id) b, row_max(took, _id) c", " | stats by (host) histogram(took) h, count() if (status:1) one",
 	" | extract \"<a>-<b>\" from _msg | stats by (a) count() n", " | stats by (status) count() n | sort by (n desc) limit 2 | math n * 2 as m",
 	" | stats by (host) count() if (_time:<5m) n", " | math now() as x | stats by (x) count() n", " | filter user.name:in(took:>1 | fields user.name) | stats count() n",
-	" | limit 5", " | fields _time, _id", " | sort by (took) limit 3",
+	" | stats by (status) count() n, count(took) m | sort by (m desc, status) limit 1", " | stats by (status) count() n | sort by (n) offset 1 limit 1",
+	" | stats by (took) count() n | sort by (n desc) limit 2", " | stats by rollup (status) count() n | sort by (n desc) limit 2",
+	" | stats by (host) quantile(0.9, took, status) q, quantile(0, _msg) z, median(took) m", " | limit 5", " | fields _time, _id", " | sort by (took) limit 3",
 }
 
 // TestKeptAnswersAsComputed asks at random, over random time ranges and again and again,

@@ -78,7 +78,7 @@ func (w *lineWriter) frame() Frame {
 	if w.unsorted {
 		w.sort()
 	}
-	out := wire{[]byte{frameVersion}}
+	out := wire{b: []byte{frameVersion}}
 	out.uint(uint64(len(w.names.list)))
 	for _, name := range w.names.list {
 		out.text(name)

@@ -2,6 +2,7 @@ package query
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strconv"
 )
@@ -55,6 +56,9 @@ func parsePlain(s string) (p plainNumber, ok bool) {
 	return p, number != 0 || len(digits) == len(s)
 }
 
+// whole returns the number without its point.
+func (p *plainNumber) whole() int64 { return int64(math.Round(p.value * tens[p.scale])) } // up to 15 digits are exact
+
 func (p *plainNumber) text() string { return strconv.FormatFloat(p.value, 'f', int(p.scale), 64) }
 
 // A numberCount is a number and how often it was there.
@@ -76,6 +80,7 @@ func (x numberCount) compare(y numberCount) int {
 type numberCounts struct {
 	tidied []numberCount // sorted, each number once
 	fresh  []numberCount
+	runs   []numberRun // beside these
 }
 
 const (
@@ -83,7 +88,13 @@ const (
 	minTidied   = 512
 )
 
-func (c *numberCounts) len() int { return len(c.tidied) + len(c.fresh) }
+func (c *numberCounts) len() int {
+	n := len(c.tidied) + len(c.fresh)
+	for i := range c.runs {
+		n += len(c.runs[i].values)
+	}
+	return n
+}
 
 func (c *numberCounts) add(x numberCount, b *budget) error {
 	if len(c.fresh) < cap(c.fresh) {
@@ -104,6 +115,11 @@ func (c *numberCounts) merge(from *numberCounts, b *budget) error {
 			if err := c.add(x, b); err != nil {
 				return err
 			}
+		}
+	}
+	for _, r := range from.runs {
+		if err := c.addRun(r, b); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -135,6 +151,7 @@ func (c *numberCounts) tidy() {
 
 // take takes one of the numbers out, as long as there is one.
 func (c *numberCounts) take() (x numberCount, ok bool) {
+	_ = c.flatten(nil) // without a budget it does not fail
 	c.tidy()
 	if len(c.tidied) == 0 {
 		return x, false

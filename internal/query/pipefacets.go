@@ -178,7 +178,7 @@ func (g *facetGatherer) frames(emit func(Frame) error) error {
 	total, fields := g.total, wire{}
 	count := 0
 	send := func() error {
-		w := wire{[]byte{frameVersion}}
+		w := wire{b: []byte{frameVersion}}
 		w.uint(total)
 		w.uint(uint64(count))
 		w.b = append(w.b, fields.b...)

@@ -81,7 +81,7 @@ func (g *nameGatherer) merge(from gatherer) error {
 // The wire form is a count, and of each name its text and its rows.
 func (g *nameGatherer) frames(emit func(Frame) error) error {
 	for names := range slices.Chunk(slices.Collect(maps.Keys(g.hits)), 1000) {
-		w := wire{[]byte{frameVersion}}
+		w := wire{b: []byte{frameVersion}}
 		w.uint(uint64(len(names)))
 		for _, name := range names {
 			w.text(name)

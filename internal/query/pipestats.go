@@ -219,7 +219,7 @@ func (s *statsPipe) gather(e *env, rest []pipe) gatherer {
 	g := newGroupGatherer(e, s.by)
 	if len(rest) > 0 {
 		if next, ok := rest[0].(*sortPipe); ok && next.limit > 0 && next.by != nil && next.partition == nil {
-			g.first = next
+			g.first, g.whole = next, s.rollup
 		}
 	}
 	for i := range s.funcs {

@@ -133,7 +133,7 @@ func (p *plan) partialRest(ctx context.Context, src Source, o RunOptions, emit f
 	o.Progress, o.MaxRows, o.Lines = nil, 0, false
 	for i, w := range p.withinRest() {
 		err := w.query.Partial(ctx, src, o, func(f Frame) error {
-			out := wire{[]byte{frameVersion}}
+			out := wire{b: []byte{frameVersion}}
 			out.uint(uint64(i))
 			out.b = append(append(out.b, byte(f.Kind)), f.Bytes...)
 			return emit(Frame{Kind: Within, Bytes: out.b})

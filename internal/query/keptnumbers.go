@@ -1,0 +1,130 @@
+package query
+
+import "encoding/binary"
+
+// The form in which numbers are kept beside a segment: read as they are, as runs, and at a
+// byte or two each, as they are sorted.
+//
+//	uvarint rows without a text · uvarint other texts, each: text, uvarint how often
+//	by scale, where there are some: 1 byte, scale + 1 · uvarint numbers · varint the first
+//	  each: uvarint 2 × (more than the one before, the first more than the first) + 1 if
+//	  it was there more than once, and then uvarint how often
+//	1 byte 0
+
+// writeKept gives a spread away.
+func (s *spread) writeKept(w *wire) {
+	w.uint(s.empty)
+	w.uint(uint64(len(s.others)))
+	for text, n := range s.others {
+		w.text(text)
+		w.uint(n)
+	}
+	_ = s.numbers.flatten(nil) // without a budget it does not fail
+	s.numbers.tidy()
+	var counts [plainDigits + 1]int
+	for i := range s.numbers.tidied {
+		counts[s.numbers.tidied[i].scale]++
+	}
+	for scale, count := range counts {
+		if count == 0 {
+			continue
+		}
+		w.b = append(w.b, byte(scale+1))
+		w.uint(uint64(count))
+		last, begun := int64(0), false
+		for i := range s.numbers.tidied {
+			x := &s.numbers.tidied[i]
+			if int(x.scale) != scale {
+				continue
+			}
+			n := x.whole()
+			if !begun {
+				w.int(n)
+				last, begun = n, true
+			}
+			if x.n == 1 {
+				w.uint(2 * uint64(n-last))
+			} else {
+				w.uint(2*uint64(n-last) + 1)
+				w.uint(x.n)
+			}
+			last = n
+		}
+	}
+	w.b = append(w.b, 0)
+	*s = spread{}
+}
+
+func (a *quantileAgg) readKept(r *reader, group int) error {
+	a.groups[group].empty += r.uint()
+	for n := r.count(2); n > 0 && r.err == nil; n-- {
+		text, times := r.text(), r.uint()
+		if r.err == nil {
+			if err := a.count(group, text, times); err != nil {
+				return err
+			}
+		}
+	}
+	for scale := r.byte(); scale > 0 && r.err == nil; scale = r.byte() {
+		run := numberRun{scale: scale - 1}
+		n := r.count(1)
+		last := r.int()
+		if run.scale >= plainDigits || n == 0 {
+			r.fail()
+		}
+		if r.err != nil {
+			break
+		}
+		run.read(r, n, last)
+		if r.err != nil {
+			break
+		}
+		if err := a.groups[group].numbers.addRun(run, a.budget); err != nil {
+			return err
+		}
+	}
+	return r.err
+}
+
+// read reads n numbers, the first of them more than last.
+func (run *numberRun) read(r *reader, n int, last int64) {
+	values := make([]int64, n)
+	b := r.b // of a local variable the garbage collector need not hear
+	defer func() { r.b = b }()
+	next := func() uint64 {
+		x, size := binary.Uvarint(b)
+		if size <= 0 {
+			r.fail()
+			size = 0
+		}
+		b = b[size:]
+		return x
+	}
+	for i := range values {
+		step := next()
+		if i > 0 && step < 2 || step > 4*mostPlain {
+			r.fail()
+		}
+		if last += int64(step / 2); last >= mostPlain || last <= -mostPlain {
+			r.fail()
+		}
+		if r.err != nil {
+			return
+		}
+		values[i] = last
+		if step%2 == 1 && run.upTo == nil {
+			run.upTo = make([]uint64, i, n)
+			for k := range run.upTo {
+				run.upTo[k] = uint64(k + 1)
+			}
+		}
+		if run.upTo != nil {
+			times := uint64(1)
+			if step%2 == 1 {
+				times = next()
+			}
+			run.upTo = append(run.upTo, run.until(i)+times)
+		}
+	}
+	run.values = values
+}
