@@ -74,6 +74,8 @@ type Archive struct {
 	next     uint64 // the next arrival number
 	parts    map[partKey]*part
 	heads    map[*part]struct{} // those with a head, which are few: there may be a million parts
+	bare     map[*part]struct{} // those without a segment, likewise
+	several  map[*part]struct{} // those of more than one segment, which may be merged
 	headSize int                // memory that the heads take
 	recent   recent
 	woken    chan struct{} // closed when events come; nil when nobody waits

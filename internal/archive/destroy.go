@@ -108,6 +108,8 @@ func (a *Archive) forget(key partKey) {
 	p := a.parts[key]
 	delete(a.parts, key)
 	delete(a.heads, p)
+	delete(a.bare, p)
+	delete(a.several, p)
 	a.catalog = nil
 	a.recent.drop()
 	if p != nil {

@@ -212,6 +212,22 @@ func (a *Archive) part(key partKey) *part {
 		key.collection = strings.Clone(key.collection) // it may be of a batch
 		p = &part{partKey: key, sealed: a.removed(key)}
 		a.parts[key] = p
+		a.bare[p] = struct{}{}
 	}
 	return p
+}
+
+// setSegments gives a part other segments. The caller holds mu.
+func (a *Archive) setSegments(p *part, segments []*stored) {
+	p.segments = segments
+	a.catalog = nil
+	delete(a.bare, p)
+	delete(a.several, p)
+	switch len(segments) {
+	case 0:
+		a.bare[p] = struct{}{}
+	case 1:
+	default:
+		a.several[p] = struct{}{}
+	}
 }

@@ -10,32 +10,43 @@ import (
 )
 
 // limit adds to going what has to go because all collections together take too much
-// disk: the oldest days' segments first, whosever they are. The caller holds mu.
-func (a *Archive) limit(going map[*part]int, free, floor int64) {
+// disk: the oldest days' segments first, whosever they are. At most size bytes stay, 0 for
+// all, and short more are to be free.
+func (a *Archive) limit(collections map[string][]partNow, going map[*part]int, size, short int64) {
 	type candidate struct {
 		*stored
 		part *part
 	}
-	var left []candidate
-	taken, freed := a.log.Bytes(), int64(0)
-	for _, p := range a.parts {
-		for i, s := range p.segments {
-			if i < going[p] {
-				freed += s.size()
-				continue
+	taken := a.log.Bytes()
+	for _, parts := range collections {
+		for _, p := range parts {
+			for i, s := range p.segments {
+				if i < going[p.part] {
+					short -= s.size()
+				} else {
+					taken += s.size()
+				}
 			}
-			taken += s.size()
-			left = append(left, candidate{s, p})
+		}
+	}
+	over := func() bool { return size > 0 && taken > size }
+	if short <= 0 && !over() {
+		return
+	}
+	var left []candidate
+	for _, parts := range collections {
+		for _, p := range parts {
+			for _, s := range p.segments[going[p.part]:] {
+				left = append(left, candidate{s, p.part})
+			}
 		}
 	}
 	slices.SortFunc(left, func(x, y candidate) int {
 		return cmp.Or(cmp.Compare(x.part.day, y.part.day), cmp.Compare(x.First, y.First))
 	})
 	today := wal.DayOf(llama.At(a.o.Now()))
-	short := a.short(free+freed, floor)
 	for _, c := range left {
-		over := a.o.Size > 0 && taken > int64(a.o.Size)
-		if !over && (short <= 0 || c.part.day >= today) {
+		if !over() && (short <= 0 || c.part.day >= today) {
 			break
 		}
 		going[c.part]++
@@ -44,11 +55,12 @@ func (a *Archive) limit(going map[*part]int, free, floor int64) {
 	}
 }
 
-// short returns how many bytes of disk are to be made free, if that may be done. While
-// files wait for their readers their bytes will be free without more being removed.
-func (a *Archive) short(free, floor int64) int64 {
-	if a.o.WhenFull != whenFullExpire || len(a.readers.dead) > 0 {
+// short returns how many bytes are to be made free of a disk of total bytes, if that may
+// be done.
+func (o *Options) short(free, total int64) int64 {
+	if o.WhenFull != whenFullExpire {
 		return 0
 	}
+	floor := o.floor(total)
 	return floor + min(floor/4, int64(config.GiB)) - free
 }

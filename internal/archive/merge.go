@@ -73,7 +73,7 @@ func (a *Archive) mergeable() (*part, []*stored) {
 	today := wal.DayOf(llama.At(a.o.Now()))
 	a.mu.RLock()
 	defer a.mu.RUnlock()
-	for _, p := range a.parts {
+	for p := range a.several {
 		grows := p.day >= today || len(p.head) > 0
 		if run := choose(p.segments, grows, uint64(a.o.MergedRows)); run != nil {
 			return p, run
@@ -138,8 +138,7 @@ func (a *Archive) merge(p *part, run []*stored) (*stored, error) {
 func (a *Archive) replace(p *part, run []*stored, merged *stored) {
 	a.mu.Lock()
 	i := slices.Index(p.segments, run[0])
-	p.segments = slices.Concat(p.segments[:i], []*stored{merged}, p.segments[i+len(run):])
-	a.catalog = nil
+	a.setSegments(p, slices.Concat(p.segments[:i], []*stored{merged}, p.segments[i+len(run):]))
 	gone := a.readers.drop(paths(run)...)
 	a.mu.Unlock()
 	for _, s := range run {

@@ -55,7 +55,7 @@ func Open(disk fsys.FS, m seal.Master, o Options) (_ *Archive, err error) {
 		answers: newAnswers(int64(o.AnswersSize)),
 		sealNow: make(chan struct{}, 1), lead: make(chan struct{}, 1), sealing: make(chan struct{}, 1), merging: make(chan struct{}, 1),
 		builders: map[string]*block.Builder{},
-		parts:    map[partKey]*part{}, heads: map[*part]struct{}{}, recent: recent{limit: int(o.RecentSize)},
+		parts:    map[partKey]*part{}, heads: map[*part]struct{}{}, bare: map[*part]struct{}{}, several: map[*part]struct{}{}, recent: recent{limit: int(o.RecentSize)},
 	}
 	defer func() {
 		if err != nil {
@@ -222,7 +222,7 @@ func (a *Archive) openPart(key partKey) error {
 		return err
 	}
 	p := a.part(key)
-	p.segments = segments
+	a.setSegments(p, segments)
 	for _, s := range segments {
 		p.sealed = max(p.sealed, s.Last)
 		a.next = max(a.next, s.Last+1)

@@ -74,9 +74,8 @@ func (a *Archive) expire(ctx context.Context) error {
 	a.mu.Lock()
 	var dropped []*stored
 	for p, segments := range gone {
-		p.segments = slices.DeleteFunc(slices.Clone(p.segments), func(s *stored) bool { return slices.Contains(segments, s) })
+		a.setSegments(p, slices.DeleteFunc(slices.Clone(p.segments), func(s *stored) bool { return slices.Contains(segments, s) }))
 		dropped = append(dropped, segments...)
-		a.catalog = nil
 	}
 	files := a.readers.drop(paths(dropped)...) // and those of before that could not be removed
 	a.mu.Unlock()
@@ -102,10 +101,12 @@ func (a *Archive) expired() (map[*part][]*stored, error) {
 		return nil, err
 	}
 	a.mu.RLock()
-	defer a.mu.RUnlock()
+	o, waiting := a.o, len(a.readers.dead) > 0
+	a.mu.RUnlock()
+	collections := a.byCollection()
 	going := map[*part]int{} // how many segments go
-	for collection, parts := range a.byCollection() {
-		r := a.o.retention(collection)
+	for collection, parts := range collections {
+		r := o.retention(collection)
 		size := int64(0)
 		for _, p := range parts { // newest day first
 			keep := 0
@@ -118,14 +119,22 @@ func (a *Archive) expired() (map[*part][]*stored, error) {
 					break
 				}
 			}
-			going[p] = len(p.segments) - keep
+			if n := len(p.segments) - keep; n > 0 {
+				going[p.part] = n
+			}
 		}
 	}
-	a.limit(going, free, a.o.floor(total))
+	short := int64(0)
+	if !waiting { // else their bytes will be free without more being removed
+		short = o.short(free, total)
+	}
+	a.limit(collections, going, int64(o.Size), short)
 	gone := map[*part][]*stored{}
-	for p, n := range going {
-		if n > 0 {
-			gone[p] = p.segments[:n]
+	for _, parts := range collections {
+		for _, p := range parts {
+			if n := going[p.part]; n > 0 {
+				gone[p.part] = p.segments[:n]
+			}
 		}
 	}
 	return gone, nil
@@ -134,15 +143,29 @@ func (a *Archive) expired() (map[*part][]*stored, error) {
 // ended reports whether a day was over at t.
 func ended(day int64, t time.Time) bool { return (day+1)*nanosOfDay <= int64(llama.At(t)) }
 
-// byCollection returns the parts of each collection, the newest day first. The
-// caller holds mu.
-func (a *Archive) byCollection() map[string][]*part {
-	collections := map[string][]*part{}
+// A partNow is a part and the segments that it had at a time.
+type partNow struct {
+	*part
+	segments []*stored
+}
+
+// byCollection returns the parts of each collection that have segments, the newest day
+// first.
+func (a *Archive) byCollection() map[string][]partNow {
+	a.mu.RLock()
+	all := make([]partNow, 0, len(a.parts))
 	for _, p := range a.parts {
+		if len(p.segments) > 0 {
+			all = append(all, partNow{p, p.segments})
+		}
+	}
+	a.mu.RUnlock() // there may be a million, and what comes now takes longer
+	collections := map[string][]partNow{}
+	for _, p := range all {
 		collections[p.collection] = append(collections[p.collection], p)
 	}
 	for _, parts := range collections {
-		slices.SortFunc(parts, func(x, y *part) int { return cmp.Compare(y.day, x.day) })
+		slices.SortFunc(parts, func(x, y partNow) int { return cmp.Compare(y.day, x.day) })
 	}
 	return collections
 }
@@ -167,19 +190,22 @@ func (a *Archive) destroyKeys(ctx context.Context) error {
 	for _, dead := range a.readers.dead {
 		waiting[dead.path[:strings.LastIndexByte(dead.path, '/')]] = true
 	}
-	held := map[string]bool{}
-	for key, p := range a.parts {
-		if len(p.segments) > 0 || len(p.head) > 0 || waiting[key.folder()] {
-			held[key.keyID()] = true
-		} else {
-			delete(a.parts, key)
+	for p := range a.bare {
+		if len(p.head) == 0 && !waiting[p.folder()] {
+			delete(a.parts, p.partKey)
+			delete(a.bare, p)
 			a.keysFit = false
 		}
 	}
-	a.mu.Unlock()
 	if a.keysFit { // there may be a million
+		a.mu.Unlock()
 		return nil
 	}
+	held := make(map[string]bool, len(a.parts))
+	for key := range a.parts {
+		held[key.keyID()] = true
+	}
+	a.mu.Unlock()
 	var gone []string
 	for id := range a.keyring.All() {
 		if strings.HasPrefix(id, keyPrefix) && !held[id] {

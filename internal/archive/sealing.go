@@ -342,9 +342,8 @@ func (a *Archive) sealed(p *part, n int, s *stored) {
 	if p.head = slices.Clone(p.head[n:]); len(p.head) == 0 {
 		delete(a.heads, p)
 	}
-	p.segments = append(slices.Clip(p.segments), s)
+	a.setSegments(p, append(slices.Clip(p.segments), s))
 	p.sealed = s.Last
-	a.catalog = nil
 }
 
 // makeFolder makes the folder of a part, durably.
