@@ -5,6 +5,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/fsys"
 	"github.com/llama-logs/llama/internal/query"
 )
@@ -50,6 +51,30 @@ func (f *watchedFile) ReadAt(p []byte, offset int64) (int, error) {
 	}
 	f.disk.late = append(f.disk.late, fmt.Sprintf("%s %d+%d", f.name, offset, len(p)))
 	return f.File.ReadAt(p, offset)
+}
+
+// TestNewestIsOneBlock, the last in a segment.
+func TestNewestIsOneBlock(t *testing.T) {
+	t.Parallel()
+	a := open(t, fsys.NewMem(), newMaster(t), Options{FreeFloor: 1, BlockRows: 100, SegmentRows: 200})
+	s := a.Snapshot()
+	if refs := (Newest{s}).Refs("", 0, llama.At(now.AddDate(1, 0, 0))); len(refs) > 0 {
+		t.Errorf("an empty archive has %d blocks", len(refs))
+	}
+	s.Close()
+	for i := range 5 {
+		put(t, a, numbered(100*i, 100*(i+1)))
+	}
+	sealed(t, a)
+	s = a.Snapshot()
+	defer s.Close()
+	refs := Newest{s}.Refs("", 0, llama.At(now.AddDate(1, 0, 0)))
+	if len(refs) != 1 || refs[0].LastSeq != 500 {
+		t.Fatalf("got %+v, want the block up to 500", refs)
+	}
+	if b, err := refs[0].Read(t.Context()); err != nil || b.Rows() != 100 {
+		t.Errorf("read it: %v, %v", b, err)
+	}
 }
 
 // TestReadsAreAskedForAhead: of many blocks, only what is read of the first is waited for.

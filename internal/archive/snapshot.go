@@ -132,6 +132,30 @@ func (o Only) Refs(collection string, from, to llama.Time) []column.Ref {
 	return o.Snapshot.Refs(o.Collection, from, to)
 }
 
+// Newest is the newest block of a snapshot that is in a segment, as if there were no other.
+// However many there are, it reads the directory of one.
+type Newest struct{ *Snapshot }
+
+// Refs returns the block, or none.
+func (n Newest) Refs(collection string, from, to llama.Time) []column.Ref {
+	var newest partSegment
+	for _, p := range n.parts {
+		for _, g := range p.segments {
+			if g.Segment != nil && (newest.stored == nil || g.LastSeq > newest.LastSeq) {
+				newest = partSegment{p, g}
+			}
+		}
+	}
+	if newest.stored == nil {
+		return nil
+	}
+	refs := n.segmentRefs(nil, newest.catalogPart, newest.stored, from, to)
+	for i := range refs {
+		refs[i].Sealed = nil // one block says nothing of a segment that would be worth keeping
+	}
+	return refs[max(0, len(refs)-1):]
+}
+
 func overlaps(s column.Stat, from, to llama.Time) bool {
 	return s.Rows > 0 && s.MinTime <= to && s.MaxTime >= from
 }

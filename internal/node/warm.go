@@ -4,9 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/archive"
-	"github.com/llama-logs/llama/internal/column"
 	"github.com/llama-logs/llama/internal/query"
 )
 
@@ -25,20 +23,6 @@ var warming = []string{
 // warmingTime is the longest that it takes.
 const warmingTime = 5 * time.Second
 
-// newest is the newest block of a snapshot, of those that are in segments.
-type newest struct{ *archive.Snapshot }
-
-// Refs returns that block.
-func (n newest) Refs(collection string, from, to llama.Time) []column.Ref {
-	for _, ref := range n.Snapshot.Refs(collection, from, to) {
-		if ref.Sealed != nil {
-			ref.Sealed = nil // nothing of this is worth keeping
-			return []column.Ref{ref}
-		}
-	}
-	return nil
-}
-
 // warm has the node ask itself. What it finds, and whether it can be read, is nobody's
 // business.
 func (n *Node) warm() {
@@ -53,7 +37,7 @@ func (n *Node) warm() {
 			panic("node: " + err.Error()) // a test asks all of them
 		}
 		_ = n.executor.budgets.Load().run(ctx, n.id, func(ctx context.Context, o query.RunOptions) error {
-			return q.Lines(ctx, newest{snapshot}, o, func([]byte, int) error { return nil })
+			return q.Lines(ctx, archive.Newest{Snapshot: snapshot}, o, func([]byte, int) error { return nil })
 		})
 	}
 }
