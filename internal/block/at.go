@@ -28,27 +28,34 @@ func (d *decoder) at(rows []uint32) (*column.Moments, error) {
 	if err != nil {
 		return nil, err
 	}
-	left, err := d.timesData()
+	times, err := d.timesData(o)
 	if err != nil {
 		return nil, err
 	}
-	m.Times, err = o.timesAt(places, left)
+	m.Times, err = o.timesAt(places, times)
 	return m, err
 }
 
 // pick reads some numbers of a chunk that has nothing else.
 func pick[N ~int64 | ~uint64](d *decoder, kind Kind, key string, places []int) ([]N, error) {
-	data, err := kept(d.Keep, key, func() ([]byte, int, error) {
+	some, err := kept(d.Keep, key, func() (*column.SomeInts, int, error) {
 		data, err := d.Read(kind, "")
-		return data, len(data), err
+		if err != nil {
+			return nil, 0, err
+		}
+		some, rest, err := column.ReadSomeInts(d.count, data)
+		if err == nil && len(rest) > 0 {
+			err = fmt.Errorf("%w: %d bytes behind numbers", ErrDamaged, len(rest))
+		}
+		if err != nil {
+			return nil, 0, err
+		}
+		return some, some.Bytes(), nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	numbers, rest, err := column.IntsAt(d.count, data, places)
-	if err == nil && len(rest) > 0 {
-		err = fmt.Errorf("%w: %d bytes behind numbers", ErrDamaged, len(rest))
-	}
+	numbers, err := some.At(places)
 	picked := make([]N, len(numbers))
 	for i, n := range numbers {
 		picked[i] = N(n)
@@ -56,34 +63,57 @@ func pick[N ~int64 | ~uint64](d *decoder, kind Kind, key string, places []int) (
 	return picked, err
 }
 
+// unitTimes are the times of each unit, as they were written; nil where no row has it.
+type unitTimes [len(units)]*column.SomeInts
+
+// timesData returns the times as they were written.
+func (d *decoder) timesData(o *rowsOf) (*unitTimes, error) {
+	return kept(d.Keep, "times data", func() (*unitTimes, int, error) {
+		left, err := d.Read(Times, "")
+		if err != nil {
+			return nil, 0, err
+		}
+		var counts [len(units)]int
+		for n, list := range o.rows {
+			counts[o.unit[n]] += len(list)
+		}
+		t, bytes := &unitTimes{}, 0
+		for u, count := range counts {
+			if count == 0 {
+				continue
+			}
+			if t[u], left, err = column.ReadSomeInts(count, left); err != nil {
+				return nil, 0, err
+			}
+			bytes += t[u].Bytes()
+		}
+		if len(left) != 0 {
+			return nil, 0, fmt.Errorf("%w: %d bytes behind the times", ErrDamaged, len(left))
+		}
+		return t, bytes, nil
+	})
+}
+
 // timesAt reads when the events of some rows happened. The times of a unit lie one behind
 // the other, so where one is depends on how many rows before have that unit.
-func (o *rowsOf) timesAt(rows []int, left []byte) ([]llama.Time, error) {
-	var counts [len(units)]int
-	for n, list := range o.rows {
-		counts[o.unit[n]] += len(list)
-	}
+func (o *rowsOf) timesAt(rows []int, of *unitTimes) ([]llama.Time, error) {
 	var places, wanted [len(units)][]int // of the rows of a unit: the place of its time, and which row
 	for i, at := range o.places(rows) {
 		places[at.unit] = append(places[at.unit], at.place)
 		wanted[at.unit] = append(wanted[at.unit], i)
 	}
 	times := make([]llama.Time, len(rows))
-	for u, count := range counts {
-		if count == 0 {
+	for u, some := range of {
+		if len(places[u]) == 0 {
 			continue
 		}
-		numbers, rest, err := column.IntsAt(count, left, places[u])
+		numbers, err := some.At(places[u])
 		if err != nil {
 			return nil, err
 		}
 		for k, n := range numbers {
 			times[wanted[u][k]] = llama.Time(n) * units[u]
 		}
-		left = rest
-	}
-	if len(left) != 0 {
-		return nil, fmt.Errorf("%w: %d bytes behind the times", ErrDamaged, len(left))
 	}
 	return times, nil
 }

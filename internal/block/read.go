@@ -184,14 +184,6 @@ func (d *decoder) rows() (*rowsOf, error) {
 	})
 }
 
-// timesData returns the times as they were written.
-func (d *decoder) timesData() ([]byte, error) {
-	return kept(d.Keep, "times data", func() ([]byte, int, error) {
-		data, err := d.Read(Times, "")
-		return data, len(data), err
-	})
-}
-
 func (d *decoder) times() ([]llama.Time, error) {
 	return kept(d.Keep, "times", func() ([]llama.Time, int, error) {
 		o, err := d.rows()

@@ -92,6 +92,32 @@ func (t Typing) facts(low, high int64) Facts {
 	return Facts{kind: factsNumber}
 }
 
+// The sets of bytes that values other than texts have.
+var (
+	digitSets   = setsIn("0")
+	numberSets  = setsIn("0-.")
+	addressSets = setsIn("0.")
+	hexSets     = setsIn("0123456789abcdef-")
+)
+
+// sets returns the sets of bytes that the values may have; nil knows nothing.
+func (f *Facts) sets() uint64 {
+	if f == nil {
+		return ^uint64(0)
+	}
+	switch f.kind {
+	case factsText:
+		return f.bytes
+	case factsHex:
+		return hexSets
+	case factsPadded:
+		return digitSets
+	case factsAddress:
+		return addressSets
+	}
+	return numberSets
+}
+
 // May reports whether one of the values may hold a text. Whole says that no letter and no
 // digit may stand beside it.
 func (f *Facts) May(text string, whole bool) bool {

@@ -143,3 +143,49 @@ func sameKeys(a, b []uint64) bool {
 	slices.Sort(b)
 	return slices.Equal(slices.Compact(a), slices.Compact(b))
 }
+
+// TestFamiliesMayHave: what they learn leaves out no family that has a text.
+func TestFamiliesMayHave(t *testing.T) {
+	t.Parallel()
+	slots := [][]string{{"12", "7"}, {"10.0.0.1", "10.0.0.2"}, {"deadbeef", "0badcafe"}, {"anna", "Bob"}, {"1.5", "-2.25"}, {"0007", "0123"}}
+	families := &Families{}
+	e := NewEncoder()
+	var facts []Facts
+	for i, values := range slots {
+		families.List = append(families.List, Family{Parts: []Part{{Text: "x ="}, {Is: Slots, Slot: Slot{Number: int32(i)}}}})
+		data := e.Append(nil, values)
+		v, err := DecodeValues(len(values), data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		facts = append(facts, v.Facts())
+	}
+	unknown := Family{Parts: []Part{{Is: Slots, Slot: Slot{Number: int32(len(slots))}}}}
+	families.List = append(families.List, unknown)
+	if !families.MayHave(0, SetsOf("zebra")) {
+		t.Error("before anything is known, one is left out")
+	}
+	err := families.Learn(func(s Slot) (*Facts, error) {
+		if int(s.Number) == len(slots) {
+			return nil, nil
+		}
+		return &facts[s.Number], nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := 0
+	for i, values := range slots {
+		for _, value := range append(values, "x =", "x ="+values[0]) {
+			if !families.MayHave(i, SetsOf(value)) {
+				t.Errorf("family %d is said not to have %q", i, value)
+			}
+		}
+		if !families.MayHave(i, SetsOf("zebra")) {
+			left++
+		}
+	}
+	if left != len(slots) || !families.MayHave(len(slots), SetsOf("zebra")) {
+		t.Errorf("%d families are left out, want all but the one that nothing is known of", left)
+	}
+}

@@ -1,6 +1,10 @@
 package column
 
-import "github.com/llama-logs/llama"
+import (
+	"sync/atomic"
+
+	"github.com/llama-logs/llama"
+)
 
 // A Family is the events of a block that have one template: the fixed text of their
 // messages and what their fields have in common. What can be said of a template need
@@ -43,4 +47,42 @@ type Slot struct{ Home, Number int32 }
 type Families struct {
 	List  []Family
 	Loose []uint16 // the rows of the events that have no template
+
+	sets atomic.Pointer[[]uint64]
+}
+
+// A Sets says which sets of bytes texts have; see Facts.
+type Sets uint64
+
+// SetsOf returns which sets of bytes a text has.
+func SetsOf(text string) Sets { return Sets(setsIn(text)) }
+
+// MayHave reports whether the messages of the i-th family may have a text of such sets, as
+// far as Learn has found out: before, all may.
+func (f *Families) MayHave(i int, sets Sets) bool {
+	known := f.sets.Load()
+	return known == nil || uint64(sets)&^(*known)[i] == 0
+}
+
+// Learn finds out what MayHave tells, once, by what is known of slots.
+func (f *Families) Learn(facts func(Slot) (*Facts, error)) error {
+	if f.sets.Load() != nil {
+		return nil
+	}
+	sets := make([]uint64, len(f.List))
+	for i := range f.List {
+		for _, p := range f.List[i].Parts {
+			if p.Is == Fixed {
+				sets[i] |= setsIn(p.Text)
+				continue
+			}
+			known, err := facts(p.Slot)
+			if err != nil {
+				return err
+			}
+			sets[i] |= known.sets()
+		}
+	}
+	f.sets.Store(&sets)
+	return nil
 }

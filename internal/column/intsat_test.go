@@ -1,13 +1,14 @@
 package column
 
 import (
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
 )
 
-// TestIntsAtIsAsDecodeInts: some numbers are those that are there when all are read.
-func TestIntsAtIsAsDecodeInts(t *testing.T) {
+// TestSomeIntsAreAsDecoded: some numbers are those that are there when all are read.
+func TestSomeIntsAreAsDecoded(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		numbers := rapid.SliceOfN(rapid.Int64Range(-1<<rapid.IntRange(1, 63).Draw(t, "bits"), 1<<rapid.IntRange(1, 62).Draw(t, "upper bits")), 1, 200).Draw(t, "numbers")
@@ -16,23 +17,33 @@ func TestIntsAtIsAsDecodeInts(t *testing.T) {
 				numbers[i] = int64(i)*1000 + numbers[i]&0xffff
 			}
 		}
+		if rapid.Bool().Draw(t, "many") { // several runs of sums
+			for i := range int64(5 * sumEvery) {
+				numbers = append(numbers, i*i%77777+numbers[0]&0xffff)
+			}
+		}
 		data := append(AppendInts(nil, numbers), "behind"...)
-		var places []int
-		for i := range numbers {
-			if rapid.IntRange(0, 30).Draw(t, "wanted") == 0 {
-				places = append(places, i)
+		some, rest, err := ReadSomeInts(len(numbers), data)
+		if err != nil || string(rest) != "behind" {
+			t.Fatalf("%q behind, error %v", rest, err)
+		}
+		for range 3 {
+			places := rapid.SliceOfNDistinct(rapid.IntRange(0, len(numbers)-1), 0, 20, rapid.ID).Draw(t, "places")
+			slices.Sort(places)
+			got, err := some.At(places)
+			if err != nil || len(got) != len(places) {
+				t.Fatalf("got %d, error %v", got, err)
+			}
+			for i, place := range places {
+				if got[i] != numbers[place] {
+					t.Fatalf("number %d: got %d, want %d", place, got[i], numbers[place])
+				}
 			}
 		}
-		got, rest, err := IntsAt(len(numbers), data, places)
-		if err != nil || string(rest) != "behind" || len(got) != len(places) {
-			t.Fatalf("got %d, %q behind, error %v", got, rest, err)
+		if _, err := some.At([]int{len(numbers)}); err == nil {
+			t.Fatal("there is a number more than there are")
 		}
-		for i, place := range places {
-			if got[i] != numbers[place] {
-				t.Fatalf("number %d: got %d, want %d", place, got[i], numbers[place])
-			}
-		}
-		if _, _, err := IntsAt(len(numbers), data[:1], places); err == nil {
+		if _, _, err := ReadSomeInts(len(numbers), data[:1]); err == nil {
 			t.Fatal("a byte is taken for numbers")
 		}
 	})

@@ -62,6 +62,13 @@ func (r *run) stream(ctx context.Context, form foundForm, emit func(found) error
 
 func (r *run) deal(ctx context.Context, jobs, order chan<- job) error {
 	for i := range r.refs {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if !r.need.mayBeIn(&r.refs[i]) { // most, of a rare word
+			r.progress(&r.refs[i], nil)
+			continue
+		}
 		j := job{&r.refs[i], i, make(chan found, 4)}
 		for _, to := range []chan<- job{order, jobs} {
 			select {

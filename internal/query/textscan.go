@@ -24,9 +24,10 @@ type textScan struct {
 	looks map[lookKey]*looked
 	held  map[heldKey][]int
 	text  []byte
-	open  rowSet // events of a family, by their place in it, that are to be asked
-	some  bool   // there are such
-	ways  int    // that were tried for the needle to lie in a family
+	open  rowSet      // events of a family, by their place in it, that are to be asked
+	some  bool        // there are such
+	sets  column.Sets // of the needle
+	ways  int         // that were tried for the needle to lie in a family
 }
 
 // maxWays bounds in how many ways a needle is laid over slots that stand side by side.
@@ -79,6 +80,7 @@ func (c *chunk) evalMessage(f *fieldFilter, list *column.Families, sel []uint32)
 		for i := range len(f.needle.text) {
 			s.bytes[f.needle.text[i]] = true
 		}
+		s.sets = column.SetsOf(f.needle.text)
 	}
 	if err := s.run(); err != nil {
 		c.fail(err)
@@ -99,13 +101,13 @@ func (c *chunk) evalMessage(f *fieldFilter, list *column.Families, sel []uint32)
 func (s *textScan) run() error {
 	for i := range s.list.List {
 		f := &s.list.List[i]
-		if s.asked != nil && !s.any(f.Rows) {
+		if s.f.needle != nil && !s.list.MayHave(i, s.sets) || s.asked != nil && !s.any(f.Rows) {
 			continue
 		}
 		if i&15 == 0 && s.c.stopped(0) {
 			return nil
 		}
-		if err := s.family(f); err != nil {
+		if err := s.family(f, i); err != nil {
 			return err
 		}
 	}
@@ -183,8 +185,8 @@ func (s *textScan) loose() error {
 	return nil
 }
 
-// family looks through the events of a template.
-func (s *textScan) family(f *column.Family) error {
+// family looks through the events of a template, the i-th.
+func (s *textScan) family(f *column.Family, i int) error {
 	fixed := true
 	for i := range f.Parts {
 		fixed = fixed && f.Parts[i].Is == column.Fixed
@@ -226,6 +228,14 @@ func (s *textScan) family(f *column.Family) error {
 		return s.ask(f, nil)
 	case perhaps:
 		return s.ask(f, nil)
+	}
+	if s.c.block.Facts != nil {
+		if err := s.list.Learn(s.c.block.Facts); err != nil {
+			return err
+		}
+		if !s.list.MayHave(i, s.sets) {
+			return nil
+		}
 	}
 	if s.some {
 		clear(s.open)
