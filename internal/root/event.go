@@ -63,6 +63,9 @@ func (l *leaf) hash() tlog.Hash {
 }
 
 func appendString(dst []byte, s string) []byte {
+	if len(s) < 0x80 {
+		return append(append(dst, byte(len(s))), s...)
+	}
 	dst = binary.AppendUvarint(dst, uint64(len(s)))
 	return append(dst, s...)
 }
@@ -127,11 +130,16 @@ func order(s *column.Shape) []int {
 
 // appendShape appends what the digest of a shape is of.
 func appendShape(dst []byte, collection string, s *column.Shape, order []int) []byte {
-	dst = appendString(dst, collection)
-	dst = appendString(dst, s.Source)
-	dst = binary.AppendUvarint(dst, uint64(len(order)))
+	dst = appendShapeHead(dst, collection, s, len(order))
 	for _, i := range order {
 		dst = append(appendString(dst, s.Names[i]), byte(s.Kinds[i]))
 	}
 	return dst
+}
+
+// appendShapeHead appends what stands before the names of so many fields.
+func appendShapeHead(dst []byte, collection string, s *column.Shape, fields int) []byte {
+	dst = appendString(dst, collection)
+	dst = appendString(dst, s.Source)
+	return binary.AppendUvarint(dst, uint64(fields))
 }

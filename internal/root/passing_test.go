@@ -49,3 +49,27 @@ func TestPassingShapesChangeNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestRanksOfFewNewNamesAreLearnt has names come one by one: those of events that then have
+// them all must not be sorted event by event.
+func TestRanksOfFewNewNamesAreLearnt(t *testing.T) {
+	t.Parallel()
+	var r ranks
+	s := &column.Shape{Of: column.NewNames()}
+	for i := range 40 {
+		n, name := s.Of.Number(fmt.Sprint("n", i))
+		s.Names, s.Kinds, s.Numbers = append(s.Names, name), append(s.Kinds, llama.String), append(s.Numbers, n)
+		if i >= 20 {
+			r.know(s)
+		}
+	}
+	known := 0
+	for range 100 {
+		if r.know(s) {
+			known++
+		}
+	}
+	if known < 98 {
+		t.Errorf("the names of %d of 100 events are known", known)
+	}
+}
