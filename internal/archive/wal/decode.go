@@ -147,9 +147,19 @@ func (r *Reader) take(n int) []string {
 
 // ownValues reads all values.
 func (r *Reader) ownValues(values []string) {
+	data := r.in.data
 	for i := range values {
+		if len(data) > 0 && data[0]&0x81 == 0 { // short, and its bytes follow
+			if n := 1 + int(data[0]>>1); n <= len(data) {
+				values[i], data = data[1:n], data[n:]
+				continue
+			}
+		}
+		r.in.data = data
 		r.value(&values[i])
+		data = r.in.data
 	}
+	r.in.data = data
 }
 
 // value reads a value: its bytes, or where it is in the message.

@@ -218,7 +218,7 @@ func (o *ownReader) read(in *text) *column.Shape {
 	if fields > uint64(len(in.data)) {
 		return nil
 	}
-	for range fields {
+	for range int(fields) - o.known(in, int(fields)) {
 		n := in.uvarint()
 		if n > uint64(len(o.pairs)) {
 			return nil
@@ -245,4 +245,23 @@ func (o *ownReader) read(in *text) *column.Shape {
 	}
 	o.values = o.values[:len(s.Names)]
 	return s
+}
+
+// known reads the numbers of the first of so many fields, as far as they are small, of pairs
+// that were read before, and there is room for them: mostly all. It returns how many these were.
+func (o *ownReader) known(in *text, fields int) (n int) {
+	s := &o.shape
+	n = min(fields, len(in.data), cap(s.Names), cap(s.Kinds), cap(s.Numbers))
+	data, names, kinds, numbers := in.data[:n], s.Names[:n], s.Kinds[:n], s.Numbers[:n]
+	for i := range n {
+		if data[i] == 0 || data[i] >= 0x80 || int(data[i]) > len(o.pairs) {
+			n = i
+			break
+		}
+		p := &o.pairs[data[i]-1]
+		names[i], kinds[i], numbers[i] = p.name, p.kind, p.number
+	}
+	in.data = in.data[n:]
+	s.Names, s.Kinds, s.Numbers = names[:n], kinds[:n], numbers[:n]
+	return n
 }
