@@ -16,6 +16,11 @@ const (
 	// maxRare is how many templates of one shape may be tried without one of them
 	// being found worthy; and how many shapes.
 	maxRare = 512
+	// Passing shapes seldom come again when, of at least passedToTell events of a block, one in
+	// passedAgain has a shape that was there before: then no more of them are looked up, and
+	// only fewTried are tried in the next block. To try 512 of 10,000 took half the time of
+	// gathering them all.
+	passedToTell, passedAgain, fewTried = 1024, 16, 32
 	// maxSpare bounds the values for which slots have memory from block to block.
 	maxSpare = 1 << 20
 )
@@ -37,6 +42,9 @@ type Builder struct {
 	byHash    map[uint64][]*shape
 	passing   map[uint64]*shape // by a hash of names and kinds
 	lone      int               // shapes none of whose templates is worthy
+	tried     int               // up to how many such shapes passing ones are tried
+	passed    int               // events of passing shapes
+	again     int               // of these, those whose shape was known
 	arena     []string
 	message   bool  // at least one event has one
 	bytes     int64 // of all messages
@@ -50,7 +58,7 @@ func NewBuilder(collection string) *Builder { return NewBuilderIn(&column.Room{}
 func NewBuilderIn(room *column.Room, collection string) *Builder {
 	return &Builder{
 		collection: collection, walk: newWalk(), room: room, loose: newLooseEvents(), table: map[uint64]*template{},
-		shapes: map[*column.Shape]*shape{}, byHash: map[uint64][]*shape{}, passing: map[uint64]*shape{},
+		shapes: map[*column.Shape]*shape{}, byHash: map[uint64][]*shape{}, passing: map[uint64]*shape{}, tried: maxRare,
 	}
 }
 
@@ -124,6 +132,10 @@ func (b *Builder) Reset() {
 	clear(b.shapes)
 	clear(b.byHash)
 	clear(b.passing)
+	if b.tried = maxRare; b.inVain() {
+		b.tried = fewTried
+	}
+	b.passed, b.again = 0, 0
 	kept := b.templates[:0]
 	for _, t := range b.templates {
 		if t.number > 0 {
@@ -237,21 +249,28 @@ func (b *Builder) shape(c *column.Shape) *shape {
 
 // shapeOfPassing looks a passing shape up by its names and kinds.
 func (b *Builder) shapeOfPassing(c *column.Shape) *shape {
+	if b.passed++; b.inVain() {
+		return nil
+	}
 	h := b.walk.hasher.Hash(c.Source)
 	for i, n := range c.Numbers {
 		h = b.walk.hasher.Mix(h, uint64(n)<<8|uint64(c.Kinds[i]))
 	}
 	s := b.passing[h]
 	if s != nil && s.is(c) {
+		b.again++
 		return s
 	}
-	if b.lone >= maxRare {
+	if b.lone >= b.tried {
 		return nil
 	}
 	s = b.shape(c.Kept())
 	b.passing[h] = s
 	return s
 }
+
+// inVain reports whether passing shapes seldom come again.
+func (b *Builder) inVain() bool { return b.passed > passedToTell && passedAgain*b.again < b.passed }
 
 // repeats reports whether a name is there more than once, as can be when a reserved
 // name became a label that there was already.

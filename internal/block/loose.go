@@ -2,6 +2,7 @@ package block
 
 import (
 	"iter"
+	"slices"
 	"strings"
 	"unsafe"
 
@@ -200,11 +201,15 @@ func (e *Encoder) looseColumn(l *looseEvents, name string, order []uint16, event
 		return 0, nil
 	}
 	e.texts, e.rows, e.kinds = e.texts[:0], e.rows[:0], e.kinds[:0]
-	for i := range c.inOrder() {
-		e.texts = append(e.texts, c.value(i))
-		e.rows = append(e.rows, order[c.rows[i]])
-		if i < len(c.kinds) {
-			e.kinds = append(e.kinds, c.kinds[i])
+	if c.early == 0 {
+		e.gatherLoose(c, order)
+	} else {
+		for i := range c.inOrder() {
+			e.texts = append(e.texts, c.value(i))
+			e.rows = append(e.rows, order[c.rows[i]])
+			if i < len(c.kinds) {
+				e.kinds = append(e.kinds, c.kinds[i])
+			}
 		}
 	}
 	e.loose = column.AppendLoose(e.loose, events, e.rows, e.kinds)
@@ -215,4 +220,15 @@ func (e *Encoder) looseColumn(l *looseEvents, name string, order []uint16, event
 		_, err = e.words.values(len(e.texts), e.loose[start:])
 	}
 	return e.values.Distinct(), err
+}
+
+// gatherLoose gathers a column whose rows are in order.
+func (e *Encoder) gatherLoose(c *looseColumn, order []uint16) {
+	e.texts, e.rows = slices.Grow(e.texts, len(c.rows))[:len(c.rows)], slices.Grow(e.rows, len(c.rows))[:len(c.rows)]
+	data, start := unsafe.String(unsafe.SliceData(c.data), len(c.data)), uint32(0)
+	for i, row := range c.rows {
+		e.texts[i], e.rows[i] = data[start:c.ends[i]], order[row]
+		start = c.ends[i]
+	}
+	e.kinds = append(e.kinds, c.kinds...)
 }

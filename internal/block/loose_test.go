@@ -61,3 +61,45 @@ func TestPassingShapesComeBack(t *testing.T) {
 		b.Reset()
 	}
 }
+
+// TestFewShapesAreTriedInVain has a block of ever-changing shapes be followed by blocks of few:
+// these have templates all the same, and the block after is looked at as the first was.
+func TestFewShapesAreTriedInVain(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(5, 5))
+	b := NewBuilder("c")
+	names := column.NewNames()
+	for life, want := range []struct {
+		kinds uint64
+		tried int
+	}{{1 << 40, fewTried}, {1 << 40, fewTried}, {4, maxRare}, {4, maxRare}, {1 << 40, fewTried}} {
+		var rows []column.Row
+		for i := range 2 * passedToTell {
+			kind := rng.Uint64N(want.kinds) * 3
+			s := &column.Shape{Of: names}
+			r := column.Row{Time: llama.Time(i), Ingested: llama.Time(i), Seq: uint64(i + 1), Message: "measured", Shape: s}
+			for k := range 42 {
+				if kind>>k&1 != 0 {
+					n, name := names.Number(fmt.Sprint("n", k))
+					s.Names, s.Kinds, s.Numbers = append(s.Names, name), append(s.Kinds, llama.String), append(s.Numbers, n)
+					r.Values = append(r.Values, fmt.Sprint(rng.IntN(30)))
+				}
+			}
+			b.Add(&r)
+			rows = append(rows, r)
+		}
+		gathered := 0
+		for _, t := range b.of {
+			if t != nil {
+				gathered++
+			}
+		}
+		if few := want.tried == maxRare; few && gathered < len(rows) || !few && gathered > maxRare+20 {
+			t.Errorf("block %d: %d of %d events were tried", life, gathered, len(rows))
+		}
+		compare(t, fmt.Sprint("block ", life), store(t, b), rows)
+		if b.Reset(); b.tried != want.tried {
+			t.Errorf("after block %d %d shapes are tried, want %d", life, b.tried, want.tried)
+		}
+	}
+}
