@@ -22,9 +22,9 @@ func NewHasher() Hasher { return Hasher{rand.Uint64(), rand.Uint64(), maphash.Ma
 // Hash returns the hash of s.
 func (h Hasher) Hash(s string) uint64 {
 	n := len(s)
-	if n <= 16 {
-		x, y := words(s)
-		return h.Mix(x, y^uint64(n)<<56)
+	if n <= MaxWords {
+		x, y := Words(s)
+		return h.HashWords(x, y, n)
 	}
 	if n > 32 {
 		return maphash.String(h.long, s)
@@ -34,8 +34,16 @@ func (h Hasher) Hash(s string) uint64 {
 	return h.Mix(x^binary.LittleEndian.Uint64(b[n-16:]), binary.LittleEndian.Uint64(b[n-8:])^uint64(n)<<56)
 }
 
-// words returns two numbers that together with its length say what a string of up to sixteen bytes is.
-func words(s string) (x, y uint64) {
+// MaxWords is the length of the longest string that Words says all of.
+const MaxWords = 16
+
+// HashWords is Hash of a string of which Words has said x and y, with its length.
+func (h Hasher) HashWords(x, y uint64, length int) uint64 {
+	return h.Mix(x, y^uint64(length)<<56)
+}
+
+// Words returns two numbers that together with its length say what a string of up to MaxWords bytes is.
+func Words(s string) (x, y uint64) {
 	n := len(s)
 	b := unsafe.Slice(unsafe.StringData(s), n)
 	switch {

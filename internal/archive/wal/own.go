@@ -25,8 +25,14 @@ const (
 // A pair is a name with a kind.
 type pair struct {
 	name string
+	x, y uint64 // column.Words of a short one
 	kind llama.Kind
 	hash uint64
+}
+
+// is reports whether the pair is one of a kind and a name, which may be of x and y.
+func (p *pair) is(name string, x, y uint64, kind llama.Kind) bool {
+	return p.kind == kind && len(p.name) == len(name) && p.x == x && p.y == y && (len(name) <= column.MaxWords || same(p.name, name))
 }
 
 // pairs numbers the pairs of a section, from 0.
@@ -51,15 +57,21 @@ func (p *pairs) reset() {
 // number returns the number of a pair, and whether it is new.
 func (p *pairs) number(name string, kind llama.Kind) (n int, isNew bool) {
 	mask := uint64(len(p.table) - 1)
-	hash := p.hasher.Hash(name) + uint64(kind)
+	var x, y, hash uint64
+	if len(name) <= column.MaxWords {
+		x, y = column.Words(name)
+		hash = p.hasher.HashWords(x, y, len(name)) + uint64(kind)
+	} else {
+		hash = p.hasher.Hash(name) + uint64(kind)
+	}
 	at := hash & mask
 	for ; p.table[at] != 0; at = (at + 1) & mask {
 		n = int(p.table[at]) - 1
-		if x := &p.list[n]; x.kind == kind && same(x.name, name) {
+		if p.list[n].is(name, x, y, kind) {
 			return n, false
 		}
 	}
-	p.list = append(p.list, pair{name, kind, hash})
+	p.list = append(p.list, pair{name, x, y, kind, hash})
 	p.table[at] = uint32(len(p.list))
 	if 2*len(p.list) > len(p.table) {
 		p.grow()
@@ -173,6 +185,10 @@ func appendOwnValues(dst []byte, ev *llama.Event) []byte {
 		if offset, ok := within(ev.Message, value); ok {
 			dst = binary.AppendUvarint(dst, uint64(len(value))<<1|1)
 			dst = binary.AppendUvarint(dst, uint64(offset))
+			continue
+		}
+		if len(value) < 0x40 {
+			dst = append(append(dst, byte(len(value)<<1)), value...)
 			continue
 		}
 		dst = binary.AppendUvarint(dst, uint64(len(value))<<1)
