@@ -1,8 +1,6 @@
 package block
 
 import (
-	"iter"
-	"slices"
 	"strings"
 	"unsafe"
 
@@ -138,34 +136,6 @@ func (c *looseColumn) start(n int) uint32 {
 	return c.ends[n-1]
 }
 
-// value returns the n-th value, in the memory of the column.
-func (c *looseColumn) value(n int) string {
-	b := c.data[c.start(n):c.ends[n]]
-	return unsafe.String(unsafe.SliceData(b), len(b))
-}
-
-// inOrder yields the numbers of the values in the order of their rows. These are two runs
-// that grow: those that were loose at once, and those that turned out to be.
-func (c *looseColumn) inOrder() iter.Seq[int] {
-	return func(yield func(int) bool) {
-		early, n := c.early, len(c.rows)
-		if early == 0 {
-			early = n
-		}
-		for i, j := 0, early; i < early || j < n; {
-			var next int
-			if j == n || i < early && c.rows[i] < c.rows[j] {
-				next, i = i, i+1
-			} else {
-				next, j = j, j+1
-			}
-			if !yield(next) {
-				return
-			}
-		}
-	}
-}
-
 // names returns the names of the columns that events have.
 func (l *looseEvents) names() []string {
 	names := make([]string, 0, len(l.byName))
@@ -201,17 +171,7 @@ func (e *Encoder) looseColumn(l *looseEvents, name string, order []uint16, event
 		return 0, nil
 	}
 	e.texts, e.rows, e.kinds = e.texts[:0], e.rows[:0], e.kinds[:0]
-	if c.early == 0 {
-		e.gatherLoose(c, order)
-	} else {
-		for i := range c.inOrder() {
-			e.texts = append(e.texts, c.value(i))
-			e.rows = append(e.rows, order[c.rows[i]])
-			if i < len(c.kinds) {
-				e.kinds = append(e.kinds, c.kinds[i])
-			}
-		}
-	}
+	e.gatherLoose(c, order)
 	e.loose = column.AppendLoose(e.loose, events, e.rows, e.kinds)
 	start := len(e.loose)
 	e.loose = e.values.Append(e.loose, e.texts)
@@ -222,13 +182,40 @@ func (e *Encoder) looseColumn(l *looseEvents, name string, order []uint16, event
 	return e.values.Distinct(), err
 }
 
-// gatherLoose gathers a column whose rows are in order.
+// gatherLoose gathers a column in the order of its rows. These are two runs that grow: those
+// that were loose at once, and those that turned out to be.
 func (e *Encoder) gatherLoose(c *looseColumn, order []uint16) {
-	e.texts, e.rows = slices.Grow(e.texts, len(c.rows))[:len(c.rows)], slices.Grow(e.rows, len(c.rows))[:len(c.rows)]
-	data, start := unsafe.String(unsafe.SliceData(c.data), len(c.data)), uint32(0)
-	for i, row := range c.rows {
-		e.texts[i], e.rows[i] = data[start:c.ends[i]], order[row]
-		start = c.ends[i]
+	n, early, at := len(c.rows), c.early, 0
+	if early == 0 {
+		early = n
 	}
-	e.kinds = append(e.kinds, c.kinds...)
+	for next := early; next < n; next++ {
+		from := at
+		for at < early && c.rows[at] < c.rows[next] {
+			at++
+		}
+		e.gatherRun(c, order, from, at)
+		e.gatherRun(c, order, next, next+1)
+	}
+	e.gatherRun(c, order, at, early)
+	if len(c.kinds) == 1 {
+		e.kinds = append(e.kinds, c.kinds[0])
+	}
+}
+
+// gatherRun gathers some values of a column.
+func (e *Encoder) gatherRun(c *looseColumn, order []uint16, from, to int) {
+	if from == to {
+		return
+	}
+	data, start := unsafe.String(unsafe.SliceData(c.data), len(c.data)), c.start(from)
+	for i := from; i < to; i++ {
+		end := c.ends[i]
+		e.texts = append(e.texts, data[start:end])
+		e.rows = append(e.rows, order[c.rows[i]])
+		start = end
+	}
+	if len(c.kinds) > 1 {
+		e.kinds = append(e.kinds, c.kinds[from:to]...)
+	}
 }
