@@ -28,6 +28,8 @@ func (r *numberRun) until(n int) uint64 {
 	return r.upTo[n-1]
 }
 
+func (r *numberRun) len() int { return len(r.values) }
+
 func (r *numberRun) at(i int) numberCount {
 	p := plainNumber{float64(r.values[i]) / tens[r.scale], r.scale} // both are exact, so this is the nearest
 	return numberCount{p, r.until(i+1) - r.until(i)}
@@ -53,13 +55,53 @@ func (r *numberRun) behind(x numberCount) int {
 // bytes returns how much memory the run takes.
 func (r *numberRun) bytes() int { return 80 + 8*len(r.values) + 8*len(r.upTo) }
 
-// addRun adds a run.
+// addRun adds a run. Where there are many, two of a scale become one.
 func (c *numberCounts) addRun(r numberRun, b *budget) error {
 	c.runs = append(c.runs, r)
 	if err := b.grow(r.bytes()); err != nil || len(c.runs) <= maxRuns {
 		return err
 	}
-	return c.flatten(b)
+	slices.SortFunc(c.runs, func(x, y numberRun) int { return len(x.values) - len(y.values) })
+	for i := range c.runs {
+		for k := range i {
+			if x, y := &c.runs[k], &c.runs[i]; x.scale == y.scale {
+				both := x.with(y)
+				freed := x.bytes() + y.bytes()
+				c.runs[k] = both
+				c.runs = slices.Delete(c.runs, i, i+1)
+				return b.grow(both.bytes() - freed)
+			}
+		}
+	}
+	return nil
+}
+
+// with returns the numbers of two runs of one scale.
+func (r *numberRun) with(o *numberRun) numberRun {
+	n := len(r.values) + len(o.values)
+	both := numberRun{scale: r.scale, values: make([]int64, 0, n), upTo: make([]uint64, 0, n)}
+	sum := uint64(0)
+	for i, k := 0, 0; i < len(r.values) || k < len(o.values); {
+		var x int64
+		switch {
+		case i == len(r.values):
+			x = o.values[k]
+		case k == len(o.values):
+			x = r.values[i]
+		default:
+			x = min(r.values[i], o.values[k])
+		}
+		if i < len(r.values) && r.values[i] == x {
+			sum += r.until(i+1) - r.until(i)
+			i++
+		}
+		if k < len(o.values) && o.values[k] == x {
+			sum += o.until(k+1) - o.until(k)
+			k++
+		}
+		both.values, both.upTo = append(both.values, x), append(both.upTo, sum)
+	}
+	return both
 }
 
 // flatten turns the runs into numbers like others.
@@ -89,38 +131,89 @@ func (c *numberCounts) total() (n uint64) {
 	return n
 }
 
+// A sortedNumbers is a run, or the numbers beside runs.
+type sortedNumbers interface {
+	len() int
+	at(i int) numberCount
+	// behind returns how many numbers are not behind x, and until how often the first n of
+	// them were there.
+	behind(x numberCount) int
+	until(n int) uint64
+}
+
 // at returns the number that has rank others before it, of more than rank that there are.
-// Runs are searched as they are: of each, the first number is sought that has more than
-// rank before it or is equal to them, and the least of these it is.
+// The lists are searched as they are: in each, what may be the number gets less with each
+// number that is tried, the middle one of the list of which most is left.
 func (c *numberCounts) at(rank uint64) plainNumber {
 	c.tidy()
-	own := make([]uint64, len(c.tidied)) // how often each and those before it were there
-	sum := uint64(0)
-	for i := range c.tidied {
-		sum += c.tidied[i].n
-		own[i] = sum
+	lists := make([]sortedNumbers, 0, 1+len(c.runs))
+	if len(c.tidied) > 0 {
+		lists = append(lists, newTidiedNumbers(c.tidied))
 	}
-	upTo := func(x numberCount) (n uint64) {
-		if i := sort.Search(len(c.tidied), func(i int) bool { return c.tidied[i].compare(x) > 0 }); i > 0 {
-			n = own[i-1]
-		}
-		for i := range c.runs {
-			n += c.runs[i].until(c.runs[i].behind(x))
-		}
-		return n
+	for i := range c.runs {
+		lists = append(lists, &c.runs[i])
+	}
+	low, high := make([]int, len(lists)), make([]int, len(lists))
+	for i, list := range lists {
+		high[i] = list.len()
 	}
 	var best numberCount
-	found := false
-	first := func(n int, at func(int) numberCount) {
-		if i := sort.Search(n, func(i int) bool { return upTo(at(i)) > rank }); i < n {
-			if x := at(i); !found || x.compare(best) < 0 {
-				best, found = x, true
+	for {
+		widest := 0
+		for i := range lists {
+			if high[i]-low[i] > high[widest]-low[widest] {
+				widest = i
 			}
 		}
+		if high[widest] <= low[widest] {
+			return best.plainNumber
+		}
+		x := lists[widest].at((low[widest] + high[widest]) / 2)
+		places, n := make([]int, 0, 1+maxRuns), uint64(0)
+		for _, list := range lists {
+			place := list.behind(x)
+			places, n = append(places, place), n+list.until(place)
+		}
+		for i, place := range places {
+			if n <= rank {
+				low[i] = max(low[i], place)
+				continue
+			}
+			best = x // or one before it
+			if place > 0 && lists[i].at(place-1).compare(x) == 0 {
+				place--
+			}
+			high[i] = min(high[i], place)
+		}
 	}
-	first(len(c.tidied), func(i int) numberCount { return c.tidied[i] })
-	for i := range c.runs {
-		first(len(c.runs[i].values), c.runs[i].at)
+}
+
+// A tidiedNumbers is numbers that were counted, and not kept.
+type tidiedNumbers struct {
+	list []numberCount
+	upTo []uint64
+}
+
+func newTidiedNumbers(list []numberCount) *tidiedNumbers {
+	t := &tidiedNumbers{list: list, upTo: make([]uint64, len(list))}
+	sum := uint64(0)
+	for i := range list {
+		sum += list[i].n
+		t.upTo[i] = sum
 	}
-	return best.plainNumber
+	return t
+}
+
+func (t *tidiedNumbers) len() int             { return len(t.list) }
+func (t *tidiedNumbers) at(i int) numberCount { return t.list[i] }
+
+func (t *tidiedNumbers) behind(x numberCount) int {
+	return sort.Search(len(t.list), func(i int) bool { return t.list[i].compare(x) > 0 })
+}
+
+func (t *tidiedNumbers) until(n int) uint64 {
+	if n == 0 {
+		return 0
+	}
+	return t.upTo[n-1]
 }
