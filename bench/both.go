@@ -54,7 +54,7 @@ func both(ctx context.Context, o *options) (*report, error) {
 				return err
 			}
 			alone = append(alone, rate)
-			o.say("both: ingest beside %d questions", heavyAtOnce)
+			o.say("both: %.0f events/s; ingest beside %d questions", rate, heavyAtOnce)
 			err = whileAsked(ctx, s, func() error {
 				rate, err = o.ingestRate(ctx, s, c, lines)
 				return err
@@ -62,6 +62,7 @@ func both(ctx context.Context, o *options) (*report, error) {
 			if err != nil {
 				return err
 			}
+			o.say("both: %.0f events/s", rate)
 			beside = append(beside, rate)
 		}
 		r.set("alone", "ingest", "events/s", median(alone)).More = true
