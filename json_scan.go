@@ -104,20 +104,22 @@ func hex4(s string) (rune, bool) {
 // unescape resolves the escapes of s, which skipText has checked. Half of a
 // surrogate pair becomes U+FFFD.
 func unescape(s string) string {
-	out := make([]byte, 0, len(s))
+	var out strings.Builder
+	out.Grow(len(s))
 	for {
 		i := strings.IndexByte(s, '\\')
 		if i < 0 {
-			return string(append(out, s...))
+			out.WriteString(s)
+			return out.String()
 		}
-		out = append(out, s[:i]...)
+		out.WriteString(s[:i])
 		s = s[i:]
-		r, ok := hex4(s)
-		if !ok {
-			out = append(out, unescaped(s[1]))
+		if s[1] != 'u' {
+			out.WriteByte(unescaped(s[1]))
 			s = s[2:]
 			continue
 		}
+		r, _ := hex4(s)
 		s = s[6:]
 		if utf16.IsSurrogate(r) {
 			low, _ := hex4(s)
@@ -125,7 +127,7 @@ func unescape(s string) string {
 				s = s[6:]
 			}
 		}
-		out = utf8.AppendRune(out, r)
+		out.WriteRune(r)
 	}
 }
 
