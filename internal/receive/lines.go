@@ -57,23 +57,29 @@ type lineReader struct {
 
 func newLineReader(in io.Reader, max int) *lineReader {
 	l := &lineReader{in: in, splitter: lineSplitter{max: max}}
-	if buf, ok := lineBuffers.Get().(*[]byte); ok {
-		l.buf = *buf
+	if m, ok := lineMemories.Get().(*lineMemory); ok {
+		l.buf, l.spans = m.buf, m.spans
 	} else {
 		l.buf = make([]byte, 16<<10)
 	}
 	return l
 }
 
-// lineBuffers are those of readers that are done, as large as a batch at most.
-var lineBuffers sync.Pool
+// A lineMemory is that of a reader.
+type lineMemory struct {
+	buf   []byte
+	spans []span
+}
 
-// release gives the buffer to another reader. Nothing is read after it.
+// lineMemories are those of readers that are done, as large as a batch at most.
+var lineMemories sync.Pool // of *lineMemory
+
+// release gives the memory to another reader. Nothing is read after it.
 func (l *lineReader) release() {
-	if buf := l.buf; len(buf) <= maxBatchBytes {
-		lineBuffers.Put(&buf)
+	if len(l.buf) <= maxBatchBytes {
+		lineMemories.Put(&lineMemory{l.buf, l.spans[:0]})
 	}
-	l.buf, l.from, l.to, l.err = nil, 0, 0, io.EOF
+	l.buf, l.spans, l.from, l.to, l.err = nil, nil, 0, 0, io.EOF
 }
 
 // next returns the next lines, blank ones too, as places in a text; both are valid
