@@ -68,10 +68,10 @@ func (w *walk) match(row *column.Row, t *template) bool {
 	if len(message) > maxMessage {
 		return false
 	}
-	w.texts, w.starts = w.texts[:0], w.starts[:0]
+	texts, starts, n := t.room(), w.startsOf(t), 0
 	for i := range t.parts {
 		p := &t.parts[i]
-		w.starts = append(w.starts, at)
+		starts[i] = at
 		if !p.slot {
 			if !strings.HasPrefix(message[at:], p.text) {
 				return false
@@ -83,11 +83,21 @@ func (w *walk) match(row *column.Row, t *template) bool {
 		if end <= at || end > len(message) {
 			return false
 		}
-		w.texts = append(w.texts, message[at:end])
+		texts[n] = message[at:end]
+		n++
 		at = end
 	}
-	w.starts = append(w.starts, at)
+	starts[len(t.parts)] = at
+	w.texts = texts[:n]
 	return at == len(message) && w.spanned(row, t)
+}
+
+// startsOf returns room for where the parts of a template begin, and the last one ends.
+func (w *walk) startsOf(t *template) []int {
+	if n := len(t.parts) + 1; n > len(w.starts) {
+		w.starts = make([]int, 2*n)
+	}
+	return w.starts
 }
 
 // slotEnd returns where the slot that begins at a place ends, if it is one.

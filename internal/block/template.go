@@ -110,29 +110,33 @@ const (
 	pendingValues = 1 << 12
 )
 
-// add adds an event's values.
+// room returns where the values of the next event are to be put.
+func (t *template) room() []string {
+	n := len(t.pending)
+	if n+len(t.slots) > cap(t.pending) {
+		t.pending = append(make([]string, 0, max(2*n, 4*len(t.slots))), t.pending...)
+	}
+	return t.pending[n : n+len(t.slots)]
+}
+
+// add adds an event's values. Those of the message's slots are there already if it was
+// matched.
 func (t *template) add(w *walk, values []string, room *column.Room) {
 	if len(t.slots) == 0 {
 		return
 	}
-	if len(t.pending)+len(t.slots) > cap(t.pending) {
-		t.morePending()
+	next := t.room()
+	if len(w.texts) > 0 && &w.texts[0] != &next[0] {
+		copy(next, w.texts)
 	}
-	at := len(t.pending)
-	t.pending = t.pending[:at+len(t.slots)]
-	row := t.pending[at:]
-	row = row[copy(row, w.texts):][:len(t.beside)]
+	t.pending = t.pending[:len(t.pending)+len(next)]
+	next = next[len(w.texts):][:len(t.beside)]
 	for k, field := range t.beside {
-		row[k] = values[field]
+		next[k] = values[field]
 	}
 	if n := len(t.pending); n >= pendingEvents*len(t.slots) || n >= pendingValues {
 		t.gather(room)
 	}
-}
-
-func (t *template) morePending() {
-	n := max(2*len(t.pending), 4*len(t.slots))
-	t.pending = append(make([]string, 0, n), t.pending...)
 }
 
 // gather puts what is pending into slots.

@@ -41,6 +41,7 @@ type walk struct {
 	edges  []int
 	firsts []int32  // for each edge the part that begins there
 	texts  []string // of the slots
+	taken  []string // memory for them, unless match found them
 	starts []int    // of the parts that match found, in bytes
 	hash   uint64   // of the fixed text, and of which parts are slots and which fields
 }
@@ -64,12 +65,13 @@ func (w *walk) take(row *column.Row) bool {
 	if len(w.parts) > maxParts {
 		return false
 	}
-	w.texts = w.texts[:0]
+	w.taken = w.taken[:0]
 	for i := range w.parts {
 		if w.parts[i].slot {
-			w.texts = append(w.texts, w.parts[i].text)
+			w.taken = append(w.taken, w.parts[i].text)
 		}
 	}
+	w.texts = w.taken
 	for _, c := range w.cuts {
 		s := w.spans[c.field]
 		w.mix(uint64(c.field)<<40 | uint64(s.first)<<20 | uint64(s.end))
