@@ -3,6 +3,7 @@ package block
 import (
 	"slices"
 	"strings"
+	"unsafe"
 
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/column"
@@ -39,6 +40,7 @@ type Builder struct {
 	table     map[uint64]*template
 	loose     *looseEvents
 	shapes    map[*column.Shape]*shape
+	near      [nearShapes]nearShape // the last ones of shapes
 	byHash    map[uint64][]*shape
 	passing   map[uint64]*shape // by a hash of names and kinds
 	lone      int               // shapes none of whose templates is worthy
@@ -130,6 +132,7 @@ func (b *Builder) Reset() {
 	b.arena, b.message, b.bytes, b.lone = nil, false, 0, 0
 	clear(b.table)
 	clear(b.shapes)
+	clear(b.near[:])
 	clear(b.byHash)
 	clear(b.passing)
 	if b.tried = maxRare; b.inVain() {
@@ -139,8 +142,10 @@ func (b *Builder) Reset() {
 	kept := b.templates[:0]
 	for _, t := range b.templates {
 		if t.number > 0 {
+			if t.shape.templates > 0 && t.shape.recent != nil {
+				t.shape.recent.forget()
+			}
 			t.shape.templates, t.shape.worthy, t.shape.columns = 0, 0, nil
-			t.shape.recent = nil
 			kept = append(kept, t)
 		}
 	}
@@ -233,6 +238,23 @@ func (b *Builder) shape(c *column.Shape) *shape {
 	if c.Passing() {
 		return b.shapeOfPassing(c)
 	}
+	near := &b.near[uintptr(unsafe.Pointer(c))/unsafe.Sizeof(*c)%nearShapes]
+	if near.of != c {
+		*near = nearShape{c, b.shapeThatStays(c)}
+	}
+	return near.shape
+}
+
+// nearShapes is how many shapes are found without a map; it is a power of two.
+const nearShapes = 64
+
+// A nearShape is what is known of a shape.
+type nearShape struct {
+	of *column.Shape
+	*shape
+}
+
+func (b *Builder) shapeThatStays(c *column.Shape) *shape {
 	if s := b.shapes[c]; s != nil {
 		return s
 	}

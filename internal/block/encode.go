@@ -60,6 +60,7 @@ type Encoder struct {
 	order  []byte // which event has which template
 	pieces []byte
 	ints   []int64
+	ofUnit [len(units)][]llama.Time // times, in that unit
 	groups []group
 	member []int
 	texts  []string // of a loose column
@@ -196,14 +197,21 @@ func (e *Encoder) times(b *Builder, templates []*template) []byte {
 		e.order = append(e.order, byte(t.unit))
 	}
 	e.ints = e.ints[:0]
-	var times [len(units)][]llama.Time
+	times := &e.ofUnit
+	for unit := range times {
+		times[unit] = times[unit][:0]
+	}
 	for row, t := range b.of {
 		number, unit := 0, looseUnit
 		if t != nil && t.number > 0 {
 			number, unit = t.number, t.unit
 		}
 		e.ints = append(e.ints, int64(number))
-		times[unit] = append(times[unit], b.times[row]/units[unit])
+		time := b.times[row]
+		if unit > 0 {
+			time /= units[unit]
+		}
+		times[unit] = append(times[unit], time)
 	}
 	e.order = column.AppendInts(e.order, e.ints)
 	dst := e.data[:0]

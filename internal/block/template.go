@@ -215,11 +215,11 @@ func unitOf(t llama.Time, most int) int {
 type shape struct {
 	*column.Shape
 	hash      uint64
-	looked    bool                              // at whether it is so:
-	twice     bool                              // a name is there twice; the last one counts
-	templates int                               // that have this shape
-	worthy    int                               // of them, those with enough events
-	recent    *[1 << setBits][recents]*template // the last ones that are worthy, by how messages begin; nil: none
+	looked    bool        // at whether it is so:
+	twice     bool        // a name is there twice; the last one counts
+	templates int         // that have this shape
+	worthy    int         // of them, those with enough events
+	recent    *recentSets // of those that are worthy; nil: none
 
 	columns []*looseColumn // of its fields, once an event of it is loose
 }
