@@ -24,7 +24,7 @@ type Enrolment struct {
 
 // AddEnrolment adds a code, and its target when that is new.
 func (s *Store) AddEnrolment(ctx context.Context, e Enrolment) error {
-	return s.update(ctx, func(tx *sql.Tx) error {
+	return s.update(ctx, func(tx transaction) error {
 		if err := putTarget(ctx, tx, e.Target); err != nil {
 			return err
 		}
@@ -59,7 +59,7 @@ func (s *Store) Enrolments(ctx context.Context) ([]Enrolment, error) {
 
 // DeleteEnrolment withdraws a code. Nodes that joined by it stay.
 func (s *Store) DeleteEnrolment(ctx context.Context, id string) error {
-	return s.update(ctx, func(tx *sql.Tx) error {
+	return s.update(ctx, func(tx transaction) error {
 		done, err := tx.ExecContext(ctx, `DELETE FROM enrolments WHERE id = $1`, id)
 		if err != nil {
 			return fmt.Errorf("delete enrolment code %s: %w", id, err)
@@ -77,7 +77,7 @@ const keepOver = 30 * 24 * time.Hour
 
 // SweepEnrolments forgets codes that have long been over.
 func (s *Store) SweepEnrolments(ctx context.Context, at llama.Time) error {
-	return s.update(ctx, func(tx *sql.Tx) error {
+	return s.update(ctx, func(tx transaction) error {
 		_, err := tx.ExecContext(ctx, `DELETE FROM enrolments WHERE expires < $1`, at-llama.Time(keepOver))
 		if err != nil {
 			return fmt.Errorf("delete old enrolment codes: %w", err)
@@ -91,7 +91,7 @@ func (s *Store) SweepEnrolments(ctx context.Context, at llama.Time) error {
 // not have heard the first. The error says what is wrong with the code only to
 // who knows its secret.
 func (s *Store) Join(ctx context.Context, code string, secret []byte, n Node) (target string, err error) {
-	err = s.update(ctx, func(tx *sql.Tx) error {
+	err = s.update(ctx, func(tx transaction) error {
 		var e Enrolment
 		row := tx.QueryRowContext(ctx, `SELECT target, secret, uses, used, expires FROM enrolments WHERE id = $1`, code)
 		err := row.Scan(&e.Target, &e.Secret, &e.Uses, &e.Used, &e.Expires)
@@ -121,7 +121,7 @@ func (s *Store) Join(ctx context.Context, code string, secret []byte, n Node) (t
 	return target, err
 }
 
-func (s *Store) join(ctx context.Context, tx *sql.Tx, code string, e Enrolment, n Node) error {
+func (s *Store) join(ctx context.Context, tx transaction, code string, e Enrolment, n Node) error {
 	if at := now(); int64(e.Expires) <= at {
 		return llama.Errorf(llama.Forbidden, "the code was good until %s; make another with 'llama target add %s'", e.Expires, e.Target)
 	}

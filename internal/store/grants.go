@@ -34,7 +34,7 @@ func (s *Store) grants(ctx context.Context, t grantTable, holder string) ([]Gran
 	return grants, rowsErr("read grants of "+holder, rows.Err())
 }
 
-func addGrants(ctx context.Context, tx *sql.Tx, t grantTable, holder string, grants []Grant) error {
+func addGrants(ctx context.Context, tx transaction, t grantTable, holder string, grants []Grant) error {
 	for _, g := range grants {
 		if g.Target != "" && g.Group != "" {
 			continue // what another grant comes to
@@ -110,7 +110,7 @@ func texts(rows *sql.Rows) ([]string, error) {
 // there is no such user, and Conflict when nobody would be left who is admin on all
 // targets.
 func (s *Store) SetGrants(ctx context.Context, name string, grants []Grant) error {
-	return s.update(ctx, func(tx *sql.Tx) error {
+	return s.update(ctx, func(tx transaction) error {
 		if err := s.alone(ctx, tx, "user_grants"); err != nil {
 			return err
 		}
@@ -135,7 +135,7 @@ func (s *Store) SetGrants(ctx context.Context, name string, grants []Grant) erro
 // RemoveAccount removes a user with their grants and sessions; the errors are as
 // those of SetGrants.
 func (s *Store) RemoveAccount(ctx context.Context, name string) error {
-	return s.update(ctx, func(tx *sql.Tx) error {
+	return s.update(ctx, func(tx transaction) error {
 		if err := s.alone(ctx, tx, "user_grants"); err != nil {
 			return err
 		}
@@ -151,7 +151,7 @@ func (s *Store) RemoveAccount(ctx context.Context, name string) error {
 }
 
 // adminLeft refuses a change after which nobody could undo it.
-func adminLeft(ctx context.Context, tx *sql.Tx) error {
+func adminLeft(ctx context.Context, tx transaction) error {
 	var left bool
 	err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM user_grants WHERE role = 'admin' AND target = '' AND group_name = '')`).Scan(&left)
 	if err != nil {
@@ -166,7 +166,7 @@ func adminLeft(ctx context.Context, tx *sql.Tx) error {
 // ResetPassword gives a user a password that must be changed, and ends all of
 // their sessions.
 func (s *Store) ResetPassword(ctx context.Context, name, hash string) error {
-	return s.update(ctx, func(tx *sql.Tx) error {
+	return s.update(ctx, func(tx transaction) error {
 		done, err := tx.ExecContext(ctx, `UPDATE users SET password = $1, must_change_password = 1 WHERE name = $2`, hash, name)
 		if err != nil {
 			return fmt.Errorf("reset password of %s: %w", name, err)

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 )
 
@@ -44,7 +43,7 @@ func (s *Store) PutGroup(ctx context.Context, g Group) error {
 			return err
 		}
 	}
-	return s.update(ctx, func(tx *sql.Tx) error {
+	return s.update(ctx, func(tx transaction) error {
 		if _, err := tx.ExecContext(ctx, `INSERT INTO target_groups (name, created) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`, g.Name, now()); err != nil {
 			return fmt.Errorf("add group %s: %w", g.Name, err)
 		}
@@ -64,7 +63,7 @@ func (s *Store) PutGroup(ctx context.Context, g Group) error {
 // RemoveGroup removes a group, and with it the grants on it: they would come back
 // to life with the next group of the name.
 func (s *Store) RemoveGroup(ctx context.Context, name string) error {
-	return s.update(ctx, func(tx *sql.Tx) error {
+	return s.update(ctx, func(tx transaction) error {
 		done, err := tx.ExecContext(ctx, `DELETE FROM target_groups WHERE name = $1`, name)
 		if err != nil {
 			return fmt.Errorf("remove group %s: %w", name, err)

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"time"
 )
@@ -17,7 +16,7 @@ type Lease struct {
 // holder's now. One that is over can be taken by anybody. The clocks of centrals
 // that share a database must not differ by more than a fraction of the while.
 func (s *Store) TakeLease(ctx context.Context, l Lease, while time.Duration) (held bool, err error) {
-	err = s.update(ctx, func(tx *sql.Tx) error {
+	err = s.update(ctx, func(tx transaction) error {
 		at := now()
 		done, err := tx.ExecContext(ctx, `INSERT INTO leases (name, holder, expires) VALUES ($1, $2, $3)
 			ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires = excluded.expires
@@ -34,7 +33,7 @@ func (s *Store) TakeLease(ctx context.Context, l Lease, while time.Duration) (he
 
 // DropLease gives a lease back, so that another need not wait for its end.
 func (s *Store) DropLease(ctx context.Context, l Lease) error {
-	return s.update(ctx, func(tx *sql.Tx) error {
+	return s.update(ctx, func(tx transaction) error {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM leases WHERE name = $1 AND holder = $2`, l.Name, l.Holder); err != nil {
 			return fmt.Errorf("give back the lease of %s: %w", l.Name, err)
 		}
@@ -44,7 +43,7 @@ func (s *Store) DropLease(ctx context.Context, l Lease) error {
 
 // held reports whether l is its holder's, and keeps it so until the transaction
 // ends: nobody else can change the row before.
-func (l Lease) held(ctx context.Context, tx *sql.Tx) (bool, error) {
+func (l Lease) held(ctx context.Context, tx transaction) (bool, error) {
 	done, err := tx.ExecContext(ctx, `UPDATE leases SET holder = holder WHERE name = $1 AND holder = $2 AND expires >= $3`, l.Name, l.Holder, now())
 	if err != nil {
 		return false, fmt.Errorf("look at the lease of %s: %w", l.Name, err)

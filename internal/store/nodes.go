@@ -37,10 +37,10 @@ func (s *Store) PutNode(ctx context.Context, n Node) error {
 	if same {
 		return nil
 	}
-	return s.update(ctx, func(tx *sql.Tx) error { return putNode(ctx, tx, n, "") })
+	return s.update(ctx, func(tx transaction) error { return putNode(ctx, tx, n, "") })
 }
 
-func putNode(ctx context.Context, tx *sql.Tx, n Node, enrolment string) error {
+func putNode(ctx context.Context, tx transaction, n Node, enrolment string) error {
 	if err := putTarget(ctx, tx, n.Target); err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func putNode(ctx context.Context, tx *sql.Tx, n Node, enrolment string) error {
 	return nil
 }
 
-func putTarget(ctx context.Context, tx *sql.Tx, name string) error {
+func putTarget(ctx context.Context, tx transaction, name string) error {
 	if _, err := tx.ExecContext(ctx, `INSERT INTO targets (name, created) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`, name, now()); err != nil {
 		return fmt.Errorf("add target %s: %w", name, err)
 	}
@@ -87,7 +87,7 @@ func (s *Store) UseNextKeys(ctx context.Context, id string) error {
 }
 
 func (s *Store) changeNode(ctx context.Context, id, statement string, args ...any) error {
-	return s.update(ctx, func(tx *sql.Tx) error {
+	return s.update(ctx, func(tx transaction) error {
 		done, err := tx.ExecContext(ctx, statement, append([]any{id}, args...)...)
 		if err != nil {
 			return fmt.Errorf("change node %s: %w", id, err)
@@ -101,7 +101,7 @@ func (s *Store) changeNode(ctx context.Context, id, statement string, args ...an
 
 // Seen notes what is known of a node's presence.
 func (s *Store) Seen(ctx context.Context, id, version string, online bool, at llama.Time) error {
-	return s.update(ctx, func(tx *sql.Tx) error {
+	return s.update(ctx, func(tx transaction) error {
 		_, err := tx.ExecContext(ctx, `UPDATE nodes SET version = $1, state = $2, last_seen = $3 WHERE id = $4`,
 			version, onlineText(online), at, id)
 		if err != nil {

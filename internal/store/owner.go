@@ -43,7 +43,7 @@ func (s *Store) prove(ctx context.Context, where string) error {
 	if sealed, err = s.sealKept("owner", ownerID, "this central's"); err != nil {
 		return err
 	}
-	return s.update(ctx, func(tx *sql.Tx) error {
+	return s.update(ctx, func(tx transaction) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO owner (id, proof) VALUES ($1, $2)`, ownerID, sealed)
 		return err
 	})

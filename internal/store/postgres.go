@@ -3,7 +3,6 @@ package store
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -42,7 +41,7 @@ func OpenPostgres(ctx context.Context, p Postgres, keys *seal.Keyring) (*Store, 
 	db.SetMaxOpenConns(postgresConnections)
 	db.SetMaxIdleConns(postgresConnections)
 	db.SetConnMaxIdleTime(5 * time.Minute)
-	s := &Store{keys: keys, write: db, read: db, postgres: true}
+	s := &Store{keys: keys, write: db, read: &reader{DB: db}, postgres: true}
 	where := fmt.Sprintf("%s at %s", config.Database, config.Host)
 	if err := db.PingContext(ctx); err != nil {
 		return nil, errors.Join(llama.Errorf(llama.Unavailable, "the database %s does not answer: %w", where, err), s.Close())
@@ -62,7 +61,7 @@ func OpenPostgres(ctx context.Context, p Postgres, keys *seal.Keyring) (*Store, 
 
 // alone keeps others from changing a table until the transaction ends. SQLite has
 // one that writes at a time anyway.
-func (s *Store) alone(ctx context.Context, tx *sql.Tx, table string) error {
+func (s *Store) alone(ctx context.Context, tx transaction, table string) error {
 	if !s.postgres {
 		return nil
 	}

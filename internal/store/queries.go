@@ -86,7 +86,7 @@ func (s *Store) AddQuery(ctx context.Context, q *Query) error {
 	if err != nil {
 		return err
 	}
-	return s.update(ctx, func(tx *sql.Tx) error {
+	return s.update(ctx, func(tx transaction) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO queries (`+queryColumns+`, live)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, 1)`,
 			q.ID, q.User, q.State, targets, q.From, q.To, q.Limit, q.Created, q.Started, q.Ended, q.Deadline, q.Expires, q.Rows,
@@ -105,10 +105,10 @@ func (s *Store) AddQuery(ctx context.Context, q *Query) error {
 
 // UpdateQuery notes how far a query has come, and its tasks with it.
 func (s *Store) UpdateQuery(ctx context.Context, q *Query) error {
-	return s.update(ctx, func(tx *sql.Tx) error { return s.putProgress(ctx, tx, q) })
+	return s.update(ctx, func(tx transaction) error { return s.putProgress(ctx, tx, q) })
 }
 
-func (s *Store) putProgress(ctx context.Context, tx *sql.Tx, q *Query) error {
+func (s *Store) putProgress(ctx context.Context, tx transaction, q *Query) error {
 	outcome, err := s.sealJSON(q, "outcome", sealedOutcome{q.Columns, q.Error})
 	if err != nil {
 		return err
@@ -126,7 +126,7 @@ func (s *Store) putProgress(ctx context.Context, tx *sql.Tx, q *Query) error {
 	return nil
 }
 
-func (s *Store) putTask(ctx context.Context, tx *sql.Tx, q *Query, t *Task) error {
+func (s *Store) putTask(ctx context.Context, tx transaction, q *Query, t *Task) error {
 	sealed := []byte{}
 	if t.Error != "" {
 		var err error

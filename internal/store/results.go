@@ -24,7 +24,7 @@ type Frame struct {
 // AddFrames keeps frames of one node's task and notes how far that and the query
 // have come, in one write. A frame that is there already is left as it is.
 func (s *Store) AddFrames(ctx context.Context, q *Query, node string, frames []Frame) error {
-	return s.update(ctx, func(tx *sql.Tx) error {
+	return s.update(ctx, func(tx transaction) error {
 		for _, f := range frames {
 			sealed, err := s.seal(keyFor(q.Expires), f.Body, framePlace(q.ID, &f))
 			if err != nil {
@@ -54,7 +54,7 @@ func (s *Store) AddFrames(ctx context.Context, q *Query, node string, frames []F
 // DropFrames deletes what earlier attempts of a node left and notes how far q
 // has come.
 func (s *Store) DropFrames(ctx context.Context, q *Query, node string, before uint32) error {
-	return s.update(ctx, func(tx *sql.Tx) error {
+	return s.update(ctx, func(tx transaction) error {
 		_, err := tx.ExecContext(ctx, `DELETE FROM frames WHERE query_id = $1 AND node_id = $2 AND attempt < $3`, q.ID, node, before)
 		if err != nil {
 			return fmt.Errorf("drop frames of query %s: %w", q.ID, err)
@@ -123,9 +123,7 @@ func (s *Store) Frame(ctx context.Context, q *Query, f Frame) ([]byte, error) {
 	return s.readFrame(ctx, s.read, q, f)
 }
 
-func (s *Store) readFrame(ctx context.Context, from interface {
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-}, q *Query, f Frame) ([]byte, error) {
+func (s *Store) readFrame(ctx context.Context, from transaction, q *Query, f Frame) ([]byte, error) {
 	var sealed []byte
 	err := from.QueryRowContext(ctx, `SELECT sealed_body FROM frames WHERE query_id = $1 AND node_id = $2 AND attempt = $3 AND number = $4`,
 		q.ID, f.Node, f.Attempt, int64(f.Number)).Scan(&sealed)
@@ -143,7 +141,7 @@ func (s *Store) readFrame(ctx context.Context, from interface {
 // notes that it has ended, all in one write: a result is whole or not there. The chunks are
 // made with a reader of the frames that are kept.
 func (s *Store) Finish(ctx context.Context, q *Query, chunks func(FrameReader) iter.Seq2[Chunk, error]) error {
-	return s.update(ctx, func(tx *sql.Tx) error {
+	return s.update(ctx, func(tx transaction) error {
 		read := func(f Frame) ([]byte, error) { return s.readFrame(ctx, tx, q, f) }
 		var used map[frameKey]bool
 		for c, err := range chunks(read) {
@@ -182,7 +180,7 @@ type frameKey struct {
 
 // putChunk keeps a chunk. One that a frame stands for has the frame's number, and its
 // sealed_rows are empty.
-func (s *Store) putChunk(ctx context.Context, tx *sql.Tx, q *Query, c *Chunk) error {
+func (s *Store) putChunk(ctx context.Context, tx transaction, q *Query, c *Chunk) error {
 	sealed, frame := []byte{}, Frame{}
 	if c.Frame != nil {
 		frame = *c.Frame
@@ -201,7 +199,7 @@ func (s *Store) putChunk(ctx context.Context, tx *sql.Tx, q *Query, c *Chunk) er
 }
 
 // dropUnused deletes the frames of q that no chunk uses.
-func dropUnused(ctx context.Context, tx *sql.Tx, q *Query, used map[frameKey]bool) error {
+func dropUnused(ctx context.Context, tx transaction, q *Query, used map[frameKey]bool) error {
 	if used == nil {
 		_, err := tx.ExecContext(ctx, `DELETE FROM frames WHERE query_id = $1`, q.ID)
 		return err
@@ -279,7 +277,7 @@ func (s *Store) chunk(ctx context.Context, q *Query, row int64) (Chunk, error) {
 // how many queries it deleted.
 func (s *Store) Sweep(ctx context.Context, at llama.Time) (int64, error) {
 	var deleted int64
-	err := s.update(ctx, func(tx *sql.Tx) error {
+	err := s.update(ctx, func(tx transaction) error {
 		r, err := tx.ExecContext(ctx, `DELETE FROM queries WHERE expires <= $1 AND live = 0`, at)
 		if err != nil {
 			return fmt.Errorf("delete results: %w", err)

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 
 	"github.com/llama-logs/llama"
@@ -30,7 +29,7 @@ type ScheduleRun struct {
 
 const runColumns = `id, schedule_id, due, began, ended, state, by_user, result_rows, from_time, to_time, sealed`
 
-func (s *Store) addRun(ctx context.Context, tx *sql.Tx, r *ScheduleRun) error {
+func (s *Store) addRun(ctx context.Context, tx transaction, r *ScheduleRun) error {
 	sealed, err := s.sealKept("schedule_runs", r.ID, r.Error)
 	if err != nil {
 		return err
@@ -45,7 +44,7 @@ func (s *Store) addRun(ctx context.Context, tx *sql.Tx, r *ScheduleRun) error {
 
 // AddRun adds a run that somebody wanted.
 func (s *Store) AddRun(ctx context.Context, r *ScheduleRun) error {
-	return s.update(ctx, func(tx *sql.Tx) error { return s.addRun(ctx, tx, r) })
+	return s.update(ctx, func(tx transaction) error { return s.addRun(ctx, tx, r) })
 }
 
 // UpdateRun notes how far a run has come.
@@ -54,7 +53,7 @@ func (s *Store) UpdateRun(ctx context.Context, r *ScheduleRun) error {
 	if err != nil {
 		return err
 	}
-	return s.update(ctx, func(tx *sql.Tx) error {
+	return s.update(ctx, func(tx transaction) error {
 		_, err := tx.ExecContext(ctx, `UPDATE schedule_runs SET began = $1, ended = $2, state = $3, result_rows = $4, sealed = $5 WHERE id = $6`,
 			int64(r.Began), int64(r.Ended), string(r.State), r.Rows, sealed, r.ID)
 		if err != nil {
@@ -102,7 +101,7 @@ const keptRuns = 1000
 // SweepRuns forgets the oldest runs of schedules that have ended and of which
 // there are many.
 func (s *Store) SweepRuns(ctx context.Context) error {
-	return s.update(ctx, func(tx *sql.Tx) error {
+	return s.update(ctx, func(tx transaction) error {
 		_, err := tx.ExecContext(ctx, `DELETE FROM schedule_runs WHERE ended <> 0 AND id IN (
 			SELECT id FROM (SELECT id, ROW_NUMBER() OVER (PARTITION BY schedule_id ORDER BY id DESC) AS place FROM schedule_runs) ranked WHERE place > $1)`, keptRuns)
 		if err != nil {

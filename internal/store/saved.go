@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 
@@ -33,7 +32,7 @@ func (s *Store) PutSaved(ctx context.Context, v *SavedQuery) error {
 	if err != nil {
 		return err
 	}
-	return s.update(ctx, func(tx *sql.Tx) error {
+	return s.update(ctx, func(tx transaction) error {
 		if err := s.alone(ctx, tx, "saved_queries"); err != nil {
 			return err
 		}
@@ -95,7 +94,7 @@ func (s *Store) selectSaved(ctx context.Context, where string, args ...any) ([]S
 
 // RemoveSaved removes a saved query.
 func (s *Store) RemoveSaved(ctx context.Context, id string) error {
-	return s.update(ctx, func(tx *sql.Tx) error {
+	return s.update(ctx, func(tx transaction) error {
 		done, err := tx.ExecContext(ctx, `DELETE FROM saved_queries WHERE id = $1`, id)
 		if err != nil {
 			return fmt.Errorf("remove saved query %s: %w", id, err)

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 
@@ -48,7 +47,7 @@ func (s *Store) PutSchedule(ctx context.Context, v *Schedule) error {
 	if err != nil {
 		return err
 	}
-	return s.update(ctx, func(tx *sql.Tx) error {
+	return s.update(ctx, func(tx transaction) error {
 		if err := s.alone(ctx, tx, "schedules"); err != nil {
 			return err
 		}
@@ -68,7 +67,7 @@ func (s *Store) PutSchedule(ctx context.Context, v *Schedule) error {
 }
 
 // nameFree refuses a name that another row of a table has.
-func nameFree(ctx context.Context, tx *sql.Tx, table, id, name string) error {
+func nameFree(ctx context.Context, tx transaction, table, id, name string) error {
 	var taken bool
 	err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM `+table+` WHERE name = $1 AND id <> $2)`, name, id).Scan(&taken)
 	if err != nil {
@@ -132,7 +131,7 @@ func (s *Store) selectSchedules(ctx context.Context, where string, args ...any) 
 
 // RemoveSchedule removes a schedule with its history. The queries it asked stay.
 func (s *Store) RemoveSchedule(ctx context.Context, id string) error {
-	return s.update(ctx, func(tx *sql.Tx) error {
+	return s.update(ctx, func(tx transaction) error {
 		done, err := tx.ExecContext(ctx, `DELETE FROM schedules WHERE id = $1`, id)
 		if err != nil {
 			return fmt.Errorf("remove schedule %s: %w", id, err)
@@ -146,7 +145,7 @@ func (s *Store) RemoveSchedule(ctx context.Context, id string) error {
 // does nothing, and reports so, when lease is not holder's any more, or when the
 // schedule was changed since it was read.
 func (s *Store) PassSchedule(ctx context.Context, v *Schedule, last, next llama.Time, runs []ScheduleRun, l Lease) (done bool, err error) {
-	err = s.update(ctx, func(tx *sql.Tx) error {
+	err = s.update(ctx, func(tx transaction) error {
 		if held, err := l.held(ctx, tx); err != nil || !held {
 			return err
 		}

@@ -36,9 +36,10 @@ var migrations embed.FS
 
 // Store is an open database. Its methods may be called by many at once.
 type Store struct {
-	keys  *seal.Keyring
-	write *sql.DB // one connection
-	read  *sql.DB
+	keys   *seal.Keyring
+	write  *sql.DB // one connection
+	read   *reader
+	shared *writer // that has write's connection; nil on PostgreSQL
 
 	postgres bool      // both are the same pool then
 	where    string    // the database, for people
@@ -61,12 +62,15 @@ func Open(ctx context.Context, file string, keys *seal.Keyring) (*Store, error) 
 	if s.write, err = connect(file, 1, "immediate"); err != nil {
 		return nil, err
 	}
-	if s.read, err = connect(file, 4, "deferred"); err != nil {
+	read, err := connect(file, 4, "deferred")
+	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	s.read = &reader{DB: read, prepared: prepared{on: read}}
 	if err := s.migrate(ctx, file, goose.DialectSQLite3); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	s.shared = &writer{db: s.write}
 	if err := s.prove(ctx, file); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -79,10 +83,14 @@ func (s *Store) Close() error {
 	if s.owner != nil {
 		s.owner.Close() // with its connection the lock goes; it may have been lost before
 	}
-	for _, db := range []*sql.DB{s.read, s.write} { // the writer last: it folds the WAL into the file
-		if db != nil {
-			err = errors.Join(err, db.Close()) // closing twice is fine
-		}
+	if s.read != nil {
+		err = s.read.Close()
+	}
+	if s.shared != nil {
+		err = errors.Join(err, s.shared.close())
+	}
+	if s.write != nil { // the writer last: it folds the WAL into the file
+		err = errors.Join(err, s.write.Close()) // closing twice is fine
 	}
 	return err
 }
@@ -136,7 +144,10 @@ func (s *Store) migrate(ctx context.Context, file string, dialect goose.Dialect,
 }
 
 // update runs fn in a transaction that is durable when update returns nil.
-func (s *Store) update(ctx context.Context, fn func(tx *sql.Tx) error) error {
+func (s *Store) update(ctx context.Context, fn func(tx transaction) error) error {
+	if s.shared != nil {
+		return s.shared.update(ctx, fn)
+	}
 	tx, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin transaction: %w", err)

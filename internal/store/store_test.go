@@ -5,11 +5,14 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"iter"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -414,5 +417,86 @@ func BenchmarkAddQuery(b *testing.B) {
 		if err := s.AddQuery(context.Background(), newQuery()); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// TestChangesAtOnceAreWholeOrNotThere: many come while one is made, so that they share a
+// transaction; some fail, some are given up, and each of the others is kept.
+func TestChangesAtOnceAreWholeOrNotThere(t *testing.T) {
+	t.Parallel()
+	s, _ := open(t)
+	if s.shared == nil {
+		t.Skip("PostgreSQL shares the wait for the disk itself")
+	}
+	refused := errors.New("refused")
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	made, first := make(chan struct{}), make(chan struct{}) // first holds the rest up until they all wait
+	var changes sync.WaitGroup
+	changes.Go(func() {
+		err := s.update(t.Context(), func(transaction) error { close(made); <-first; return nil })
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	<-made
+	insert := `INSERT INTO targets (name, created) VALUES ($1, $2)`
+	for i := range 100 {
+		changes.Go(func() {
+			ctx, want := t.Context(), error(nil)
+			switch i % 4 {
+			case 1:
+				want = refused
+			case 2:
+				ctx, want = gone, context.Canceled
+			}
+			err := s.update(ctx, func(tx transaction) error {
+				for _, name := range []string{"a", "b"} {
+					if _, err := tx.ExecContext(ctx, insert, fmt.Sprint(name, i), i); err != nil {
+						return err
+					}
+				}
+				if i%4 == 3 { // breaks a rule of the database
+					if _, err := tx.ExecContext(ctx, insert, fmt.Sprint("a", i), i); err == nil {
+						t.Error("a name is there twice")
+					}
+				}
+				return want
+			})
+			if !errors.Is(err, want) || want == nil && err != nil {
+				t.Errorf("change %d: got %v, want %v", i, err, want)
+			}
+		})
+	}
+	for waiting := 0; waiting < 100; {
+		s.shared.mu.Lock()
+		waiting = len(s.shared.waiting)
+		s.shared.mu.Unlock()
+		runtime.Gosched()
+	}
+	close(first)
+	changes.Wait()
+	var got, pairs int
+	err := s.read.QueryRowContext(t.Context(), `SELECT count(*), count(DISTINCT created) FROM targets`).Scan(&got, &pairs)
+	if err != nil || got != 100 || pairs != 50 {
+		t.Errorf("%d targets of %d changes are kept, %v; want 100 of 50", got, pairs, err)
+	}
+}
+
+// TestAPanicInAChangeIsItsCallersAlone: those beside it hear that they were not made, and
+// later ones are.
+func TestAPanicInAChangeIsItsCallersAlone(t *testing.T) {
+	t.Parallel()
+	s, _ := open(t)
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("nothing was thrown")
+			}
+		}()
+		s.update(t.Context(), func(transaction) error { panic("thrown") })
+	}()
+	if err := s.AddQuery(t.Context(), newQuery()); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -32,7 +32,7 @@ const tokenColumns = `id, name, hash, owner, scopes, created, expires, last_used
 // AddToken adds a machine's token. One of that name is a *llama.Error with code
 // Conflict.
 func (s *Store) AddToken(ctx context.Context, t MachineToken) error {
-	return s.update(ctx, func(tx *sql.Tx) error {
+	return s.update(ctx, func(tx transaction) error {
 		done, err := tx.ExecContext(ctx, `INSERT INTO machine_tokens (`+tokenColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, 0)
 			ON CONFLICT (name) DO NOTHING`,
 			t.ID, t.Name, t.Hash, t.Owner, strings.Join(t.Scopes, " "), t.Created.UnixNano(), t.Expires.UnixNano())
@@ -113,7 +113,7 @@ func scanToken(row interface{ Scan(...any) error }) (MachineToken, error) {
 
 // UseToken notes that a token was used.
 func (s *Store) UseToken(ctx context.Context, id string, at time.Time) error {
-	return s.update(ctx, func(tx *sql.Tx) error {
+	return s.update(ctx, func(tx transaction) error {
 		if _, err := tx.ExecContext(ctx, `UPDATE machine_tokens SET last_used = $1 WHERE id = $2`, at.UnixNano(), id); err != nil {
 			return fmt.Errorf("note use of token %s: %w", id, err)
 		}
@@ -124,7 +124,7 @@ func (s *Store) UseToken(ctx context.Context, id string, at time.Time) error {
 // RemoveToken removes a token by its name. The error is a *llama.Error with code
 // NotFound when there is none.
 func (s *Store) RemoveToken(ctx context.Context, name string) error {
-	return s.update(ctx, func(tx *sql.Tx) error {
+	return s.update(ctx, func(tx transaction) error {
 		done, err := tx.ExecContext(ctx, `DELETE FROM machine_tokens WHERE name = $1`, name)
 		if err != nil {
 			return fmt.Errorf("remove token %s: %w", name, err)

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"time"
 
@@ -23,7 +22,7 @@ type Usage struct {
 
 // countUsage counts a query that has ended: as a whole under no target, and each
 // target's part.
-func countUsage(ctx context.Context, tx *sql.Tx, q *Query) error {
+func countUsage(ctx context.Context, tx transaction, q *Query) error {
 	hour := int64(q.Ended) / int64(time.Hour)
 	whole := Usage{Queries: 1, Rows: q.Rows}
 	if q.State != Done {

@@ -67,7 +67,7 @@ func (s *Store) Account(ctx context.Context, name string) (Account, error) {
 
 // AddAccount adds a user. One of that name is a *llama.Error with code Conflict.
 func (s *Store) AddAccount(ctx context.Context, a Account) error {
-	return s.update(ctx, func(tx *sql.Tx) error {
+	return s.update(ctx, func(tx transaction) error {
 		done, err := tx.ExecContext(ctx, `INSERT INTO users (name, password, must_change_password, created) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (name) DO NOTHING`, a.Name, a.Password, number(a.MustChangePassword), a.Created.UnixNano())
 		if err != nil {
@@ -84,7 +84,7 @@ func (s *Store) AddAccount(ctx context.Context, a Account) error {
 // sessions but the one called keep. When the password in force is not old any
 // more, it is a *llama.Error with code Conflict.
 func (s *Store) SetPassword(ctx context.Context, name, old, new, keep string) error {
-	return s.update(ctx, func(tx *sql.Tx) error {
+	return s.update(ctx, func(tx transaction) error {
 		done, err := tx.ExecContext(ctx, `UPDATE users SET password = $1, must_change_password = 0 WHERE name = $2 AND password = $3`, new, name, old)
 		if err != nil {
 			return fmt.Errorf("set password of %s: %w", name, err)
@@ -117,7 +117,7 @@ func (s *Store) Session(ctx context.Context, id string) (Session, error) {
 
 // AddSession adds a session and forgets those that are over.
 func (s *Store) AddSession(ctx context.Context, v Session) error {
-	return s.update(ctx, func(tx *sql.Tx) error {
+	return s.update(ctx, func(tx transaction) error {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE expires < $1`, now()); err != nil {
 			return fmt.Errorf("forget old sessions: %w", err)
 		}
@@ -133,7 +133,7 @@ func (s *Store) AddSession(ctx context.Context, v Session) error {
 // MoveSession gives a session a later end. One that was ended meanwhile stays so,
 // and is NotFound.
 func (s *Store) MoveSession(ctx context.Context, id string, expires time.Time) error {
-	return s.update(ctx, func(tx *sql.Tx) error {
+	return s.update(ctx, func(tx transaction) error {
 		done, err := tx.ExecContext(ctx, `UPDATE sessions SET expires = $1 WHERE id = $2`, expires.UnixNano(), id)
 		if err != nil {
 			return fmt.Errorf("renew session: %w", err)
@@ -147,7 +147,7 @@ func (s *Store) MoveSession(ctx context.Context, id string, expires time.Time) e
 
 // EndSession removes a session. None of that id is fine.
 func (s *Store) EndSession(ctx context.Context, id string) error {
-	return s.update(ctx, func(tx *sql.Tx) error {
+	return s.update(ctx, func(tx transaction) error {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE id = $1`, id); err != nil {
 			return fmt.Errorf("end session: %w", err)
 		}
