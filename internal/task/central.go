@@ -59,6 +59,8 @@ type Central struct {
 	live    map[uuid.UUID]*live
 	answers map[uuid.UUID]chan<- answer
 	tails   map[uuid.UUID]*listener
+
+	recent endedQueries
 }
 
 // Open takes up the queries that have not ended.

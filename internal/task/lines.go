@@ -313,7 +313,7 @@ func (c *Central) RowLines(ctx context.Context, id string, offset, limit int64, 
 			return err
 		} // else the frames may have gone while they were read
 	}
-	q, err := c.o.Store.Query(ctx, id)
+	q, err := c.stored(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -322,7 +322,7 @@ func (c *Central) RowLines(ctx context.Context, id string, offset, limit int64, 
 
 // kept hands on rows of a result that is complete.
 func (c *Central) kept(ctx context.Context, q *store.Query, first, last int64, emit func(RowLines) error) error {
-	if first >= last {
+	if last = min(last, q.Rows); first >= last {
 		return nil
 	}
 	for chunk, err := range c.o.Store.Chunks(ctx, q, first) {

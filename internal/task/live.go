@@ -181,18 +181,21 @@ func (c *Central) count(ctx context.Context, l *live, q *store.Query, t *store.T
 		}
 		t.State = store.Running
 		t.Delivered, t.Started = cmp.Or(t.Delivered, now), cmp.Or(t.Started, now)
-		if !p.last {
+		if !p.last || p.kind != 0 {
 			problem, err := c.mergeOne(ctx, l, q, t, p)
 			if err != nil {
 				return nil, err
 			}
 			if problem == nil {
 				frames = append(frames, p.frame(t))
-				t.Frames++
 				l.rows++
-				continue
+			} else {
+				p = piece{last: true, report: *problem}
 			}
-			p = piece{last: true, report: *problem}
+		}
+		if !p.last {
+			t.Frames++
+			continue
 		}
 		t.Frames++
 		t.State, t.Error, t.Ended = p.report.State, cut(p.report.Error), now
@@ -279,6 +282,7 @@ func (c *Central) finish(ctx context.Context, l *live, q *store.Query) error {
 		return err
 	}
 	l.q, l.dirty, l.over = q, false, true
+	c.recent.add(clone(q))
 	end(c.metrics.ended, q.State)
 	c.mu.Lock()
 	delete(c.live, l.id)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
 
@@ -105,7 +106,22 @@ func TestRowsPassAsTheyCame(t *testing.T) {
 	odd, oddLines := events(1, 2)
 	even, evenLines := events(2, 2)
 	late, lateLines := events(100_001, 1)
-	w.site("odd", holds("n1", odd...))
+	slow := holds("n1", odd...)
+	w.site("odd", fake{partial: func(ctx context.Context, t Task, emit func(Frame) error, progress func(Progress)) error {
+		emitted := 0
+		return slow.partial(ctx, t, func(f Frame) error {
+			err := emit(f)
+			if emitted++; emitted == 2 { // the second lets the first go
+				w.until("a frame is kept", func() bool {
+					for range w.store.Frames(ctx, &store.Query{ID: t.ID.String(), Expires: llama.At(time.Now().Add(7 * 24 * time.Hour))}) {
+						return true
+					}
+					return false
+				})
+			}
+			return err
+		}, progress)
+	}})
 	w.site("even", holds("n2", even...))
 	w.site("late", holds("n3", late...))
 	var mixed []string

@@ -87,7 +87,7 @@ type answer struct {
 //
 // The body is compressed as a whole, then cut; of a frame of lines it is the length of
 // the frame's body, 4 bytes, that, and the lines, which alone are compressed. The last piece
-// of a task has a report and no body.
+// of a task has a report, and the last frame where it is whole in there; else its kind is 0.
 type piece struct {
 	number uint64 // not in the bytes: the header has it
 	more   bool   // the frame goes on in the next piece
@@ -137,7 +137,7 @@ func decodePiece(data []byte) (piece, error) {
 	p := piece{more: data[0]&flagMore != 0, last: data[0]&flagLast != 0, kind: data[1]}
 	size := int(binary.BigEndian.Uint16(data[2:]))
 	data = data[4:]
-	if size > len(data) || size > 0 != p.last || p.last && size != len(data) {
+	if size > len(data) || size > 0 != p.last || p.last && p.kind == 0 && size != len(data) {
 		return piece{}, errPiece
 	}
 	p.body = data[size:]

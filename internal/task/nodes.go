@@ -174,7 +174,7 @@ func (c *Central) retry(ctx context.Context, l *live, n *node) error {
 func (c *Central) task(q *store.Query) Task {
 	return Task{
 		Query: q.Text, Language: q.Language, User: q.User, From: q.From, To: q.To, Limit: q.Limit,
-		Asked: q.Created, Deadline: q.Deadline, MaxBytes: c.o.MaxBytes, Lines: true,
+		Asked: q.Created, Deadline: q.Deadline, MaxBytes: c.o.MaxBytes, Lines: true, EndWithFrame: true,
 	}
 }
 

@@ -70,7 +70,7 @@ func (r *Runner) run(ctx context.Context, one *run) {
 		last.Progress = 1
 	}
 	end(r.metrics.ended, last.State)
-	if err := one.out.put(ctx, piece{last: true, report: last}); err != nil {
+	if err := one.end(ctx, last); err != nil {
 		r.o.Log.Error("end of task not sent", "query", one.Query, "error", err)
 	}
 }
@@ -87,7 +87,7 @@ func (r *Runner) execute(ctx context.Context, one *run) error {
 			if sent += int64(len(p.body)); one.task.MaxBytes > 0 && sent > one.task.MaxBytes {
 				return errBytes
 			}
-			if err := one.out.put(ctx, p); err != nil {
+			if err := one.hand(ctx, p); err != nil {
 				return err
 			}
 		}
@@ -102,6 +102,57 @@ func (r *Runner) execute(ctx context.Context, one *run) error {
 			rep.Events, rep.Bytes = p.Events, p.Bytes
 		})
 	})
+}
+
+// hand sends a piece once the next is there: the last travels with the end, as an envelope
+// less is a third of what a small question costs. Where central does not take that, it is
+// sent at once.
+func (one *run) hand(ctx context.Context, p piece) error {
+	if !one.task.EndWithFrame {
+		return one.out.put(ctx, p)
+	}
+	one.waitingMu.Lock()
+	defer one.waitingMu.Unlock()
+	if one.waiting != nil {
+		if err := one.out.put(ctx, *one.waiting); err != nil {
+			return err
+		}
+	}
+	one.waiting, one.since = &p, time.Now()
+	return nil
+}
+
+// handLate sends what waits for the next piece too long, if there is room for it.
+func (one *run) handLate() error {
+	if !one.waitingMu.TryLock() {
+		return nil // it is being sent
+	}
+	defer one.waitingMu.Unlock()
+	if one.waiting == nil || time.Since(one.since) < progressEvery {
+		return nil
+	}
+	data, err := one.waiting.encode()
+	if err == nil && one.out.tryPut(data, false) {
+		one.waiting = nil
+	}
+	return err
+}
+
+// end sends how the task ended.
+func (one *run) end(ctx context.Context, how report) error {
+	one.waitingMu.Lock()
+	defer one.waitingMu.Unlock()
+	last, w := piece{last: true, report: how}, one.waiting
+	one.waiting = nil
+	switch {
+	case w != nil && w.more: // the frame was not sent to its end
+		if err := one.out.put(ctx, *w); err != nil {
+			return err
+		}
+	case w != nil:
+		last.kind, last.body = w.kind, w.body
+	}
+	return one.out.put(ctx, last)
 }
 
 // errBytes ends a task that has sent what it may.
@@ -122,14 +173,13 @@ func (r *Runner) outcome(ctx context.Context, one *run, err error) (store.State,
 	return store.Failed, text, code
 }
 
-// update changes what is known of a run and tells central, a change of state at
-// once and all else not too often.
+// update changes what is known of a run and tells central, not too often: of what is
+// done at once only the end is told.
 func (r *Runner) update(one *run, change func(*report)) {
 	one.reportMu.Lock()
 	defer one.reportMu.Unlock()
-	before := one.report.State
 	change(&one.report)
-	if one.untold = true; one.report.State != before || time.Since(one.reported) >= progressEvery {
+	if one.untold = true; !one.reported.IsZero() && time.Since(one.reported) >= progressEvery {
 		r.tell(one)
 	}
 }
@@ -144,6 +194,9 @@ func (r *Runner) tellLate() {
 			r.tell(one)
 		}
 		one.reportMu.Unlock()
+		if err := one.handLate(); err != nil {
+			r.o.Log.Error("frame not encoded", "query", one.Query, "error", err)
+		}
 	}
 }
 

@@ -79,6 +79,10 @@ type run struct {
 	cancel context.CancelCauseFunc // nil while it waits; under the runner's lock
 	gone   bool                    // central does not want it any more; likewise
 
+	waitingMu sync.Mutex
+	waiting   *piece    // the last that was made
+	since     time.Time // when that was
+
 	reportMu sync.Mutex
 	report   report
 	reported time.Time
@@ -250,9 +254,7 @@ func (r *Runner) take(key held, body []byte, age time.Duration) {
 	one.report.State = store.Delivered
 	r.runs[key] = one
 	r.queue.push(t.User, one)
-	one.reportMu.Lock()
-	defer one.reportMu.Unlock()
-	r.tell(one)
+	one.untold = true
 	r.signal()
 }
 

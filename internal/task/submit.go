@@ -255,7 +255,7 @@ func (c *Central) find(ctx context.Context, id string) (*live, error) {
 	if l := c.query(parsed); l != nil {
 		return l, nil
 	}
-	_, err = c.o.Store.Query(ctx, parsed.String())
+	_, err = c.stored(ctx, parsed.String())
 	return nil, err
 }
 
@@ -266,7 +266,11 @@ func (c *Central) Get(ctx context.Context, id string) (*store.Query, error) {
 	} else if l != nil {
 		return l.query(), nil
 	}
-	return c.o.Store.Query(ctx, id)
+	q, err := c.stored(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return clone(q), nil
 }
 
 // Open returns the queries that have not ended, the oldest first.

@@ -112,6 +112,8 @@ type Task struct {
 	MaxBytes int64      `json:"max_bytes"` // of frames
 	// Lines says that central takes rows as lines. One of an older program does not.
 	Lines bool `json:"lines,omitempty"`
+	// EndWithFrame says that central takes the last frame and the end in one piece; likewise.
+	EndWithFrame bool `json:"end_with_frame,omitempty"`
 	// After is the arrival number of the node's event after which a live tail begins;
 	// 0 is the newest.
 	After uint64 `json:"after,omitempty"`

@@ -125,13 +125,13 @@ func (c *Central) update(ctx context.Context, l *live, shown uint64, preview boo
 }
 
 func (c *Central) watchEnd(ctx context.Context, id string, preview bool, yield func(Update, error) bool) {
-	q, err := c.o.Store.Query(ctx, id)
+	q, err := c.stored(ctx, id)
 	if err != nil {
 		yield(Update{}, err)
 		return
 	}
 	if !preview {
-		yield(Update{Query: q, End: true}, nil)
+		yield(Update{Query: clone(q), End: true}, nil)
 		return
 	}
 	page, err := c.keptPage(ctx, q, 0, PreviewRows)
@@ -139,7 +139,7 @@ func (c *Central) watchEnd(ctx context.Context, id string, preview bool, yield f
 		yield(Update{}, err)
 		return
 	}
-	yield(Update{Query: q, Rows: page.Rows, End: true}, nil)
+	yield(Update{Query: clone(q), Rows: page.Rows, End: true}, nil)
 }
 
 // A Page is a part of a result.
@@ -165,7 +165,7 @@ func (c *Central) Rows(ctx context.Context, id string, offset, limit int64) (Pag
 			return page, err
 		}
 	}
-	q, err := c.o.Store.Query(ctx, id)
+	q, err := c.stored(ctx, id)
 	if err != nil {
 		return Page{}, err
 	}
