@@ -112,6 +112,7 @@ func (r *run) lines(ctx context.Context, emit func(Frame) error) error {
 	var w lineWriter
 	err := r.stream(ctx, asKeyedLines, func(f found) error {
 		w.add(f)
+		r.lineBuffers.Put(f.lines[:0])
 		if !w.full() {
 			return nil
 		}
@@ -243,6 +244,8 @@ type run struct {
 	counted *counted
 
 	skipped skipped
+
+	lineBuffers sync.Pool // of []byte, whose lines were taken
 
 	mu    sync.Mutex
 	total int64 // weight of refs

@@ -108,7 +108,8 @@ func (r *run) search(ctx context.Context, jobs <-chan job, ahead *ahead, form fo
 			start := max(0, end-foundRows)
 			// Who waits for a reader that is slow has no turn.
 			err := r.turn(ctx, func() error {
-				f = maker.found(c.sel[start:end], form)
+				buffer, _ := r.lineBuffers.Get().([]byte)
+				f = maker.found(c.sel[start:end], form, buffer)
 				c.stopped(0)
 				return c.err
 			})
@@ -131,12 +132,15 @@ func (r *run) search(ctx context.Context, jobs <-chan job, ahead *ahead, form fo
 	return nil
 }
 
-// found makes rows, the last first.
-func (m *rowMaker) found(sel []uint32, form foundForm) found {
+// found makes rows, the last first; lines in buffer, if it is large enough.
+func (m *rowMaker) found(sel []uint32, form foundForm, buffer []byte) found {
 	f := found{count: len(sel)}
-	if form == asRows {
+	switch {
+	case form == asRows:
 		f.rows = make([]*kept, 0, len(sel))
-	} else {
+	case buffer != nil:
+		f.lines = buffer // it has held about as much
+	default:
 		f.lines = make([]byte, 0, len(sel)*m.lineBytes)
 	}
 	if form == asKeyedLines {
