@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/query"
@@ -75,14 +76,16 @@ func (m *merging) addLines(f store.Frame, single bool) error {
 	}})
 }
 
-// kept says that the store has all that was added.
-func (m *merging) kept() {
-	for _, o := range m.fresh {
-		if o.single {
+// kept says that the store has all frames of an attempt of a node before next. Those of
+// others it may have refused: they come again.
+func (m *merging) kept(node string, attempt uint32, next uint64) {
+	m.fresh = slices.DeleteFunc(m.fresh, func(o *origin) bool {
+		is := o.frame.Node == node && o.frame.Attempt == attempt && o.frame.Number < next
+		if is && o.single {
 			o.frame.Body = nil
 		}
-	}
-	m.fresh = nil
+		return is
+	})
 }
 
 // lines yields the rows of a merge that has them as lines. Frames of which all rows follow

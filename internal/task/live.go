@@ -149,7 +149,7 @@ func (c *Central) accept(ctx context.Context, l *live, node string, attempt uint
 		return t.Frames, true, nil
 	case !ended(q):
 		if err = c.o.Store.AddFrames(ctx, q, node, frames); err == nil && l.merge != nil {
-			l.merge.kept()
+			l.merge.kept(node, attempt, t.Frames)
 		}
 	case l.merge == nil && len(frames) > 0:
 		if err = c.o.Store.AddFrames(ctx, q, node, frames); err == nil {

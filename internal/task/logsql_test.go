@@ -169,6 +169,53 @@ func TestRowsPassAsTheyCame(t *testing.T) {
 	}
 }
 
+// TestFramesThatWereRefusedAreHeld has the store take what one node sent, and refuse what
+// another did: that is held until it comes again.
+func TestFramesThatWereRefusedAreHeld(t *testing.T) {
+	t.Parallel()
+	of := Task{Query: "* | fields host.name", Language: "logsql", Lines: true}
+	plan := must(LogsQL{}.Plan(of))(t)
+	m := &merging{merge: plan.NewMerge(), next: map[string]uint64{}, parts: map[string][]byte{}}
+	m.read = func(f store.Frame) ([]byte, error) {
+		return nil, fmt.Errorf("frame %d of %s is not there", f.Number, f.Node)
+	}
+	var last []byte
+	add := func(node string, number uint64) {
+		t.Helper()
+		err := holds(node, logins(node, 300)...).partial(t.Context(), of, func(f Frame) error {
+			if f.Kind != linesFrame {
+				return nil
+			}
+			last = packLines(f)
+			return m.add(node, 1, number, piece{kind: f.Kind, body: last})
+		}, func(Progress) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	add("refused", 0)
+	add("refused", 1)
+	add("taken", 0)
+	m.kept("taken", 1, 1)
+	m.kept("refused", 2, 9) // another attempt
+	m.kept("refused", 1, 0) // nothing of it
+	asked, rows := 0, 0
+	m.read = func(f store.Frame) ([]byte, error) {
+		if asked++; f.Node != "taken" {
+			return nil, fmt.Errorf("frame %d of %s is asked for", f.Number, f.Node)
+		}
+		return last, nil
+	}
+	err := m.merge.(LineMerge).Lines(t.Context(), func(l query.LinesOf) error {
+		rows += l.Count
+		_, err := l.All()
+		return err
+	})
+	if rows != 900 || asked == 0 || err != nil {
+		t.Errorf("%d rows, %d frames were asked for, %v", rows, asked, err)
+	}
+}
+
 // TestResultsOfOlderProgramsAreRead: they kept rows otherwise.
 func TestResultsOfOlderProgramsAreRead(t *testing.T) {
 	t.Parallel()

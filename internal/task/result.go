@@ -69,7 +69,7 @@ func (c *Central) remerge(ctx context.Context, l *live, q *store.Query) (*mergin
 		if err := m.add(f.Node, f.Attempt, f.Number, p); err != nil {
 			return nil, fmt.Errorf("merge frame %d of node %s: %w", f.Number, f.Node, err)
 		}
-		m.kept()
+		m.kept(f.Node, f.Attempt, f.Number+1)
 	}
 	return m, nil
 }
