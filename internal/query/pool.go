@@ -159,8 +159,24 @@ func (p *Pool) yield() {
 	}
 }
 
-// longestRest is how many times as long as it worked a run rests at most.
-const longestRest = 4
+const (
+	// longestRest is how many times as long as it worked a run rests at most, and crowdRests
+	// how many times that where other runs are under way: one that is alone is some person's
+	// who waits, and ten that go on and on would together take a quarter of what comes in.
+	longestRest = 4
+	crowdRests  = 2
+)
+
+// rests returns how many times as long as it was a turn's rest is.
+func (p *Pool) rests() int {
+	n := min(p.busy()-1, longestRest)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.runs) > 1 {
+		n *= crowdRests
+	}
+	return n
+}
 
 // turn runs do as one turn of the run. For each of those who come first and are at work
 // then, the turn ends with a rest as long as it was: where they are held up, more of them
@@ -176,8 +192,8 @@ func (r *run) turn(ctx context.Context, do func() error) error {
 	began := time.Now()
 	err := do()
 	took := time.Since(began)
-	if others := min(p.busy()-1, longestRest); others > 0 && err == nil {
-		timer := time.NewTimer(time.Duration(others) * took)
+	if rests := p.rests(); rests > 0 && err == nil {
+		timer := time.NewTimer(time.Duration(rests) * took)
 		select {
 		case <-timer.C:
 		case <-ctx.Done():

@@ -92,20 +92,23 @@ func TestPoolSurvivesThoseWhoLeave(t *testing.T) {
 }
 
 // TestPoolLeavesRoomToOthers: while others are at work fewer turns are given, and each ends
-// with a rest.
+// with a rest, a longer one where several runs are under way.
 func TestPoolLeavesRoomToOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for _, tt := range []struct {
-			busy int
-			want time.Duration // for four turns of 10 ms
-		}{{0, 20 * time.Millisecond}, {1, 40 * time.Millisecond}, {3, 120 * time.Millisecond}, {100, 200 * time.Millisecond}} {
+			runs, busy int
+			want       time.Duration // for a turn of 10 ms of each run
+		}{
+			{4, 0, 20 * time.Millisecond}, {4, 1, 40 * time.Millisecond}, {4, 3, 200 * time.Millisecond}, {4, 100, 360 * time.Millisecond},
+			{1, 1, 10 * time.Millisecond}, {1, 3, 30 * time.Millisecond}, {1, 100, 50 * time.Millisecond},
+		} {
 			p := NewPool(PoolOptions{Workers: 2, Busy: func() int { return tt.busy }})
 			began := time.Now()
 			var group sync.WaitGroup
-			for range 4 {
+			for range tt.runs {
+				r := &run{o: RunOptions{Pool: p}, turns: p.join()}
 				group.Go(func() {
-					r := &run{o: RunOptions{Pool: p}, turns: p.join()}
 					if err := r.turn(t.Context(), func() error { time.Sleep(10 * time.Millisecond); return nil }); err != nil {
 						t.Error(err)
 					}
@@ -113,7 +116,7 @@ func TestPoolLeavesRoomToOthers(t *testing.T) {
 			}
 			group.Wait()
 			if took := time.Since(began); took != tt.want {
-				t.Errorf("busy %d: took %s, want %s", tt.busy, took, tt.want)
+				t.Errorf("%d runs, busy %d: took %s, want %s", tt.runs, tt.busy, took, tt.want)
 			}
 		}
 	})
