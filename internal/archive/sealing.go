@@ -307,12 +307,17 @@ func (a *Archive) fill(w *segment.Writer, blocks []*headBlock) (n int, err error
 			return i, err
 		}
 		to.Reset()
+		a.spareBuilders(to)
 	}
 	return len(blocks), nil
 }
 
-// maxBuilders bounds the collections whose templates are known from block to block.
-const maxBuilders = 32
+// maxBuilders bounds the collections whose templates are known from block to block, and
+// maxSpare what is kept in memory for their blocks.
+const (
+	maxBuilders = 32
+	maxSpare    = 64 << 20
+)
 
 // builder returns an empty builder for a block of a collection, if possible one that
 // knows the templates of the block before. The caller holds sealing, and resets it.
@@ -329,6 +334,20 @@ func (a *Archive) builder(collection string) *block.Builder {
 	b := block.NewBuilderIn(&a.slots, collection)
 	a.builders[collection] = b
 	return b
+}
+
+// spareBuilders drops builders that keep too much together, but for one.
+func (a *Archive) spareBuilders(but *block.Builder) {
+	spare := 0
+	for _, b := range a.builders {
+		spare += b.Spare()
+	}
+	for collection, b := range a.builders {
+		if b != but && spare > maxSpare {
+			spare -= b.Spare()
+			delete(a.builders, collection)
+		}
+	}
 }
 
 // sealed puts a segment in the place of the first n blocks of a head.

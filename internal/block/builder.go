@@ -22,8 +22,8 @@ const (
 	// only fewTried are tried in the next block. To try 512 of 10,000 took half the time of
 	// gathering them all.
 	passedToTell, passedAgain, fewTried = 1024, 16, 32
-	// maxSpare bounds the values for which slots have memory from block to block.
-	maxSpare = 1 << 20
+	// maxPending bounds the values for which templates have memory from block to block.
+	maxPending = 1 << 16
 )
 
 // A Builder gathers the events of a block. It is not safe for concurrent use.
@@ -50,6 +50,7 @@ type Builder struct {
 	arena     []string
 	message   bool  // at least one event has one
 	bytes     int64 // of all messages
+	spare     int   // bytes of memory for the next block
 }
 
 // NewBuilder returns an empty Builder for events of a collection.
@@ -122,11 +123,14 @@ func (b *Builder) accept(t *template) {
 	t.early = t.early[:0]
 }
 
+// Spare returns about how many bytes an empty builder keeps for the next block.
+func (b *Builder) Spare() int { return b.spare }
+
 // Reset empties the builder for the next block of its collection. The templates
 // that were worthy are known then, and have the memory for their slots.
 func (b *Builder) Reset() {
 	clear(b.of)
-	b.loose.reset()
+	b.spare = b.loose.reset() + 32*cap(b.times)
 	b.room.Reset()
 	b.times, b.ingested, b.seqs, b.of = b.times[:0], b.ingested[:0], b.seqs[:0], b.of[:0]
 	b.arena, b.message, b.bytes, b.lone = nil, false, 0, 0
@@ -151,7 +155,7 @@ func (b *Builder) Reset() {
 	}
 	clear(b.templates[len(kept):])
 	b.templates = kept
-	room := maxSpare
+	room := maxPending
 	for _, t := range kept {
 		if t.shape.templates == 0 {
 			b.know(t.shape)
@@ -166,6 +170,7 @@ func (b *Builder) Reset() {
 		} else {
 			t.pending = nil
 		}
+		b.spare += 16 * cap(t.pending)
 		t.rows, t.gathered, t.unit, t.number, t.known = 0, 0, len(units)-1, 0, true
 		t.next, b.table[t.hash] = b.table[t.hash], t
 	}

@@ -147,19 +147,21 @@ func (l *looseEvents) names() []string {
 	return names
 }
 
-// reset empties all columns, and keeps the memory of those that had events.
-func (l *looseEvents) reset() {
+// reset empties all columns, and keeps the memory of those that had events. It returns
+// how many bytes that is.
+func (l *looseEvents) reset() (kept int) {
 	clear(l.byNumber)
 	l.of, l.message, l.source = nil, nil, nil
-	room := maxLooseSpare
 	for name, c := range l.byName {
-		room -= cap(c.data) + 8*cap(c.rows)
-		if len(c.rows) == 0 || room < 0 || cap(c.data) > 4*len(c.data) {
+		size := cap(c.data) + 8*cap(c.rows)
+		if len(c.rows) == 0 || kept+size > maxLooseSpare || cap(c.data) > 4*len(c.data) {
 			delete(l.byName, name)
 			continue
 		}
+		kept += size
 		c.rows, c.ends, c.data, c.kinds, c.early = c.rows[:0], c.ends[:0], c.data[:0], c.kinds[:0], 0
 	}
+	return kept
 }
 
 // looseColumn fills loose with the column called name of the loose events, or with nothing
