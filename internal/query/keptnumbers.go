@@ -86,7 +86,7 @@ func (a *quantileAgg) readKept(r *reader, group int) error {
 	return r.err
 }
 
-// read reads n numbers, the first of them more than last.
+// read reads n numbers, the first of them last or more.
 func (run *numberRun) read(r *reader, n int, last int64) {
 	values := make([]int64, n)
 	b := r.b // of a local variable the garbage collector need not hear
