@@ -54,10 +54,10 @@ func TestSecondStartFindsEverything(t *testing.T) {
 	if again.Tasks[0].EventsRead != 1000 { // from the disk, now or by what a start asks itself
 		t.Errorf("the task has not read the 1000 events: %+v", again.Tasks[0])
 	}
-	held, err := after.Collections(t.Context(), "local")
-	if err != nil || len(held) != 1 || held[0].Events != 1000 || held[0].Bytes == 0 {
-		t.Errorf("collections: %+v, %v", held, err)
-	}
+	until(t, "the node has said hello", func() bool { // it may answer before that
+		held, err := after.Collections(t.Context(), "local")
+		return err == nil && len(held) == 1 && held[0].Events == 1000 && held[0].Bytes > 0
+	})
 }
 
 func TestCollectionsInTheHeadHaveASize(t *testing.T) {
