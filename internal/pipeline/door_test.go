@@ -11,30 +11,15 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/llama-logs/llama/internal/archive"
-	"github.com/llama-logs/llama/internal/fsys"
 	"github.com/llama-logs/llama/internal/pipeline"
 	"github.com/llama-logs/llama/internal/receive"
-	"github.com/llama-logs/llama/internal/seal"
 )
 
 // TestNothingIsKeptOfABody sends bodies over HTTP into an archive. The memory of one is that
 // of others later, so what is kept of a string instead of a copy shows as another's text.
 func TestNothingIsKeptOfABody(t *testing.T) {
 	t.Parallel()
-	keys := filepath.Join(t.TempDir(), "key")
-	if _, err := seal.CreateKeyFile(keys); err != nil {
-		t.Fatal(err)
-	}
-	key, err := seal.OpenKeyFile(keys)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a, err := archive.Open(fsys.NewMem(), key, archive.Options{FreeFloor: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer a.Close()
+	a := memoryArchive(t)
 	address, token := door(t, open(t, "", a))
 	const bodies, lines = 5, 2000
 	forms := []struct{ path, line, message string }{
