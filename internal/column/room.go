@@ -53,6 +53,9 @@ func (r *Room) add(text string) uint64 {
 
 // at returns the text that begins there.
 func (r *Room) at(place uint64, length int) string {
+	if length == 0 {
+		return "" // behind a block that is full there may be no other
+	}
 	start := place & (1<<textsAtOnce - 1)
 	return bytesString(r.texts[place>>textsAtOnce][start : start+uint64(length)])
 }
