@@ -217,12 +217,16 @@ func (a *Archive) part(key partKey) *part {
 	return p
 }
 
-// setSegments gives a part other segments. The caller holds mu.
+// setSegments gives a part other segments. The caller holds mu. One that was destroyed
+// meanwhile is in no set.
 func (a *Archive) setSegments(p *part, segments []*stored) {
 	p.segments = segments
 	a.catalog = nil
 	delete(a.bare, p)
 	delete(a.several, p)
+	if a.parts[p.partKey] != p {
+		return
+	}
 	switch len(segments) {
 	case 0:
 		a.bare[p] = struct{}{}

@@ -282,7 +282,8 @@ func (a *Archive) fill(w *segment.Writer, blocks []*headBlock) (n int, err error
 	var hasher *root.Hasher
 	defer func() {
 		if err != nil {
-			clear(a.builders) // one of them is not empty
+			clear(a.builders) // one of them is not empty,
+			a.slots.Reset()   // and has taken room
 		}
 	}()
 	for i, b := range blocks {
