@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -212,13 +213,27 @@ func (c *Client) Export(ctx context.Context, id, format string, spreadsheet bool
 		_, err = io.Copy(to, resp.Body)
 		return c.broken(ctx, err)
 	}
-	plain, err := zstd.NewReader(resp.Body, zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderLowmem(true))
+	plain, err := zstd.NewReader(cutReader{resp.Body}, zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderLowmem(true))
 	if err != nil {
 		return fmt.Errorf("unpack the answer of %s: %w", c.base.Host, err)
 	}
 	defer plain.Close()
 	_, err = plain.WriteTo(to)
 	return c.broken(ctx, err)
+}
+
+// A cutReader tells an answer that was cut off from one that has ended: package zstd takes
+// io.ErrUnexpectedEOF for the end where a frame could begin.
+type cutReader struct{ io.Reader }
+
+var errCut = errors.New("the answer was cut off")
+
+func (r cutReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = errCut
+	}
+	return n, err
 }
 
 // maxWindow is the most memory that unpacking an answer may need for its window.
