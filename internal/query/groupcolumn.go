@@ -206,6 +206,7 @@ func (g *groupGatherer) largest() *largestGroups {
 
 // largestGroups adds groups up by the numbers that their values are, without their texts.
 type largestGroups struct {
+	hasher column.Hasher
 	typing column.Typing
 	by     int  // the function that is sorted by
 	small  bool // the smallest come first
@@ -232,6 +233,7 @@ func (l *largestGroups) gather(g *groupGatherer) error {
 	if err := g.env.budget.grow(held); err != nil {
 		return err
 	}
+	l.hasher = column.NewHasher() // senders choose the numbers
 	l.table, l.sums = make([]uint32, size), make([][]uint64, len(l.counts))
 	for i := range g.columns {
 		c := &g.columns[i]
@@ -256,7 +258,7 @@ func (l *largestGroups) gather(g *groupGatherer) error {
 // place returns the place of a number's group.
 func (l *largestGroups) place(n int64, kind llama.Kind) int {
 	mask := uint64(len(l.table) - 1)
-	at := uint64(n) * 0x9e3779b97f4a7c15 >> 20 & mask
+	at := l.hasher.Mix(uint64(n), 0) & mask
 	for l.table[at] != 0 && l.keys[l.table[at]-1] != n {
 		at = (at + 1) & mask
 	}

@@ -153,10 +153,14 @@ func (h *heldLines) each(ctx context.Context, e *env, max int, emit func(LinesOf
 }
 
 func (f *lineFrame) whole() ([]byte, error) {
-	if f.plain != nil {
-		return f.plain, nil
+	text, err := f.plain, error(nil)
+	if text == nil {
+		text, err = f.again()
 	}
-	return f.again()
+	if err == nil && (bytes.Count(text, []byte{'\n'}) != f.count || f.count > 0 && !bytes.HasSuffix(text, []byte{'\n'})) {
+		err = errFrame // it has more or fewer lines than keys
+	}
+	return text, err
 }
 
 // take takes the rows of a frame that come before the next of second.

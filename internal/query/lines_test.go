@@ -163,3 +163,25 @@ func TestLinesNameTheirFields(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestFramesOfVeryLongRowsAreBounded has events of 40 KB each, 1,500 of them.
+func TestFramesOfVeryLongRowsAreBounded(t *testing.T) {
+	t.Parallel()
+	var events []llama.Event
+	for i := range 1500 {
+		events = append(events, llama.Event{Time: llama.Time(i + 1), Seq: uint64(i + 1), Message: fmt.Sprintf("%d %s", i, strings.Repeat("x", 40_000))})
+	}
+	q := mustParse(t, "* | fields _msg")
+	rows, frames := 0, 0
+	err := q.Partial(t.Context(), Events(events), RunOptions{Lines: true, MaxMemory: 1 << 30}, func(f Frame) error {
+		frames++
+		rows += bytes.Count(f.Text, []byte{'\n'})
+		if size := len(f.Text) + len(f.Bytes); size > 2*mostFoundBytes {
+			t.Errorf("a frame of %d bytes", size)
+		}
+		return nil
+	})
+	if err != nil || rows != len(events) || frames < 20 {
+		t.Errorf("%d rows in %d frames, %v", rows, frames, err)
+	}
+}

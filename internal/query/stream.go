@@ -116,7 +116,7 @@ func (r *run) search(ctx context.Context, jobs <-chan job, ahead *ahead, form fo
 			if err != nil {
 				return err
 			}
-			end = start
+			end -= f.count
 			if err := r.env.budget.grow(f.size); err != nil {
 				return err
 			}
@@ -132,7 +132,12 @@ func (r *run) search(ctx context.Context, jobs <-chan job, ahead *ahead, form fo
 	return nil
 }
 
-// found makes rows, the last first; lines in buffer, if it is large enough.
+// mostFoundBytes is where the lines of one found end, though more rows were asked for: a
+// frame has those of several.
+const mostFoundBytes = 2 << 20
+
+// found makes rows, the last first; lines in buffer, if it is large enough. Of rows that
+// are very long it makes some, one at least.
 func (m *rowMaker) found(sel []uint32, form foundForm, buffer []byte) found {
 	f := found{count: len(sel)}
 	switch {
@@ -148,6 +153,10 @@ func (m *rowMaker) found(sel []uint32, form foundForm, buffer []byte) found {
 		m.names = newNameList()
 	}
 	for i := len(sel) - 1; i >= 0; i-- {
+		if form != asRows && len(f.lines) >= mostFoundBytes {
+			f.count = len(sel) - 1 - i
+			break
+		}
 		switch form {
 		case asKeyedLines:
 			f.keys = append(f.keys, m.lineKey(sel[i]))
@@ -168,7 +177,7 @@ func (m *rowMaker) found(sel []uint32, form foundForm, buffer []byte) found {
 		f.names = m.names.list
 	}
 	f.size += cap(f.lines) + cap(f.keys)*lineKeySize
-	m.lineBytes = max(m.lineBytes, len(f.lines)/len(sel)+32)
+	m.lineBytes = max(m.lineBytes, len(f.lines)/f.count+32)
 	return f
 }
 
