@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/csv"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -77,6 +78,9 @@ func (s *Server) rowPage(ctx context.Context, q Query, in *rowsRequest) (*huma.S
 				page = append(page, ',')
 			}
 			rows++
+			if line[0] != '{' || !json.Valid(line) { // a node wrote it, and nobody has looked at it since
+				return fmt.Errorf("row %d of query %s is no JSON object", in.Offset+int64(rows), q.ID)
+			}
 			page = append(page, bytes.TrimSuffix(line, []byte{'\n'})...)
 			if len(page) > maxPageBytes {
 				return errPageFull

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -127,8 +128,11 @@ func (s *Store) readFrame(ctx context.Context, from transaction, q *Query, f Fra
 	var sealed []byte
 	err := from.QueryRowContext(ctx, `SELECT sealed_body FROM frames WHERE query_id = $1 AND node_id = $2 AND attempt = $3 AND number = $4`,
 		q.ID, f.Node, f.Attempt, int64(f.Number)).Scan(&sealed)
-	if err != nil {
-		return nil, fmt.Errorf("read frame %d of query %s: %w", f.Number, q.ID, err)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil, fmt.Errorf("frame %d of query %s is not there: %w", f.Number, q.ID, err)
+	case err != nil:
+		return nil, llama.Errorf(llama.Unavailable, "read frame %d of query %s: %w", f.Number, q.ID, err)
 	}
 	body, err := s.unseal(keyFor(q.Expires), sealed, framePlace(q.ID, &f))
 	if err != nil {
@@ -178,19 +182,19 @@ type frameKey struct {
 	number  uint64
 }
 
-// putChunk keeps a chunk. One that a frame stands for has the frame's number, and its
-// sealed_rows are empty.
+// putChunk keeps a chunk. One that a frame stands for has which it is in its sealed_rows,
+// so that no chunk can be passed off as another.
 func (s *Store) putChunk(ctx context.Context, tx transaction, q *Query, c *Chunk) error {
-	sealed, frame := []byte{}, Frame{}
+	rows, frame := c.Rows, Frame{}
 	if c.Frame != nil {
 		frame = *c.Frame
-	} else {
-		var err error
-		if sealed, err = s.seal(keyFor(q.Expires), c.Rows, place(q.ID, "rows", strconv.FormatInt(c.First, 10))); err != nil {
-			return fmt.Errorf("seal result of query %s: %w", q.ID, err)
-		}
+		rows = framePlace(q.ID, &frame)
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO chunks (query_id, first_row, row_count, sealed_rows, form, frame_node, frame_attempt, frame_number, frame_kind)
+	sealed, err := s.seal(keyFor(q.Expires), rows, place(q.ID, "rows", strconv.FormatInt(c.First, 10)))
+	if err != nil {
+		return fmt.Errorf("seal result of query %s: %w", q.ID, err)
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO chunks (query_id, first_row, row_count, sealed_rows, form, frame_node, frame_attempt, frame_number, frame_kind)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, q.ID, c.First, c.Count, sealed, c.Form, frame.Node, frame.Attempt, int64(frame.Number), frame.Kind)
 	if err != nil {
 		return fmt.Errorf("keep result of query %s: %w", q.ID, err)
@@ -261,13 +265,15 @@ func (s *Store) chunk(ctx context.Context, q *Query, row int64) (Chunk, error) {
 	if err != nil {
 		return c, fmt.Errorf("read result of query %s: %w", q.ID, err)
 	}
-	if frame.Node != "" {
-		frame.Number = uint64(number)
-		c.Rows, err = s.Frame(ctx, q, frame)
-		return c, err
-	}
 	if c.Rows, err = s.unseal(keyFor(q.Expires), sealed, place(q.ID, "rows", strconv.FormatInt(c.First, 10))); err != nil {
 		return c, fmt.Errorf("unseal result of query %s: %w", q.ID, err)
+	}
+	if frame.Node != "" {
+		frame.Number = uint64(number)
+		if !bytes.Equal(c.Rows, framePlace(q.ID, &frame)) {
+			return c, fmt.Errorf("rows from %d of query %s are not those that were kept", c.First, q.ID)
+		}
+		c.Rows, err = s.Frame(ctx, q, frame)
 	}
 	return c, nil
 }

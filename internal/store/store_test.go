@@ -159,6 +159,18 @@ func TestFramesThatAreResultsStay(t *testing.T) {
 	if got := collect(t, s.Frames(ctx, q)); len(got) != 1 || got[0].Number != 2 {
 		t.Errorf("got frames %v, want the one that a chunk names", got)
 	}
+	if err := s.update(ctx, func(tx transaction) error {
+		_, err := tx.ExecContext(ctx, `UPDATE chunks SET frame_number = 1 WHERE query_id = $1 AND first_row = 0`, q.ID)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range s.Chunks(ctx, q, 0) {
+		if err == nil || !strings.Contains(err.Error(), "not those that were kept") {
+			t.Errorf("a chunk that names another frame: %v", err)
+		}
+		break
+	}
 	if _, err := s.Frame(ctx, q, frames[0]); !errors.Is(err, sql.ErrNoRows) {
 		t.Errorf("a frame that is in no chunk: %v", err)
 	}

@@ -18,14 +18,16 @@ type endedQueries struct {
 }
 
 const (
-	// mostEnded is how many queries are remembered, and mostEndedTasks of how many tasks at most each.
-	mostEnded      = 256
-	mostEndedTasks = 16
+	// mostEnded is how many queries are remembered, and mostEndedTasks and mostEndedColumns
+	// of how many tasks and columns at most each.
+	mostEnded        = 256
+	mostEndedTasks   = 16
+	mostEndedColumns = 256
 )
 
 // add remembers q, which nobody changes any more.
 func (e *endedQueries) add(q *store.Query) {
-	if len(q.Tasks) > mostEndedTasks {
+	if len(q.Tasks) > mostEndedTasks || len(q.Columns) > mostEndedColumns {
 		return
 	}
 	e.mu.Lock()

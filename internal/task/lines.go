@@ -104,7 +104,9 @@ func (r *result) lines(ctx context.Context, m LineMerge) iter.Seq2[store.Chunk, 
 			err = w.flush()
 		}
 		if err != nil && !errors.Is(err, errUnwanted) {
-			r.problem = err
+			if llama.CodeOf(err) != llama.Unavailable { // else it is the store's, and is tried again
+				r.problem = err
+			}
 			yield(store.Chunk{}, err)
 		}
 	}
@@ -349,6 +351,9 @@ func (c *Central) kept(ctx context.Context, q *store.Query, first, last int64, e
 	return nil
 }
 
+// errOver says that a query has ended, and its result is kept.
+var errOver = errors.New("the query has ended")
+
 // window merges what came of a live query, as q says, beside what goes on. It hands on the
 // rows from one number to another, and returns how many there are.
 func (c *Central) window(ctx context.Context, l *live, q *store.Query, first, last int64, emit func(RowLines) error) (total int64, err error) {
@@ -356,6 +361,9 @@ func (c *Central) window(ctx context.Context, l *live, q *store.Query, first, la
 		return 0, nil
 	}
 	m, err := c.remerge(ctx, l, q)
+	if err == nil && l.isOver() { // the frames may have gone while they were read
+		err = errOver
+	}
 	if err != nil {
 		return 0, err
 	}
