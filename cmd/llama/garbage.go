@@ -33,6 +33,8 @@ type collector struct {
 	room   bool      // roomy holds
 	now    int       // percent in force
 	sample []metrics.Sample
+	// watching is set while a mark waits for a collection.
+	watching bool
 }
 
 // start puts garbage into force, unless GOGC is set.
@@ -105,10 +107,15 @@ func roomyPercent(live uint64) int {
 // watch has tune called after each collection, as long as room holds: Go tells of one by
 // finalizing what nobody refers to. The caller holds mu.
 func (g *collector) watch() {
+	if g.watching {
+		return
+	}
+	g.watching = true
 	type mark struct{ _ [16]byte }
 	runtime.SetFinalizer(&mark{}, func(*mark) {
 		g.mu.Lock()
 		defer g.mu.Unlock()
+		g.watching = false
 		if g.room {
 			g.tune()
 			g.watch()
