@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 )
 
@@ -29,8 +30,9 @@ type writer struct {
 	waiting []*change
 	led     bool
 
-	conn       *sql.Conn // the leader's; nil before the first
-	statements prepared  // likewise
+	making     sync.Mutex // held by the leader, and by close
+	conn       *sql.Conn  // making guards it; nil before the first
+	statements prepared   // likewise
 }
 
 // A change is one call of update.
@@ -55,10 +57,31 @@ func (w *writer) update(ctx context.Context, fn func(transaction) error) error {
 		c.turn <- true
 	}
 	w.mu.Unlock()
-	if <-c.turn {
+	var leads bool
+	select {
+	case leads = <-c.turn:
+	case <-ctx.Done():
+		if w.leave(c) {
+			return fmt.Errorf("begin transaction: %w", ctx.Err())
+		}
+		leads = <-c.turn
+	}
+	if leads {
 		w.lead()
 	}
 	return c.err
+}
+
+// leave takes back a change that still waits, and reports whether it did.
+func (w *writer) leave(c *change) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i := slices.Index(w.waiting, c)
+	if i < 0 || len(c.turn) > 0 { // it is being made, or is to lead
+		return false
+	}
+	w.waiting = slices.Delete(w.waiting, i, i+1)
+	return true
 }
 
 // lead makes the changes that wait, of which the caller's is the first.
@@ -81,6 +104,8 @@ func (w *writer) lead() {
 			w.waiting[0].turn <- true
 		}
 	}()
+	w.making.Lock()
+	defer w.making.Unlock()
 	if err := w.make(all); err != nil {
 		for _, c := range all {
 			if c.err == nil || errors.Is(c.err, errNotMade) {
@@ -182,7 +207,7 @@ func (w *writer) begin(ctx context.Context) error {
 		if !errors.Is(err, sql.ErrConnDone) && !errors.Is(err, driver.ErrBadConn) {
 			return err
 		}
-		if err := w.close(); err != nil {
+		if err := w.drop(); err != nil {
 			return err
 		}
 	}
@@ -194,8 +219,14 @@ func (w *writer) begin(ctx context.Context) error {
 	return w.do(ctx, `BEGIN IMMEDIATE`)
 }
 
-// close gives the connection back. No change may be under way.
+// close gives the connection back, once what is under way is made.
 func (w *writer) close() error {
+	w.making.Lock()
+	defer w.making.Unlock()
+	return w.drop()
+}
+
+func (w *writer) drop() error {
 	if w.conn == nil {
 		return nil
 	}
