@@ -66,15 +66,17 @@ func Open(disk fsys.FS, m seal.Master, o Options) (_ *Archive, err error) {
 			}
 		}
 	}()
-	if err := a.open(found != formatLine, m); err != nil {
+	if err := a.open(found, m); err != nil {
 		return nil, err
 	}
 	return a, nil
 }
 
-// open opens what is there; where the folder is empty or of the version before, anew says so.
-func (a *Archive) open(anew bool, m seal.Master) (err error) {
-	if anew {
+// open opens what is there, of the format that was found. An archive of the version before
+// becomes one of this when its keys and its history could be read, before anything is
+// written that is not of the version before.
+func (a *Archive) open(found string, m seal.Master) (err error) {
+	if found == "" {
 		if err := fsys.Replace(a.disk, formatName, []byte(formatLine)); err != nil {
 			return err
 		}
@@ -102,6 +104,11 @@ func (a *Archive) open(anew bool, m seal.Master) (err error) {
 	}
 	if err := a.openHistory(); err != nil {
 		return err
+	}
+	if found == formatBefore {
+		if err := fsys.Replace(a.disk, formatName, []byte(formatLine)); err != nil {
+			return err
+		}
 	}
 	if err := a.openSegments(); err != nil {
 		return err

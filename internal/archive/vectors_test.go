@@ -233,7 +233,20 @@ func TestVectorsOfAnArchive(t *testing.T) {
 	t.Run("before", func(t *testing.T) { opensVectors(t, "archive-5", "master-5.key") })
 }
 
-func opensVectors(t *testing.T, name, key string) {
+// TestWrongKeyDoesNotUpgrade: the program before can still open the archive.
+func TestWrongKeyDoesNotUpgrade(t *testing.T) {
+	t.Parallel()
+	disk := vectorsDisk(t, "archive-5")
+	if _, err := Open(disk, newMaster(t), Options{FreeFloor: 1}); llama.CodeOf(err) != llama.Conflict {
+		t.Fatalf("with another key: %v", err)
+	}
+	if format, err := fsys.ReadFile(disk, formatName, 100); err != nil || string(format) != formatBefore {
+		t.Errorf("format %q, error %v; want %q", format, err, formatBefore)
+	}
+}
+
+// vectorsDisk returns a copy of an archive among the vectors.
+func vectorsDisk(t *testing.T, name string) fsys.FS {
 	t.Helper()
 	disk := fsys.NewMem()
 	folder := os.DirFS(filepath.Join(vectorsFolder, name))
@@ -247,6 +260,12 @@ func opensVectors(t *testing.T, name, key string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return disk
+}
+
+func opensVectors(t *testing.T, name, key string) {
+	t.Helper()
+	disk := vectorsDisk(t, name)
 	a := open(t, disk, vectorsKey(t, key), Options{FreeFloor: 1, Now: func() time.Time { return vectorTime }})
 	events, err := contents(a)
 	if err != nil {
