@@ -10,7 +10,7 @@ import (
 
 // Of a program that has just been started little is in memory: the system reads it piece
 // by piece as it gets there, and the first question waited 80 ms for that. So the node asks
-// itself some, of one block, once it is up.
+// itself some, of one block, while it opens its receivers.
 
 // warming are questions that get to most places that questions get to.
 var warming = []string{
@@ -20,8 +20,8 @@ var warming = []string{
 	`* | stats by (_time:1h) count() n, count_uniq(user.name) u, quantile(0.9, http.response.bytes) q | sort by (n desc) limit 10`,
 }
 
-// warmingTime is the longest that it takes.
-const warmingTime = 5 * time.Second
+// warmingTime is the longest that it holds up a start.
+const warmingTime = time.Second
 
 // warm has the node ask itself. What it finds, and whether it can be read, is nobody's
 // business.

@@ -284,6 +284,9 @@ func (l *largestGroups) regroup(g *groupGatherer) error {
 	}
 	clear(g.ids)
 	g.keys, g.kinds = nil, nil
+	for _, text := range keys {
+		_ = g.env.budget.grow(-g.cost(len(text), 1)) // giving never fails
+	}
 	var key wire
 	add := func(text string, kind llama.Kind, of func(k int) uint64) error {
 		id, err := g.id(&key, []string{text}, []llama.Kind{kind})

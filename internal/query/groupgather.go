@@ -298,7 +298,12 @@ func (g *groupGatherer) newGroup(key string, kinds []llama.Kind, texts ...string
 	g.ids[key] = id
 	g.keys = append(g.keys, texts...)
 	g.kinds = append(g.kinds, kinds...)
-	return id, g.env.budget.grow(costEntry + 2*len(key) + 17*len(texts) + 80*len(g.aggs))
+	return id, g.env.budget.grow(g.cost(len(key), len(texts)))
+}
+
+// cost is what a group takes of the budget.
+func (g *groupGatherer) cost(key, texts int) int {
+	return costEntry + 2*key + 17*texts + 80*len(g.aggs)
 }
 
 func (g *groupGatherer) texts(id int) []string { return g.keys[id*len(g.by) : (id+1)*len(g.by)] }
