@@ -273,9 +273,11 @@ func (s *Store) chunk(ctx context.Context, q *Query, row int64) (Chunk, error) {
 		if !bytes.Equal(c.Rows, framePlace(q.ID, &frame)) {
 			return c, fmt.Errorf("rows from %d of query %s are not those that were kept", c.First, q.ID)
 		}
-		c.Rows, err = s.Frame(ctx, q, frame)
+		if c.Rows, err = s.Frame(ctx, q, frame); errors.Is(err, sql.ErrNoRows) {
+			err = fmt.Errorf("rows from %d of query %s are gone", c.First, q.ID) // and not what ends a result
+		}
 	}
-	return c, nil
+	return c, err
 }
 
 // Sweep deletes the queries whose time is over and that have ended, with their

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -173,6 +174,24 @@ func TestFramesThatAreResultsStay(t *testing.T) {
 	}
 	if _, err := s.Frame(ctx, q, frames[0]); !errors.Is(err, sql.ErrNoRows) {
 		t.Errorf("a frame that is in no chunk: %v", err)
+	}
+	if err := s.update(ctx, func(tx transaction) error {
+		if _, err := tx.ExecContext(ctx, `UPDATE chunks SET frame_number = 2 WHERE query_id = $1 AND first_row = 0`, q.ID); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `DELETE FROM frames WHERE query_id = $1`, q.ID)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	chunks := 0
+	for c, err := range s.Chunks(ctx, q, 0) {
+		if chunks++; err == nil || !strings.Contains(err.Error(), "are gone") {
+			t.Errorf("a chunk whose frame is gone: %v, %v", c, err)
+		}
+	}
+	if chunks != 1 {
+		t.Errorf("%d chunks, want one with an error", chunks)
 	}
 }
 
@@ -500,19 +519,57 @@ func TestChangesAtOnceAreWholeOrNotThere(t *testing.T) {
 	}
 }
 
-// TestAPanicInAChangeIsItsCallersAlone: those beside it hear that they were not made, and
-// later ones are.
-func TestAPanicInAChangeIsItsCallersAlone(t *testing.T) {
+// TestAPanicUndoesTheChangesBesideIt: who asked for them hears that they were not made,
+// and later ones are made.
+func TestAPanicUndoesTheChangesBesideIt(t *testing.T) {
 	t.Parallel()
 	s, _ := open(t)
-	func() {
-		defer func() {
-			if recover() == nil {
-				t.Error("nothing was thrown")
+	if s.shared == nil {
+		t.Skip("PostgreSQL makes each change in a transaction of its own")
+	}
+	made, first := make(chan struct{}), make(chan struct{}) // first holds the rest up until they all wait
+	var changes sync.WaitGroup
+	changes.Go(func() {
+		if err := s.update(t.Context(), func(transaction) error { close(made); <-first; return nil }); err != nil {
+			t.Error(err)
+		}
+	})
+	<-made
+	thrown := make(chan any, 3)
+	var kept atomic.Int32
+	for i := range 3 {
+		changes.Go(func() {
+			defer func() { thrown <- recover() }()
+			err := s.update(t.Context(), func(tx transaction) error {
+				if i == 2 {
+					panic("thrown")
+				}
+				_, err := tx.ExecContext(t.Context(), `INSERT INTO targets (name, created) VALUES ($1, $2)`, fmt.Sprint(i), i)
+				return err
+			})
+			if err == nil {
+				kept.Add(1)
 			}
-		}()
-		s.update(t.Context(), func(transaction) error { panic("thrown") })
-	}()
+		})
+		for waiting := 0; waiting <= i; runtime.Gosched() {
+			s.shared.mu.Lock()
+			waiting = len(s.shared.waiting)
+			s.shared.mu.Unlock()
+		}
+	}
+	close(first)
+	changes.Wait()
+	panics := 0
+	for range 3 {
+		if <-thrown != nil {
+			panics++
+		}
+	}
+	var targets int32
+	err := s.read.QueryRowContext(t.Context(), `SELECT count(*) FROM targets`).Scan(&targets)
+	if err != nil || panics != 1 || kept.Load() != 0 || targets != 0 {
+		t.Errorf("%d panics, %d of 2 changes said to be made, %d found, %v; want one panic and no change", panics, kept.Load(), targets, err)
+	}
 	if err := s.AddQuery(t.Context(), newQuery()); err != nil {
 		t.Fatal(err)
 	}

@@ -92,7 +92,7 @@ func (w *writer) lead() {
 	w.waiting = w.waiting[n:]
 	w.mu.Unlock()
 	for _, c := range all {
-		c.err = errNotMade // until it is; it stays so where a change panics
+		c.err = errNotMade // until it is on the disk
 	}
 	defer func() {
 		w.mu.Lock()
@@ -108,7 +108,7 @@ func (w *writer) lead() {
 	defer w.making.Unlock()
 	if err := w.make(all); err != nil {
 		for _, c := range all {
-			if c.err == nil || errors.Is(c.err, errNotMade) {
+			if errors.Is(c.err, errNotMade) {
 				c.err = full(err)
 			}
 		}
@@ -127,28 +127,29 @@ func (w *writer) make(all []*change) error {
 			w.do(ctx, `ROLLBACK`)
 		}
 	}()
-	made := 0
+	var made []*change
 	for _, c := range all {
-		var err error
-		if len(all) == 1 {
-			c.err = full(w.one(c))
-		} else {
-			err = w.within(ctx, c)
+		if len(all) > 1 {
+			if err := w.within(ctx, c); err != nil {
+				return err
+			}
+		} else if err := w.one(c); err != nil {
+			c.err = full(err)
 		}
-		if err != nil {
-			return err
-		}
-		if c.err == nil {
-			made++
+		if errors.Is(c.err, errNotMade) {
+			made = append(made, c)
 		}
 	}
-	if made == 0 {
+	if len(made) == 0 {
 		return nil
 	}
 	if err := w.do(ctx, `COMMIT`); err != nil {
 		return fmt.Errorf("commit transaction: %w", err)
 	}
 	open = false
+	for _, c := range made {
+		c.err = nil
+	}
 	return nil
 }
 
@@ -186,8 +187,6 @@ func (w *writer) within(ctx context.Context, c *change) error {
 		if undone := w.do(ctx, `ROLLBACK TO change`); undone != nil {
 			return errors.Join(err, undone)
 		}
-	} else {
-		c.err = nil
 	}
 	if err := w.do(ctx, `RELEASE change`); err != nil {
 		return fmt.Errorf("end change: %w", err)
