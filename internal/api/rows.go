@@ -118,15 +118,10 @@ type export struct {
 	accepts string // the encodings that the peer decodes
 }
 
-// pack reports whether the peer takes zstd, and says then that all that is written is.
+// pack reports whether the peer takes zstd and nothing else, and says then that all that is
+// written is. Others may take one frame for all there is, against RFC 8878.
 func (e *export) pack() bool {
-	for coding := range strings.SplitSeq(e.accepts, ",") {
-		name, weight, weighed := strings.Cut(coding, ";")
-		refused := weighed && strings.Trim(weight, " q=0.") == ""
-		if strings.TrimSpace(name) == "zstd" && !refused {
-			e.out.zstd = true
-		}
-	}
+	e.out.zstd = strings.TrimSpace(e.accepts) == "zstd"
 	return e.out.zstd
 }
 
@@ -136,15 +131,14 @@ func (e *exportWriter) Write(b []byte) (int, error) {
 		e.header(e.w.Header())
 		if e.zstd {
 			e.w.Header().Set("Content-Encoding", "zstd")
-			e.w.Header().Add("Vary", "Accept-Encoding")
 		}
 	}
 	e.control.SetWriteDeadline(time.Now().Add(writePatience))
 	return e.w.Write(b)
 }
 
-// writeNDJSON writes rows as they are kept: packed, for a peer that unpacks zstd, which
-// takes frames one after the other as one stream.
+// writeNDJSON writes rows as they are kept: packed, for a peer that takes zstd alone,
+// and so frames one after the other as one stream.
 func (s *Server) writeNDJSON(ctx context.Context, w *export, in *rowsRequest) (rows int64, err error) {
 	packed := w.pack()
 	err = s.Results.Lines(ctx, in.ID, in.Offset, in.Limit, func(l Lines) error {

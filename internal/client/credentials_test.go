@@ -3,6 +3,7 @@ package client
 import (
 	"bufio"
 	"encoding/pem"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -13,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/zstd"
+
 	"github.com/llama-logs/llama"
 )
 
@@ -103,6 +106,30 @@ func TestRetriesOnlyWhatChangesNothing(t *testing.T) {
 	_, err = c.FormatQuery(t.Context(), "x")
 	if err == nil || !strings.Contains(err.Error(), "502 Bad Gateway") || calls.Load() != 3 {
 		t.Errorf("a POST: %v after %d calls", err, calls.Load())
+	}
+}
+
+func TestErrorsOfAnExportMayBePacked(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Encoding", r.Header.Get("Accept-Encoding"))
+		w.WriteHeader(http.StatusNotFound)
+		packed, err := zstd.NewWriter(w)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		packed.Write([]byte(`{"status":404,"detail":"there is no such query"}`))
+		packed.Close()
+	}))
+	defer server.Close()
+	c, err := New(Options{URL: server.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.Export(t.Context(), "x", "ndjson", false, io.Discard); err == nil || err.Error() != "there is no such query" {
+		t.Errorf("got %v", err)
 	}
 }
 

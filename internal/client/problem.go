@@ -69,7 +69,11 @@ const maxProblem = 64 << 10
 // have answered in its stead, in a form of its own.
 func readProblem(resp *http.Response) error {
 	p := &Problem{}
-	err := json.NewDecoder(io.LimitReader(resp.Body, maxProblem)).Decode(p)
+	body, err := plain(resp)
+	if err == nil {
+		defer body.Close()
+		err = json.NewDecoder(io.LimitReader(body, maxProblem)).Decode(p)
+	}
 	if err != nil || p.Detail == "" {
 		return &Problem{Status: resp.StatusCode, Detail: fmt.Sprintf("%s answered %s, which is not an answer of LLAMA's", resp.Request.URL.Host, resp.Status)}
 	}

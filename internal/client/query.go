@@ -209,17 +209,26 @@ func (c *Client) Export(ctx context.Context, id, format string, spreadsheet bool
 		return err
 	}
 	defer resp.Body.Close()
-	if resp.Header.Get("Content-Encoding") != "zstd" {
-		_, err = io.Copy(to, resp.Body)
-		return c.broken(ctx, err)
-	}
-	plain, err := zstd.NewReader(cutReader{resp.Body}, zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderLowmem(true))
+	body, err := plain(resp)
 	if err != nil {
 		return fmt.Errorf("unpack the answer of %s: %w", c.base.Host, err)
 	}
-	defer plain.Close()
-	_, err = plain.WriteTo(to)
+	defer body.Close()
+	_, err = io.Copy(to, body)
 	return c.broken(ctx, err)
+}
+
+// plain returns the body of an answer, unpacked where it is zstd, as only who asked for that
+// finds it.
+func plain(resp *http.Response) (io.ReadCloser, error) {
+	if resp.Header.Get("Content-Encoding") != "zstd" {
+		return io.NopCloser(resp.Body), nil
+	}
+	d, err := zstd.NewReader(cutReader{resp.Body}, zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderLowmem(true))
+	if err != nil {
+		return nil, err
+	}
+	return d.IOReadCloser(), nil
 }
 
 // A cutReader tells an answer that was cut off from one that has ended: package zstd takes
