@@ -26,7 +26,7 @@ func (a adapter) Lines(ctx context.Context, id string, offset, limit int64, emit
 }
 
 // Watch implements api.Results. The rows are those of the preview; the others
-// are read by Rows.
+// are read by Rows and Lines.
 func (a adapter) Watch(ctx context.Context, id string, from int64, emit func(api.Change) error) error {
 	var last api.Query
 	for u, err := range a.tasks.Watch(ctx, id, from != api.NoRows) {

@@ -51,7 +51,7 @@ func (o *outbox) put(ctx context.Context, p piece) error {
 func (o *outbox) tryPut(data []byte, last bool) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if len(o.held) >= o.window && !last { // the last is small, and ends the task's turn
+	if len(o.held) >= o.window && !last { // the last ends the task's turn, so it is one more at most
 		return false
 	}
 	if len(o.held) == 0 {

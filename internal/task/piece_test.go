@@ -62,8 +62,8 @@ func TestAFrameDoesNotWaitForTheNextForLong(t *testing.T) {
 	}})
 	id := w.submit(Request{})
 	w.until("the rows are there", func() bool {
-		page, err := w.central.Rows(t.Context(), id, 0, 10)
-		return err == nil && len(page.Rows) == 3
+		rows, err := w.part(id, 0, 10)
+		return err == nil && len(rows) == 3
 	})
 	if q := w.in(id, store.Running); q.Ended != 0 {
 		t.Errorf("the query has ended: %+v", q)

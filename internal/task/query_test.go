@@ -37,13 +37,13 @@ func TestResultIsMergedAndKept(t *testing.T) {
 			t.Errorf("got %+v", task)
 		}
 	}
-	for _, p := range []struct{ offset, limit, want int64 }{{0, 0, 0}, {0, 5, 5}, {4094, 5, 5}, {8999, 5, 1}, {9000, 5, 0}, {0, 1 << 40, 9000}} {
-		page, err := w.central.Rows(t.Context(), id, p.offset, p.limit)
-		if err != nil || int64(len(page.Rows)) != p.want || page.Total != 9000 || !page.Complete {
-			t.Fatalf("page %+v: got %d rows of %d, complete %v, %v", p, len(page.Rows), page.Total, page.Complete, err)
+	for _, p := range []struct{ offset, limit, want int64 }{{0, 0, 9000}, {0, 5, 5}, {4094, 5, 5}, {8999, 5, 1}, {9000, 5, 0}, {0, 1 << 40, 9000}} {
+		rows, err := w.part(id, p.offset, p.limit)
+		if err != nil || int64(len(rows)) != p.want {
+			t.Fatalf("page %+v: got %d rows, %v", p, len(rows), err)
 		}
-		if p.want > 0 && text(page.Rows[0]) != text(numbered(int(p.offset))) {
-			t.Errorf("page %+v begins with %s", p, text(page.Rows[0]))
+		if p.want > 0 && text(rows[0]) != text(numbered(int(p.offset))) {
+			t.Errorf("page %+v begins with %s", p, text(rows[0]))
 		}
 	}
 	w.halt()
@@ -124,7 +124,7 @@ func TestSubmitRefuses(t *testing.T) {
 	w.submit(Request{})
 	for _, id := range []string{"", "nope", "018f0000-0000-7000-8000-000000000000"} {
 		_, err := w.central.Get(t.Context(), id)
-		if rows, err2 := w.central.Rows(t.Context(), id, 0, 1); llama.CodeOf(err) != llama.NotFound || llama.CodeOf(err2) != llama.NotFound {
+		if rows, err2 := w.part(id, 0, 1); llama.CodeOf(err) != llama.NotFound || llama.CodeOf(err2) != llama.NotFound {
 			t.Errorf("get %q: %v; rows: %v, %v", id, err, rows, err2)
 		}
 		if err := w.central.Cancel(t.Context(), id); llama.CodeOf(err) != llama.NotFound {
@@ -147,9 +147,9 @@ func TestStatesProgressAndFirstRows(t *testing.T) {
 		task := q.Tasks[i]
 		return q.State == store.Running && task.State == store.Running && task.Progress == 0.25 && task.EventsRead == 10 && task.BytesRead == 100 && task.Rows == 10 && task.Frames == 1
 	})
-	page, err := w.central.Rows(t.Context(), id, 2, 3)
-	if err != nil || len(page.Rows) != 3 || page.Total != 10 || page.Complete || text(page.Rows[0]) != text(numbered(2)) {
-		t.Errorf("got %+v, %v", page, err)
+	rows, err := w.part(id, 2, 3)
+	if err != nil || len(rows) != 3 || text(rows[0]) != text(numbered(2)) {
+		t.Errorf("got %+v, %v", rows, err)
 	}
 	close(x.until)
 	w.until("a is done", func() bool { return w.get(id).Tasks[0].State == store.Done || w.get(id).Tasks[1].State == store.Done })
@@ -279,9 +279,9 @@ func TestLargeFramesTravelInPieces(t *testing.T) {
 	}})
 	id := w.submit(Request{})
 	w.in(id, store.Done)
-	page, err := w.central.Rows(t.Context(), id, 0, 10)
-	if err != nil || len(page.Rows) != 3 || page.Rows[1][1].Value != big[1].Value {
-		t.Errorf("got %d rows, %v", len(page.Rows), err)
+	rows, err := w.part(id, 0, 10)
+	if err != nil || len(rows) != 3 || rows[1][1].Value != big[1].Value {
+		t.Errorf("got %d rows, %v", len(rows), err)
 	}
 }
 

@@ -104,9 +104,9 @@ func (r *Runner) execute(ctx context.Context, one *run) error {
 	})
 }
 
-// hand sends a piece once the next is there: the last travels with the end, as an envelope
-// less is a third of what a small question costs. Where central does not take that, it is
-// sent at once.
+// hand sends a piece once the next is there: the last travels with the end, as each
+// envelope takes 0.5 ms of a processor. Where central does not take that, it is sent at
+// once.
 func (one *run) hand(ctx context.Context, p piece) error {
 	if !one.task.EndWithFrame {
 		return one.out.put(ctx, p)
@@ -144,12 +144,7 @@ func (one *run) end(ctx context.Context, how report) error {
 	defer one.waitingMu.Unlock()
 	last, w := piece{last: true, report: how}, one.waiting
 	one.waiting = nil
-	switch {
-	case w != nil && w.more: // the frame was not sent to its end
-		if err := one.out.put(ctx, *w); err != nil {
-			return err
-		}
-	case w != nil:
+	if w != nil && !w.more { // else its frame was not sent to its end, and is of no use
 		last.kind, last.body = w.kind, w.body
 	}
 	return one.out.put(ctx, last)

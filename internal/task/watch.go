@@ -5,7 +5,6 @@ import (
 	"iter"
 	"time"
 
-	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/query"
 	"github.com/llama-logs/llama/internal/store"
 )
@@ -112,14 +111,13 @@ func (c *Central) update(ctx context.Context, l *live, shown uint64, preview boo
 		return u, changed, rows, 0
 	}
 	start := time.Now()
-	page, err := c.page(ctx, l, u.Query, 0, PreviewRows)
-	if err != nil {
+	first := firstRows{}
+	total, err := c.window(ctx, l, u.Query, 0, PreviewRows, first.add)
+	switch {
+	case err == nil:
+		u.Rows, u.Query.Rows = first, total
+	case !l.isOver(): // else the frames may be gone; what the end says has the rows
 		c.o.Log.Warn("partial results not merged yet", "query", l.id, "error", err)
-	} else {
-		u.Rows, u.Query.Rows = page.Rows, page.Total
-		if u.Rows == nil {
-			u.Rows = []Row{}
-		}
 	}
 	return u, changed, rows, time.Since(start)
 }
@@ -134,67 +132,25 @@ func (c *Central) watchEnd(ctx context.Context, id string, preview bool, yield f
 		yield(Update{Query: clone(q), End: true}, nil)
 		return
 	}
-	page, err := c.keptPage(ctx, q, 0, PreviewRows)
-	if err != nil {
+	rows := firstRows{}
+	if err := c.kept(ctx, q, 0, PreviewRows, rows.add); err != nil {
 		yield(Update{}, err)
 		return
 	}
-	yield(Update{Query: clone(q), Rows: page.Rows, End: true}, nil)
+	yield(Update{Query: clone(q), Rows: rows, End: true}, nil)
 }
 
-// A Page is a part of a result.
-type Page struct {
-	Rows     []Row
-	Total    int64 // rows of the result, as far as it is known
-	Complete bool  // nothing more comes
-}
+// firstRows are the first rows of a result, not nil.
+type firstRows []Row
 
-// Rows returns at most limit rows of a result from row offset on. While the query
-// runs they are those of the result as it stands.
-func (c *Central) Rows(ctx context.Context, id string, offset, limit int64) (Page, error) {
-	if offset < 0 || limit < 0 {
-		return Page{}, llama.Errorf(llama.Invalid, "offset and limit cannot be negative")
-	}
-	l, err := c.find(ctx, id)
-	if err != nil {
-		return Page{}, err
-	}
-	if l != nil {
-		page, err := c.page(ctx, l, l.query(), offset, limit)
-		if !l.isOver() { // else the frames may have gone while they were read
-			return page, err
-		}
-	}
-	q, err := c.stored(ctx, id)
-	if err != nil {
-		return Page{}, err
-	}
-	return c.keptPage(ctx, q, offset, limit)
-}
-
-// add adds rows to a page.
-func (p *Page) add(l RowLines) error {
+// add adds rows.
+func (p *firstRows) add(l RowLines) error {
 	text, err := l.Text()
 	if err != nil {
 		return err
 	}
 	return query.ReadLines(text, func(row Row) error {
-		p.Rows = append(p.Rows, copyRow(row))
+		*p = append(*p, copyRow(row))
 		return nil
 	})
-}
-
-// page is window for few rows.
-func (c *Central) page(ctx context.Context, l *live, q *store.Query, offset, limit int64) (page Page, err error) {
-	page.Total, err = c.window(ctx, l, q, offset, offset+limit, page.add)
-	if err != nil {
-		return Page{}, err
-	}
-	return page, nil
-}
-
-// keptPage reads a page of a result that is complete.
-func (c *Central) keptPage(ctx context.Context, q *store.Query, offset, limit int64) (Page, error) {
-	page := Page{Rows: []Row{}, Total: q.Rows, Complete: true}
-	return page, c.kept(ctx, q, offset, offset+limit, page.add)
 }

@@ -217,6 +217,12 @@ func (w *world) rows(id string) []string {
 	return got
 }
 
+// part returns at most limit rows of a result from row offset on.
+func (w *world) part(id string, offset, limit int64) (rows firstRows, err error) {
+	err = w.central.RowLines(w.t.Context(), id, offset, limit, rows.add)
+	return rows, err
+}
+
 func text(row Row) string { return string(llama.AppendFlat(nil, row)) }
 
 // planner stands for the query engine: frames hold rows, a result is all of
