@@ -16,7 +16,7 @@ type readSoFar struct {
 
 // chunksRead are the chunks that were read of the blocks of a collection.
 type chunksRead struct {
-	blocks  int
+	blocks  int                       // of which something was read
 	of      map[segment.ChunkName]int // of how many blocks
 	version int                       // counts the keys of of
 }
@@ -26,8 +26,8 @@ type chunksRead struct {
 // read many.
 const aheadShare = 4
 
-// begin counts a block that is about to be read, and returns what is to be told of each
-// chunk of it that is.
+// begin returns what is to be told of each chunk that is read of a block. One of which
+// everything is in memory says nothing of what others will need.
 func (r *readSoFar) begin(collection string) func(kind block.Kind, name string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -39,10 +39,14 @@ func (r *readSoFar) begin(collection string) func(kind block.Kind, name string) 
 		}
 		r.of[collection] = c
 	}
-	c.blocks++
+	counted := false
 	return func(kind block.Kind, name string) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
+		if !counted {
+			counted = true
+			c.blocks++
+		}
 		chunk := segment.ChunkName{Kind: kind, Name: name}
 		if c.of[chunk]++; c.of[chunk] == 1 {
 			c.version++

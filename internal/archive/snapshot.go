@@ -140,6 +140,9 @@ type Newest struct{ *Snapshot }
 func (n Newest) Refs(collection string, from, to llama.Time) []column.Ref {
 	var newest partSegment
 	for _, p := range n.parts {
+		if collection != "" && collection != p.collection {
+			continue
+		}
 		for _, g := range p.segments {
 			if g.Segment != nil && (newest.stored == nil || g.LastSeq > newest.LastSeq) {
 				newest = partSegment{p, g}

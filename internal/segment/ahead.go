@@ -18,15 +18,14 @@ type ChunkName struct {
 const maxGap = 16 << 10
 
 // Ahead has the system begin to read those chunks of a block that are wanted, and waits
-// for nothing. It returns how many bytes that will be.
-func (s *Segment) Ahead(d *Directory, number int, wanted func(ChunkName) bool) int64 {
+// for nothing.
+func (s *Segment) Ahead(d *Directory, number int, wanted func(ChunkName) bool) {
 	f, err := s.disk.Open(s.name)
 	if err != nil {
-		return 0 // who reads it is told
+		return // who reads it is told
 	}
 	defer f.Close() // nothing was written
 	place := &d.blocks[number]
-	var all int64
 	start, end := place.offset, place.offset // of what is to be read
 	at := place.offset
 	for _, c := range place.columns {
@@ -38,7 +37,6 @@ func (s *Segment) Ahead(d *Directory, number int, wanted func(ChunkName) bool) i
 		if c.length > 0 && wanted(ChunkName{c.kind, name}) {
 			if end > start && at-end > maxGap {
 				f.WillNeed(start, end-start)
-				all += end - start
 				start = at
 			} else if end == start {
 				start = at
@@ -49,9 +47,7 @@ func (s *Segment) Ahead(d *Directory, number int, wanted func(ChunkName) bool) i
 	}
 	if end > start {
 		f.WillNeed(start, end-start)
-		all += end - start
 	}
-	return all
 }
 
 // AheadOfDirectory has the system begin to read the directory.
