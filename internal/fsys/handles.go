@@ -15,6 +15,7 @@ type Handles struct {
 	mu     sync.Mutex
 	byName map[string]*list.Element
 	newest *list.List // of *handle, the one used last in front
+	forgot int        // how often files were let go that may be removed
 }
 
 // A handle is an open file that several may have.
@@ -33,7 +34,8 @@ func NewHandles(under FS, limit int) *Handles {
 
 // Open opens a file for reading. Two that ask at once may both open it.
 func (h *Handles) Open(name string) (File, error) {
-	if f := h.find(name); f != nil {
+	f, forgot := h.find(name)
+	if f != nil {
 		return f, nil
 	}
 	f, err := h.under.Open(name)
@@ -43,8 +45,8 @@ func (h *Handles) Open(name string) (File, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	x := &handle{File: f, of: h, name: name, users: 1}
-	if _, ok := h.byName[name]; ok {
-		x.gone = true // another was quicker
+	if _, ok := h.byName[name]; ok || h.forgot != forgot {
+		x.gone = true // another was quicker, or it may have been removed meanwhile
 		return x, nil
 	}
 	h.byName[name] = h.newest.PushFront(x)
@@ -54,17 +56,18 @@ func (h *Handles) Open(name string) (File, error) {
 	return x, nil
 }
 
-func (h *Handles) find(name string) File {
+// find returns a file that is open, or nil and how often files were let go.
+func (h *Handles) find(name string) (File, int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	e, ok := h.byName[name]
 	if !ok {
-		return nil
+		return nil, h.forgot
 	}
 	h.newest.MoveToFront(e)
 	x := e.Value.(*handle)
 	x.users++
-	return x
+	return x, h.forgot
 }
 
 // remove lets a file go when its users have. The caller holds mu.
@@ -81,6 +84,7 @@ func (h *Handles) remove(e *list.Element) {
 func (h *Handles) Forget(names ...string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.forgot++
 	for _, name := range names {
 		if e, ok := h.byName[name]; ok {
 			h.remove(e)
