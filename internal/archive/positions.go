@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/llama-logs/llama/internal/archive/wal"
@@ -90,7 +91,7 @@ func (p *positions) place(key positionKey) *place {
 	s := p.byKey[key]
 	if s == nil {
 		s = &place{turn: make(chan struct{}, 1)}
-		p.byKey[key] = s
+		p.byKey[positionKey{strings.Clone(key.source), strings.Clone(key.epoch)}] = s // they may be of a batch
 		p.bytes += key.size()
 	}
 	return s

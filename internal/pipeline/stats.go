@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"strings"
 	"sync"
 
 	"github.com/llama-logs/llama"
@@ -111,7 +112,7 @@ func (s *sources) of(source string) *Counts {
 	}
 	if !ok {
 		c = &Counts{}
-		s.by[source] = c
+		s.by[strings.Clone(source)] = c // it is of a batch
 	}
 	return c
 }
