@@ -146,7 +146,7 @@ func (t Typing) mayHaveWords(digits int, low, high int64) bool {
 		if t.digits >= digits {
 			return true
 		}
-		limit *= int64(powers[t.digits]) // at most 10^6 times 10^7
+		limit *= int64(powers[t.digits]) // at most 10^7 times 10^7
 	}
 	return low <= -limit || high >= limit
 }

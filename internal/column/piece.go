@@ -50,14 +50,14 @@ func (p *Piece) Add(values []string, step int) {
 	}
 	p.grow((len(values) + step - 1) / step)
 	words, last, i := p.words, "", 0
-	if p.typing.isNumber() {
+	if p.typing.IsNumber() {
 		for ; i < len(values); i += step {
 			v := values[i]
 			if isSame(v, last) {
 				words = append(words, words[len(words)-1])
 				continue
 			}
-			n, ok := p.typing.parse(v)
+			n, ok := p.typing.Parse(v)
 			if !ok {
 				p.words = words
 				p.spell()
@@ -105,7 +105,7 @@ func (p *Piece) spell() {
 	p.typing = Typing{form: text}
 	var digits [maxDigits + 2]byte
 	for i, n := range p.words {
-		p.words[i] = p.word(bytesString(typing.append(digits[:0], int64(n))))
+		p.words[i] = p.word(bytesString(typing.Append(digits[:0], int64(n))))
 	}
 }
 
@@ -120,17 +120,21 @@ func (p *Piece) text(i int) string {
 
 // AppendText appends the i-th value.
 func (p *Piece) AppendText(dst []byte, i int) []byte {
-	if p.typing.isNumber() {
-		return p.typing.append(dst, int64(p.words[i]))
+	if p.typing.IsNumber() {
+		return p.typing.Append(dst, int64(p.words[i]))
 	}
 	return append(dst, p.text(i)...)
 }
 
 // Contains reports whether one of the values is so.
 func (p *Piece) Contains(be func(string) bool) bool {
-	var buffer [shortText]byte
-	for i := range p.words {
-		if be(bytesString(p.AppendText(buffer[:0], i))) {
+	var digits [maxDigits + 2]byte
+	for i, n := range p.words {
+		if p.typing.IsNumber() {
+			if be(bytesString(p.typing.Append(digits[:0], int64(n)))) {
+				return true
+			}
+		} else if be(p.text(i)) {
 			return true
 		}
 	}
@@ -142,7 +146,7 @@ func (p *Piece) Equal(q *Piece) bool {
 	if p.typing != q.typing || len(p.words) != len(q.words) {
 		return false
 	}
-	if p.typing.isNumber() {
+	if p.typing.IsNumber() {
 		return slices.Equal(p.words, q.words)
 	}
 	for i := range p.words {
@@ -156,7 +160,7 @@ func (p *Piece) Equal(q *Piece) bool {
 // Hash returns a hash of all values.
 func (p *Piece) Hash(h Hasher) (sum uint64) {
 	for i, n := range p.words {
-		if !p.typing.isNumber() {
+		if !p.typing.IsNumber() {
 			n = h.Hash(p.text(i))
 		}
 		sum = h.Mix(sum, n)
@@ -171,7 +175,7 @@ func (p *Piece) ints() []int64 {
 
 // AppendPieces encodes the values of pieces, none of which is empty, as Append does.
 func (e *Encoder) AppendPieces(dst []byte, pieces ...*Piece) []byte {
-	if t := pieces[0].typing; t.isNumber() && !slices.ContainsFunc(pieces, func(p *Piece) bool { return p.typing != t }) {
+	if t := pieces[0].typing; t.IsNumber() && !slices.ContainsFunc(pieces, func(p *Piece) bool { return p.typing != t }) {
 		ints := pieces[0].ints()
 		if len(pieces) > 1 {
 			e.ints = e.ints[:0]
@@ -185,12 +189,12 @@ func (e *Encoder) AppendPieces(dst []byte, pieces ...*Piece) []byte {
 	e.strings, e.spelt = e.strings[:0], e.spelt[:0]
 	for _, p := range pieces {
 		for i, n := range p.words {
-			if !p.typing.isNumber() {
+			if !p.typing.IsNumber() {
 				e.strings = append(e.strings, p.text(i))
 				continue
 			}
 			at := len(e.spelt)
-			e.spelt = p.typing.append(e.spelt, int64(n)) // those before stay where they are
+			e.spelt = p.typing.Append(e.spelt, int64(n)) // those before stay where they are
 			e.strings = append(e.strings, bytesString(e.spelt[at:]))
 		}
 	}

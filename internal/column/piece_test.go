@@ -69,7 +69,7 @@ func TestPiecesAreEncodedAsTheirValues(t *testing.T) {
 				}
 			}
 			pieces, all = append(pieces, p), append(all, values...)
-			if p.typing.isNumber() {
+			if p.typing.IsNumber() {
 				numbers++
 			}
 			sought := kinds[first]()
@@ -123,7 +123,7 @@ func TestRoomKeepsLittle(t *testing.T) {
 			p := &Piece{}
 			p.Expect(&room, 1000)
 			for range 2000 {
-				p.Add([]string{text, "1"}, 1)
+				p.Add([]string{text, "1", "1", "1", "1", "1", "1"}, 1)
 			}
 			pieces = append(pieces, p)
 		}
@@ -134,9 +134,12 @@ func TestRoomKeepsLittle(t *testing.T) {
 				}
 			}
 		}
+		if n := len(room.words) * 8 * wordsAtOnce; n <= keptBytes {
+			t.Errorf("only %d bytes of words were taken", n)
+		}
 		room.Reset()
-		if n := len(room.texts) << textsAtOnce; n > keptBytes {
-			t.Errorf("%d bytes are kept", n)
+		if texts, words := len(room.texts)<<textsAtOnce, len(room.words)*8*wordsAtOnce; texts > keptBytes || words > keptBytes {
+			t.Errorf("%d bytes of texts and %d of words are kept", texts, words)
 		}
 	}
 }

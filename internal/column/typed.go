@@ -46,7 +46,7 @@ func Guess(value string) Typing {
 			return Typing{form: ipv4}
 		}
 		t := Typing{decimal, len(value) - point - 1}
-		if _, ok := t.parse(value); ok {
+		if _, ok := t.Parse(value); ok {
 			return t
 		}
 		return Typing{form: text}
@@ -61,20 +61,12 @@ func Guess(value string) Typing {
 }
 
 // IsNumber reports whether values of the Typing are numbers, of which Parse and Append tell.
-func (t Typing) IsNumber() bool { return t.isNumber() }
-
-// Parse returns the number that stands for value, if it is of the Typing.
-func (t Typing) Parse(value string) (n int64, ok bool) { return t.parse(value) }
-
-// Append writes the value that n stands for.
-func (t Typing) Append(dst []byte, n int64) []byte { return t.append(dst, n) }
-
-func (t Typing) isNumber() bool {
+func (t Typing) IsNumber() bool {
 	return t.form == integer || t.form == padded || t.form == decimal || t.form == ipv4
 }
 
-// parse returns the number that stands for value, if it is of the Typing.
-func (t Typing) parse(value string) (int64, bool) {
+// Parse returns the number that stands for value, if it is of the Typing.
+func (t Typing) Parse(value string) (int64, bool) {
 	switch t.form {
 	case integer:
 		return parseInteger(value)
@@ -89,8 +81,8 @@ func (t Typing) parse(value string) (int64, bool) {
 	return 0, false
 }
 
-// append writes the value that n stands for.
-func (t Typing) append(dst []byte, n int64) []byte {
+// Append writes the value that n stands for.
+func (t Typing) Append(dst []byte, n int64) []byte {
 	switch t.form {
 	case padded:
 		return appendPadded(dst, uint64(n), t.digits)

@@ -2,6 +2,7 @@ package column
 
 import (
 	"encoding/binary"
+	"slices"
 	"unsafe"
 )
 
@@ -14,7 +15,6 @@ type Encoder struct {
 	ints    []int64
 	keys    []int64  // distinct ones of ints
 	texts   []string // distinct ones
-	one     [1][]string
 	strings []string // values of pieces that are not all numbers
 	spelt   []byte   // of these, the numbers
 	found   int      // how many values were written last
@@ -22,24 +22,21 @@ type Encoder struct {
 	typing    Typing  // of the values that were written last, if they are numbers
 	low, high int64   // between which they lie
 	seen      []int64 // all of them, or each once
-	// fetched keeps the compiler from leaving out the reads of fetch.
-	fetched byte
 }
 
 // NewEncoder returns an Encoder.
 func NewEncoder() *Encoder { return &Encoder{hasher: NewHasher()} }
 
 // Append encodes values, of which there is at least one, and appends them to dst.
-// They are given in pieces, none of them empty.
-func (e *Encoder) Append(dst []byte, values ...[]string) []byte {
-	first := values[0][0]
+func (e *Encoder) Append(dst []byte, values []string) []byte {
+	first := values[0]
 	e.typing = Typing{form: text}
 	if allSame(values, first) {
 		e.found = 1
 		return appendText(append(dst, byte(same)), first)
 	}
 	if t, ok := e.typed(values, first); ok {
-		if t.isNumber() {
+		if t.IsNumber() {
 			return e.appendNumbers(dst, e.ints, t)
 		}
 		return e.appendNibbles(dst, values, t)
@@ -54,20 +51,12 @@ func (e *Encoder) Append(dst []byte, values ...[]string) []byte {
 // would be no dictionary.
 func (e *Encoder) appendDictionary(dst []byte) []byte {
 	dst = binary.AppendUvarint(append(dst, byte(dict)), uint64(len(e.texts)))
-	e.one[0] = e.texts
-	dst = e.appendTexts(dst, e.one[:])
+	dst = e.appendTexts(dst, e.texts)
 	return appendCodePlanes(dst, e.codes, len(e.texts))
 }
 
-func allSame(values [][]string, first string) bool {
-	for _, piece := range values {
-		for _, v := range piece {
-			if v != first {
-				return false
-			}
-		}
-	}
-	return true
+func allSame(values []string, first string) bool {
+	return !slices.ContainsFunc(values, func(v string) bool { return v != first })
 }
 
 func appendText(dst []byte, s string) []byte {
@@ -75,17 +64,15 @@ func appendText(dst []byte, s string) []byte {
 }
 
 // typed finds a typing of all values, and fills e.ints if they are numbers.
-func (e *Encoder) typed(values [][]string, first string) (Typing, bool) {
+func (e *Encoder) typed(values []string, first string) (Typing, bool) {
 	t := Guess(first)
 	switch t.form {
 	case text:
 		return t, false
 	case uuid, hex:
-		for _, piece := range values {
-			for _, v := range piece {
-				if t.form == uuid && !isUUID(v) || t.form == hex && (len(v) != t.digits || !isHex(v)) {
-					return t, false
-				}
+		for _, v := range values {
+			if t.form == uuid && !isUUID(v) || t.form == hex && (len(v) != t.digits || !isHex(v)) {
+				return t, false
 			}
 		}
 		return t, true
@@ -98,40 +85,19 @@ func (e *Encoder) typed(values [][]string, first string) (Typing, bool) {
 	return t, ok
 }
 
-func (e *Encoder) numbers(values [][]string, t Typing) bool {
+func (e *Encoder) numbers(values []string, t Typing) bool {
 	e.ints = e.ints[:0]
 	last, n, ok := "", int64(0), false
-	for _, piece := range values {
-		for i, v := range piece {
-			if i%ahead == 0 {
-				e.fetch(piece[i:])
+	for _, v := range values {
+		if !isSame(v, last) {
+			if n, ok = t.Parse(v); !ok {
+				return false
 			}
-			if !isSame(v, last) {
-				if n, ok = t.parse(v); !ok {
-					return false
-				}
-				last = v
-			}
-			e.ints = append(e.ints, n)
+			last = v
 		}
+		e.ints = append(e.ints, n)
 	}
 	return true
-}
-
-// ahead is of how many values the bytes are fetched at once.
-const ahead = 32
-
-// fetch reads a byte of each of the next values. They lie in memory as their events do,
-// far from each other and from the processor: read one after the other, as they are
-// parsed or hashed, each is waited for; read at once, all are waited for together.
-func (e *Encoder) fetch(values []string) {
-	sum := byte(0)
-	for _, v := range values[:min(ahead, len(values))] {
-		if len(v) > 0 {
-			sum += v[len(v)-1]
-		}
-	}
-	e.fetched = sum
 }
 
 // isSame reports whether a value is the one before, without looking at its bytes: what
@@ -168,32 +134,25 @@ func (t Typing) appendForm(dst []byte) []byte {
 }
 
 // appendNibbles encodes values that are hexadecimal digits.
-func (e *Encoder) appendNibbles(dst []byte, values [][]string, t Typing) []byte {
-	dst, e.found = t.appendForm(dst), 0
-	for _, piece := range values {
-		e.found += len(piece)
-		for _, v := range piece {
-			dst = appendNibbles(dst, v)
-		}
+func (e *Encoder) appendNibbles(dst []byte, values []string, t Typing) []byte {
+	dst, e.found = t.appendForm(dst), len(values)
+	for _, v := range values {
+		dst = appendNibbles(dst, v)
 	}
 	return dst
 }
 
 // appendTexts encodes values as they are.
-func (e *Encoder) appendTexts(dst []byte, values [][]string) []byte {
+func (e *Encoder) appendTexts(dst []byte, values []string) []byte {
 	dst = append(dst, byte(text))
 	e.ints = e.ints[:0]
-	for _, piece := range values {
-		for _, v := range piece {
-			e.ints = append(e.ints, int64(len(v)))
-		}
+	for _, v := range values {
+		e.ints = append(e.ints, int64(len(v)))
 	}
 	e.found = len(e.ints)
 	dst = AppendInts(dst, e.ints)
-	for _, piece := range values {
-		for _, v := range piece {
-			dst = append(dst, v...)
-		}
+	for _, v := range values {
+		dst = append(dst, v...)
 	}
 	return dst
 }
@@ -226,40 +185,32 @@ func hopeless(row, distinct int) bool {
 
 // distinct fills e.codes, and e.texts with the distinct values. It reports whether
 // that is shorter.
-func (e *Encoder) distinct(values [][]string) bool {
-	rows, plain, words := 0, 0, 0
-	for _, piece := range values {
-		rows += len(piece)
-	}
-	mask := e.room(rows)
+func (e *Encoder) distinct(values []string) bool {
+	plain, words := 0, 0
+	mask := e.room(len(values))
 	last := ""
-	for _, piece := range values {
-		for i, v := range piece {
-			if i%ahead == 0 {
-				e.fetch(piece[i:])
-			}
-			plain += len(v) + 1
-			if isSame(v, last) {
-				e.codes = append(e.codes, e.codes[len(e.codes)-1])
-				continue
-			}
-			last = v
-			if hopeless(len(e.codes), len(e.texts)) {
-				return false
-			}
-			at := e.hasher.Hash(v) & mask
-			for e.table[at] != 0 && e.texts[e.table[at]-1] != v {
-				at = (at + 1) & mask
-			}
-			if e.table[at] == 0 {
-				e.texts = append(e.texts, v)
-				e.table[at] = uint32(len(e.texts))
-				words += len(v) + 1
-			}
-			e.codes = append(e.codes, e.table[at]-1)
+	for _, v := range values {
+		plain += len(v) + 1
+		if isSame(v, last) {
+			e.codes = append(e.codes, e.codes[len(e.codes)-1])
+			continue
 		}
+		last = v
+		if hopeless(len(e.codes), len(e.texts)) {
+			return false
+		}
+		at := e.hasher.Hash(v) & mask
+		for e.table[at] != 0 && e.texts[e.table[at]-1] != v {
+			at = (at + 1) & mask
+		}
+		if e.table[at] == 0 {
+			e.texts = append(e.texts, v)
+			e.table[at] = uint32(len(e.texts))
+			words += len(v) + 1
+		}
+		e.codes = append(e.codes, e.table[at]-1)
 	}
-	return words+rows*width(uint64(len(e.texts)-1)) < plain
+	return words+len(values)*width(uint64(len(e.texts)-1)) < plain
 }
 
 // distinctInts fills e.codes, and e.keys with the distinct ones of ints, which lie between low and
@@ -303,7 +254,7 @@ func (e *Encoder) distinctInts(ints []int64, low, high int64, plain int) bool {
 // is longer than a short number, and adds those of them that have a key to a set.
 func (e *Encoder) Short(to *NumberSet) (Facts, bool) {
 	t := e.typing
-	if !t.isNumber() || t.mayHaveWords(shortDigits+1, e.low, e.high) {
+	if !t.IsNumber() || t.mayHaveWords(shortDigits+1, e.low, e.high) {
 		return Facts{}, false
 	}
 	if t.mayHaveWords(minNumber, e.low, e.high) {

@@ -169,7 +169,7 @@ func (v *Values) Append(dst []byte, code int) []byte {
 	case uuid:
 		return appendUUID(dst, v.data[code*16:(code+1)*16])
 	}
-	return v.typing.append(dst, v.ints.At(code))
+	return v.typing.Append(dst, v.ints.At(code))
 }
 
 // text returns the value with a code, of texts. It shares the data.
