@@ -38,6 +38,10 @@ func (r *Receiver) Validate() error {
 	return nil
 }
 
+// Invariant: what receivers are given has events decoded on the way; without it they would
+// decode them, unnoticed.
+var _ receive.DecodingSink = entry{}
+
 // A receiver takes logs until its context ends.
 type receiver interface {
 	io.Closer

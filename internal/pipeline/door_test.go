@@ -3,7 +3,6 @@ package pipeline_test
 import (
 	"context"
 	"fmt"
-	"math"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -56,27 +55,14 @@ func TestNothingIsKeptOfABody(t *testing.T) {
 	}
 	all.Wait()
 	got := map[string]int{}
-	s := a.Snapshot()
-	defer s.Close()
-	for _, ref := range s.Refs("", math.MinInt64, math.MaxInt64) {
-		block, err := ref.Read(context.Background())
-		if err != nil {
-			t.Fatal(err)
-		}
-		events, err := block.Events(nil, 0, block.Rows())
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i := range events {
-			e := &events[i]
-			name := e.Collection + " " + e.Message
-			for _, f := range e.Fields {
-				if strings.HasPrefix(f.Name, "names-") || strings.HasPrefix(f.Name, "of-") {
-					name += " " + f.Name
-				}
+	for _, e := range eventsOf(t, a) {
+		name := e.Collection + " " + e.Message
+		for _, f := range e.Fields {
+			if strings.HasPrefix(f.Name, "names-") || strings.HasPrefix(f.Name, "of-") {
+				name += " " + f.Name
 			}
-			got[name]++
 		}
+		got[name]++
 	}
 	for i := range bodies * lines {
 		for _, name := range []string{
@@ -114,5 +100,3 @@ func door(t *testing.T, p *pipeline.Pipeline) (address, token string) {
 	t.Cleanup(func() { cancel(); running.Wait(); h.Close() })
 	return h.Addr().String(), token
 }
-
-var _ receive.DecodingSink = (*pipeline.Entry)(nil)

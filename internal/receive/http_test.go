@@ -5,6 +5,7 @@ import (
 	"compress/flate"
 	"compress/gzip"
 	"compress/zlib"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -143,6 +145,17 @@ func TestHTTPConforms(t *testing.T) {
 	}
 }
 
+// A decodingSink counts the batches that it is given to be decoded on the way.
+type decodingSink struct {
+	*receivetest.Sink
+	batches atomic.Int32
+}
+
+func (s *decodingSink) PutDecoded(ctx context.Context, b *llama.Batch, decoder func() (decode func(*llama.Event) error)) error {
+	s.batches.Add(1)
+	return s.Sink.PutDecoded(ctx, b, decoder)
+}
+
 // TestLinesAreDecodedAlike sends the same lines, some of which are wrong, too long or empty, to a
 // sink that has them decoded and to one that has not.
 func TestLinesAreDecodedAlike(t *testing.T) {
@@ -159,13 +172,17 @@ func TestLinesAreDecodedAlike(t *testing.T) {
 		}
 		var answers [2]reply
 		var sinks [2]receivetest.Sink
-		for i, sink := range []llama.Sink{&sinks[0], llama.SinkFunc(sinks[1].Put)} {
+		decoding := &decodingSink{Sink: &sinks[0]}
+		for i, sink := range []llama.Sink{decoding, llama.SinkFunc(sinks[1].Put)} {
 			h := openHTTP(t, receive.HTTPOptions{MaxLine: 90})
 			run(t, h, sink)
 			answers[i] = post(t, "http://"+h.Addr().String()+"/insert/jsonl?collection=app", body.String())
 		}
 		if answers[0].status != answers[1].status || answers[0].body != answers[1].body {
 			t.Errorf("%.20q: answers %+v and %+v", wrong, answers[0], answers[1])
+		}
+		if late := decoding.batches.Load() > 0; late == strings.Contains(wrong, long) {
+			t.Errorf("%.20q: decoded on the way: %t; only a batch with a line that was cut is not", wrong, late)
 		}
 		late, here := sinks[0].Events(), sinks[1].Events()
 		if len(late) < 20_000 || len(late) != len(here) {
