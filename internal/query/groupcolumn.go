@@ -11,8 +11,8 @@ import (
 )
 
 // A groupColumn is many groups by one field, of which all values are numbers, or addresses,
-// and only counts are known, as they are kept beside a segment: two columns, and a thousandth of the work that it would be to
-// put each group into a map. Where only the largest are asked for, they stay columns.
+// and only counts are known, as they are kept beside a segment: two columns, so that no
+// group need be put into a map. Where only the largest are asked for, they stay columns.
 type groupColumn struct {
 	kind   llama.Kind // of all values
 	values *column.Values

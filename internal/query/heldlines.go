@@ -60,7 +60,7 @@ func (h *heldLines) add(node string, f Frame) (bytes int, err error) {
 	if err := r.end(); err != nil {
 		return 0, err
 	}
-	if held.count = len(keys); held.count == 0 {
+	if held.count = len(keys); held.count == 0 || held.again == nil && held.plain == nil {
 		return 0, errFrame
 	}
 	held.first, held.last = keys[0], keys[len(keys)-1]
@@ -165,7 +165,7 @@ func (f *lineFrame) whole() ([]byte, error) {
 
 // take takes the rows of a frame that come before the next of second.
 func (h *heldLines) take(e *env, f, second *lineFrame, max int) (LinesOf, error) {
-	text, _, err := h.packed.unpack(&f.packedFrame, len(h.frames), max)
+	text, err := h.packed.unpack(&f.packedFrame, len(h.frames), max)
 	if err != nil {
 		return LinesOf{}, err
 	}
@@ -194,7 +194,8 @@ func (l *LinesOf) All() ([]byte, error) {
 	return l.Whole()
 }
 
-// ReadLines gives each row of lines to emit. Its texts share one string of their own.
+// ReadLines gives each row of lines to emit. The row is emit's until it
+// returns; its texts, which share one string, longer.
 func ReadLines(lines []byte, emit func(Row) error) error {
 	text := string(lines)
 	var row Row

@@ -20,10 +20,10 @@ type heldRows struct {
 	packed  packed
 }
 
-// A heldFrame is a frame, unpacked while its rows are wanted.
+// A heldFrame is a frame, unpacked while its rows are wanted, and its names.
 type heldFrame struct {
 	packedFrame
-	names []string // nil while it is packed
+	names []string
 }
 
 // A heldRow is a row by what it is ordered by, and where it is.
@@ -52,13 +52,12 @@ func (h *heldRows) add(node string, f Frame) (bytes int, err error) {
 		number = uint32(len(h.nodes))
 		h.numbers[node], h.nodes = number, append(h.nodes, node)
 	}
-	held := heldFrame{packedFrame: packedFrame{again: f.Again, plain: f.Bytes}}
 	r := newReader(f.Bytes)
-	names := r.names()
+	held := heldFrame{packedFrame{again: f.Again, plain: f.Bytes}, r.names()}
 	before := len(h.rows)
 	for n := r.count(5); n > 0 && r.err == nil; n-- {
 		row := heldRow{node: number, frame: uint32(len(h.frames)), at: uint32(len(f.Bytes) - len(r.b))}
-		r.place(&row, len(names))
+		r.place(&row, len(held.names))
 		row.size = uint32(len(f.Bytes)-len(r.b)) - row.at
 		if row.tie != nil {
 			bytes += tieSize + len(row.tie.s)
@@ -71,8 +70,6 @@ func (h *heldRows) add(node string, f Frame) (bytes int, err error) {
 	bytes += heldRowSize*(len(h.rows)-before) + len(f.Bytes)
 	if held.again != nil {
 		held.plain, bytes = nil, bytes-len(f.Bytes)+f.Packed
-	} else {
-		held.names = names
 	}
 	h.frames = append(h.frames, &held)
 	return bytes, nil
@@ -149,24 +146,13 @@ func (h *heldRows) each(ctx context.Context, max int, emit func(Row) error) erro
 
 // row reads a row. Its texts share one string of their own.
 func (h *heldRows) row(at *heldRow, max int) (Row, error) {
-	f, err := h.unpacked(at.frame, max)
+	f := h.frames[at.frame]
+	plain, err := h.packed.unpack(&f.packedFrame, len(h.frames), max)
 	if err != nil {
 		return nil, err
 	}
-	b := f.plain[at.at : at.at+at.size]
+	b := plain[at.at : at.at+at.size]
 	r := &reader{b: b, whole: string(b)}
 	k := r.row(f.names)
 	return k.row, r.end()
-}
-
-// unpacked returns a frame that is not packed.
-func (h *heldRows) unpacked(number uint32, max int) (*heldFrame, error) {
-	f := h.frames[number]
-	plain, fresh, err := h.packed.unpack(&f.packedFrame, len(h.frames), max)
-	if err != nil || !fresh {
-		return f, err
-	}
-	r := newReader(plain)
-	f.names = r.names()
-	return f, r.err
 }

@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync/atomic"
 
@@ -101,15 +102,17 @@ func (r *run) recall(ctx context.Context, k *keeper, states []gatherer) ([]colum
 				if parts == nil {
 					continue
 				}
-				if err := r.readParts(k, u, states[i], parts); llama.CodeOf(err) == llama.TooLarge {
-					bad.Add(1) // what is computed may take less: it has each group once
-					return nil
-				} else if err != nil {
+				err := r.readParts(k, u, states[i], parts)
+				switch {
+				case err == nil:
+					found[n] = true
+				case errors.Is(err, errFrame):
 					u.sealed.Keep(k.name, nil)
 					bad.Add(1)
-					continue
+				default: // no memory: what is computed may take less, as it has each group once
+					bad.Add(1)
+					return nil
 				}
-				found[n] = true
 			}
 			return nil
 		})
@@ -154,10 +157,10 @@ func (r *run) readParts(k *keeper, u *segmentState, to gatherer, parts [][]byte)
 		if err == nil {
 			parts, err = partsOf(whole)
 		}
+		u.give()
 		if err != nil {
 			return err
 		}
-		u.give()
 		u.sealed.Keep(k.name, parts)
 	}
 	return addParts(to, parts)
@@ -228,10 +231,6 @@ func (k *keeper) done(u *segmentState, own gatherer) error {
 	if whole == nil {
 		return nil
 	}
-	if u.open.Load() {
-		defer u.give()
-		return own.merge(whole)
-	}
 	parts, err := partsOf(whole)
 	if err != nil {
 		return err
@@ -241,7 +240,7 @@ func (k *keeper) done(u *segmentState, own gatherer) error {
 	for _, part := range parts {
 		size += int64(len(part))
 	}
-	if size <= max(keepLeast, u.sealed.Bytes/keepShare) {
+	if !u.open.Load() && size <= max(keepLeast, u.sealed.Bytes/keepShare) {
 		u.sealed.Keep(k.name, parts)
 	}
 	return addParts(own, parts)

@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -225,6 +226,31 @@ func TestKeptReadsNothingAgain(t *testing.T) {
 	for _, tt := range tests {
 		if got := read(tt.text); got != tt.want {
 			t.Errorf("%s: %d blocks were read, want %d", tt.text, got, tt.want)
+		}
+	}
+}
+
+// TestStatesTooLargeToKeepAreCounted: the memory of states that are not kept, as they are
+// too large, is that of the answer.
+func TestStatesTooLargeToKeepAreCounted(t *testing.T) {
+	t.Parallel()
+	events := make([]llama.Event, 30_000)
+	for i := range events {
+		events[i] = event(i, "web", fmt.Sprintf("%020d", i))
+	}
+	for _, tt := range []struct {
+		max  int64
+		want llama.Code
+	}{{2 << 20, llama.TooLarge}, {3 << 20, ""}} {
+		s := &shelf{kept: map[string][][]byte{}}
+		src := s.onShelf(smallBlocks(events), 5000)
+		got := ""
+		err := mustParse(t, "* | stats count_uniq(_msg) n").Execute(t.Context(), src, RunOptions{NodeID: "n", Workers: 1, MaxMemory: tt.max}, func(r Row) error {
+			got = string(llama.AppendFlat(nil, r))
+			return nil
+		})
+		if llama.CodeOf(err) != tt.want || err == nil && got != `{"n":30000}` {
+			t.Errorf("with %d MiB: %s, error %v", tt.max>>20, got, err)
 		}
 	}
 }

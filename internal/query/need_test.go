@@ -92,3 +92,23 @@ func BenchmarkNeedOfManyBlocks(b *testing.B) {
 		n.met(setOf(nil))
 	}
 }
+
+// besideOnly is the filter of a block whose messages have no words, and whose fields have
+// all.
+type besideOnly struct{}
+
+func (besideOnly) May(_ uint64, inMessage bool) bool { return !inMessage }
+
+// TestNeedsOfMessages: a word that only fields have does not have a block's messages read.
+func TestNeedsOfMessages(t *testing.T) {
+	t.Parallel()
+	ref := &column.Ref{Filter: func() column.Filter { return besideOnly{} }}
+	for text, want := range map[string]bool{
+		"54321": false, "_msg:in(54321, 12345)": false, "_msg:54321 or _msg:12345": false,
+		"user.name:54321": true, "user.name:in(54321, 12345)": true, "54321 or user.name:54321": true,
+	} {
+		if got := needOf(mustParse(t, text).filter).mayBeIn(ref); got != want {
+			t.Errorf("%s: %t, want %t", text, got, want)
+		}
+	}
+}

@@ -30,13 +30,13 @@ const (
 )
 
 // unpack returns what a frame, one of so many, holds unpacked, and packs others if there
-// are too many; fresh says that it was packed. max is the memory that unpacked frames may
-// take in the worst case; 0 for any.
-func (p *packed) unpack(f *packedFrame, frames, max int) (plain []byte, fresh bool, err error) {
+// are too many. max is the memory that unpacked frames may take in the worst case; 0 for
+// any.
+func (p *packed) unpack(f *packedFrame, frames, max int) (plain []byte, err error) {
 	p.use++
 	f.used = p.use
 	if f.plain != nil {
-		return f.plain, false, nil
+		return f.plain, nil
 	}
 	if p.most == 0 {
 		p.most = openBytes
@@ -47,13 +47,13 @@ func (p *packed) unpack(f *packedFrame, frames, max int) (plain []byte, fresh bo
 		}
 	}
 	if f.plain, err = f.again(); err != nil {
-		return nil, false, fmt.Errorf("unpack a frame: %w", err)
+		return nil, fmt.Errorf("unpack a frame: %w", err)
 	}
 	p.list = append(p.list, f)
 	for p.open += len(f.plain); p.open > p.most && len(p.list) > 1; {
 		p.pack(p.oldest(f))
 	}
-	return f.plain, true, nil
+	return f.plain, nil
 }
 
 // oldest returns the frame that was wanted longest ago, and is not keep.

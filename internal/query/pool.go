@@ -162,7 +162,7 @@ func (p *Pool) yield() {
 const (
 	// longestRest is how many times as long as it worked a run rests at most, and crowdRests
 	// how many times that where other runs are under way: one that is alone is some person's
-	// who waits, and ten that go on and on would together take a quarter of what comes in.
+	// who waits, and ten that go on and on together took 18 % of what came in (docs/benchmarks.md).
 	longestRest = 4
 	crowdRests  = 2
 )
@@ -179,7 +179,7 @@ func (p *Pool) rests() int {
 }
 
 // turn runs do as one turn of the run. For each of those who come first and are at work
-// then, the turn ends with a rest as long as it was: where they are held up, more of them
+// then, the turn ends with a rest as long as it was, or crowdRests times that: where they are held up, more of them
 // are at work, and queries leave them more.
 func (r *run) turn(ctx context.Context, do func() error) error {
 	p := r.o.Pool
