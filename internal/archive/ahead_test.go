@@ -77,40 +77,49 @@ func TestNewestIsOneBlock(t *testing.T) {
 	}
 }
 
-// TestReadsAreAskedForAhead: of many blocks, only what is read of the first is waited for.
+// TestReadsAreAskedForAhead: of many blocks, in one segment or one in each, only what is
+// read of the first is waited for.
 func TestReadsAreAskedForAhead(t *testing.T) {
 	t.Parallel()
 	const blocks = 20
-	mem, m := fsys.NewMem(), newMaster(t)
-	a := open(t, mem, m, Options{FreeFloor: 1, BlockRows: 100, SegmentRows: 100 * blocks})
-	for i := range blocks {
-		put(t, a, numbered(100*i, 100*(i+1)))
-	}
-	sealed(t, a)
-	if err := a.Close(); err != nil {
-		t.Fatal(err)
-	}
-	for _, text := range []string{`* | stats by (user.name) count() n`, `request`, `ann | stats by (_time:1s) count() n`} {
-		disk := &watched{FS: mem, asked: map[string][][2]int64{}}
-		a := open(t, disk, m, Options{FreeFloor: 1})
-		disk.late, disk.reads = nil, 0
-		q, err := query.Parse(text, now)
-		if err != nil {
-			t.Fatal(err)
+	for _, segments := range []int{1, blocks} {
+		mem, m := fsys.NewMem(), newMaster(t)
+		o := Options{FreeFloor: 1, BlockRows: 100, SegmentRows: 100 * blocks / segments}
+		a := open(t, mem, m, o)
+		for i := range blocks {
+			put(t, a, numbered(100*i, 100*(i+1)))
+			if (i+1)%(blocks/segments) == 0 {
+				sealed(t, a)
+			}
 		}
-		s := a.Snapshot()
-		rows := 0
-		err = q.Lines(t.Context(), s, query.RunOptions{Workers: 1}, func(_ []byte, n int) error { rows += n; return nil })
-		s.Close()
-		if err != nil || rows == 0 {
-			t.Fatalf("%s: %d rows, %v", text, rows, err)
-		}
-		ofOne := disk.reads / blocks
-		if ofOne < 1 || len(disk.late) > 2*ofOne+1 {
-			t.Errorf("%s: %d of %d reads of %d blocks were not asked for before: %q", text, len(disk.late), disk.reads, blocks, disk.late)
+		if n := a.Stat().Segments; n != segments {
+			t.Fatalf("%d segments, want %d", n, segments)
 		}
 		if err := a.Close(); err != nil {
 			t.Fatal(err)
+		}
+		for _, text := range []string{`* | stats by (user.name) count() n`, `request`, `ann | stats by (_time:1s) count() n`} {
+			disk := &watched{FS: mem, asked: map[string][][2]int64{}}
+			a := open(t, disk, m, o)
+			disk.late, disk.reads = nil, 0
+			q, err := query.Parse(text, now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := a.Snapshot()
+			rows := 0
+			err = q.Lines(t.Context(), s, query.RunOptions{Workers: 1}, func(_ []byte, n int) error { rows += n; return nil })
+			s.Close()
+			if err != nil || rows == 0 {
+				t.Fatalf("%s: %d rows, %v", text, rows, err)
+			}
+			ofOne := disk.reads / blocks
+			if ofOne < 1 || len(disk.late) > 2*ofOne+1 {
+				t.Errorf("%s: of blocks in %d segments %d of %d reads were not asked for before: %q", text, segments, len(disk.late), disk.reads, disk.late)
+			}
+			if err := a.Close(); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 }

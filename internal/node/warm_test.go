@@ -10,13 +10,21 @@ import (
 
 // TestWarmingQuestionsAreAnswered: a start must not stumble over its own.
 func TestWarmingQuestionsAreAnswered(t *testing.T) {
-	for _, text := range warming {
-		if _, err := query.Parse(text, time.Now()); err != nil {
-			t.Errorf("%s: %v", text, err)
-		}
-	}
 	o := options(t)
 	n := run(t, o)
 	put(t, n, http.DefaultClient, "http://"+n.Addr(KindHTTP, false).String(), `{"_msg":"one two","host.name":"a"}`)
 	n.warm() // while it runs, too: it disturbs nobody
+	snapshot := n.archive.Snapshot()
+	defer snapshot.Close()
+	for _, text := range warming {
+		q, err := query.Parse(text, time.Now())
+		if err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		rows := 0
+		err = q.Lines(t.Context(), snapshot, query.RunOptions{}, func(_ []byte, n int) error { rows += n; return nil })
+		if err != nil || rows == 0 {
+			t.Errorf("%s: %d rows, %v", text, rows, err)
+		}
+	}
 }
