@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -150,10 +151,18 @@ func problems(_ huma.Context, _ string, v any) (any, error) {
 	p := newProblem(model.Status, code(model.Status), model.Detail)
 	for _, e := range model.Errors {
 		if e != nil {
-			p.Errors = append(p.Errors, ProblemPlace{Location: e.Location, Message: e.Message})
+			p.Errors = append(p.Errors, ProblemPlace{Location: e.Location, Message: inOurWords(e.Message)})
 		}
 	}
 	return p, nil
+}
+
+// inOurWords says what huma says of an id, for those who have not read RFC 4122.
+func inOurWords(message string) string {
+	if strings.HasPrefix(message, "expected string to be RFC 4122 uuid") {
+		return "this is no id; one is expected as 8f14e45f-ceea-467f-9575-1b5d3d1f0c2a, which lists show"
+	}
+	return message
 }
 
 // writeProblem answers outside of huma.

@@ -65,6 +65,9 @@ func TestQueryErrorHasItsColumn(t *testing.T) {
 	if p := wantProblem(t, resp, text, 400, "invalid", "column 1"); p.Column != 1 {
 		t.Errorf("column is %d", p.Column)
 	}
+	if resp, text := s.ask("GET", "/query/nothere", "", analyst); resp.StatusCode != 422 || !strings.Contains(text, `"message":"this is no id; one is expected as `) {
+		t.Errorf("%s %s", resp.Status, text)
+	}
 	resp, text = s.ask("POST", "/format-query", `{"query":"\""}`, analyst)
 	if p := wantProblem(t, resp, text, 400, "invalid", ""); p.Column != 1 {
 		t.Errorf("column is %d", p.Column)

@@ -23,7 +23,7 @@ type Issuer struct {
 	Issuer    string      `yaml:"issuer" doc:"What its tokens say in iss."`
 	Audience  string      `yaml:"audience" doc:"What its tokens must say in aud: that they are for this central."`
 	JWKSURL   string      `yaml:"jwks_url" doc:"Where its keys are (JWKS); https, or plain HTTP on this machine."`
-	JWKSFile  string      `yaml:"jwks_file" doc:"File with its keys, instead of the URL; it is read again when it has changed."`
+	JWKSFile  string      `yaml:"jwks_file" doc:"File with its keys, instead of the URL; it is read again after ten minutes, and for a key that is not in it."`
 	CA        string      `yaml:"ca" doc:"File with the authority of the URL's certificate, PEM; without it, the system's."`
 	UserClaim string      `yaml:"user_claim" doc:"The claim with the user's name. Default: sub."`
 	Roles     []ClaimRole `yaml:"roles" doc:"What its users may do. Without any that fits, nothing."`

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"fmt"
+
+	"github.com/llama-logs/llama"
 )
 
 // A Group is targets under one name, for grants and questions.
@@ -39,6 +41,9 @@ func (s *Store) Groups(ctx context.Context) ([]Group, error) {
 // *llama.Error with code Invalid.
 func (s *Store) PutGroup(ctx context.Context, g Group) error {
 	for _, t := range g.Targets {
+		if t == "" { // in a grant that is none, and stands for all
+			return llama.Errorf(llama.Invalid, `there is no target ""`)
+		}
 		if err := s.CheckGrants(ctx, []Grant{{Target: t}}); err != nil {
 			return err
 		}
