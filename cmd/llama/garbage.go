@@ -22,6 +22,13 @@ const (
 	roomy = 128 << 20
 	// roomyFor is how long that holds after the last question, as another often follows.
 	roomyFor = time.Second
+	// roomyLimit is how much memory Go then takes of the system before it collects earlier
+	// and gives back what is free, where less than two thirds of that live in it. The
+	// benchmark's questions, asked in turn of 10M events, took 450 to 490 MiB at their peak
+	// without it and 395 with it; their CPU time did not differ.
+	roomyLimit = 352 << 20
+	// limitStep is what the limit changes by, as each change stops the process for a moment.
+	limitStep = 32 << 20
 )
 
 // A collector tunes Go's garbage collector. The zero value leaves it alone.
@@ -32,6 +39,8 @@ type collector struct {
 	since  time.Time // when the last of them left
 	room   bool      // roomy holds
 	now    int       // percent in force
+	limit  int64     // of memory, in force
+	own    int64     // what the limit was before
 	sample []metrics.Sample
 	// watching is set while a mark waits for a collection.
 	watching bool
@@ -45,6 +54,8 @@ func (g *collector) start() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.on, g.now = true, garbage
+	g.own = debug.SetMemoryLimit(-1) // only asks
+	g.limit = g.own
 	g.sample = []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	debug.SetGCPercent(garbage)
 }
@@ -82,17 +93,28 @@ func (g *collector) rest() {
 	}
 }
 
-// tune sets the percentage by what lives in the heap. The caller holds mu.
+// tune sets the percentage and the limit by what lives in the heap. The caller holds mu.
 func (g *collector) tune() {
-	percent := garbage
+	percent, limit := garbage, g.own
 	if g.room {
 		metrics.Read(g.sample)
-		percent = roomyPercent(g.sample[0].Value.Uint64())
+		live := g.sample[0].Value.Uint64()
+		percent, limit = roomyPercent(live), min(g.own, limitOf(live))
 	}
 	if percent != g.now {
 		g.now = percent
 		debug.SetGCPercent(percent)
 	}
+	if limit != g.limit {
+		g.limit = limit
+		debug.SetMemoryLimit(limit)
+	}
+}
+
+// limitOf returns the limit of memory while questions are answered where so many bytes
+// live: where these are many it grows with them, or nothing would be done but collecting.
+func limitOf(live uint64) int64 {
+	return max(roomyLimit, int64(live+live/2+limitStep)/limitStep*limitStep)
 }
 
 // roomyPercent returns by how much a heap in which so many bytes live may grow.

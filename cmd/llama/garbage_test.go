@@ -14,6 +14,7 @@ func TestHeapIsRoomyWhileQuestionsAreAnswered(t *testing.T) {
 	t.Setenv("GOGC", "")
 	before := debug.SetGCPercent(garbage)
 	defer debug.SetGCPercent(before)
+	limit := debug.SetMemoryLimit(-1)
 	var g collector
 	g.work()() // before it was started it does nothing
 	g.start()
@@ -35,6 +36,9 @@ func TestHeapIsRoomyWhileQuestionsAreAnswered(t *testing.T) {
 	if got := percent(); got <= garbage {
 		t.Errorf("%d %% while one is left, want more than %d", got, garbage)
 	}
+	if got := debug.SetMemoryLimit(-1); got != limitOf(0) {
+		t.Errorf("a limit of %d bytes, want %d", got, limitOf(0))
+	}
 	second()
 	g.mu.Lock()
 	g.since = g.since.Add(-roomyFor)
@@ -43,6 +47,9 @@ func TestHeapIsRoomyWhileQuestionsAreAnswered(t *testing.T) {
 	if got := percent(); got != garbage {
 		t.Errorf("%d %% afterwards, want %d", got, garbage)
 	}
+	if got := debug.SetMemoryLimit(-1); got != limit {
+		t.Errorf("a limit of %d bytes afterwards, want %d as before", got, limit)
+	}
 }
 
 func TestRoomIsBounded(t *testing.T) {
@@ -50,6 +57,14 @@ func TestRoomIsBounded(t *testing.T) {
 		percent := roomyPercent(live)
 		if goal := live + live*uint64(percent)/100; percent < garbage || percent > garbage && live >= 1<<20 && goal > roomy {
 			t.Errorf("of %d bytes that live: %d %%, so up to %d", live, percent, goal)
+		}
+	}
+}
+
+func TestLimitLeavesRoom(t *testing.T) {
+	for _, live := range []uint64{0, 1 << 20, 200 << 20, 300 << 20, 1 << 30, 20 << 30} {
+		if limit := limitOf(live); limit < roomyLimit || uint64(limit) < live+live/2 || uint64(limit) > max(roomyLimit, live+live/2+limitStep) {
+			t.Errorf("of %d bytes that live: a limit of %d", live, limit)
 		}
 	}
 }

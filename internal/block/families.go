@@ -31,7 +31,7 @@ func (d *decoder) families() (*column.Families, error) {
 // family returns a template, which rows have.
 func (l *layout) family(t int, rows []uint16) column.Family {
 	form := &l.templates[t]
-	f := column.Family{Rows: rows, Parts: make([]column.Part, len(form.parts))}
+	f := column.Family{Rows: rows, Parts: make([]column.Part, len(form.parts)), Fields: make([]column.Member, 0, len(form.fields))}
 	for i, p := range form.parts {
 		if p.slot < 0 {
 			f.Parts[i].Text = p.text

@@ -185,7 +185,12 @@ func (q *Query) Lines(ctx context.Context, src Source, o RunOptions, emit func(l
 		}
 		r := newRun(p, src, o, held)
 		defer r.close()
-		if err := r.stream(ctx, asLines, func(f found) error { return emit(f.lines, f.count) }); err != nil {
+		err = r.stream(ctx, asLines, func(f found) error {
+			err := emit(f.lines, f.count)
+			r.lineBuffers.Put(f.lines[:0])
+			return err
+		})
+		if err != nil {
 			return err
 		}
 		return r.left()
