@@ -35,6 +35,40 @@ func ReadFlat(dst []Field, object string) ([]Field, error) {
 	return out, nil
 }
 
+// CheckFlat says what is wrong with an object that AppendFlat should have written: what
+// ReadFlat would refuse. It makes nothing of it, and takes a fraction of the time.
+func CheckFlat(object string) error {
+	d := jsonDecoder{in: object, depth: 1}
+	if !d.take('{') {
+		return d.want("an object")
+	}
+	for first := true; !d.take('}'); first = false {
+		if !first && !d.take(',') {
+			return d.want(`"," or "}"`)
+		}
+		if d.at >= len(d.in) || d.in[d.at] != '"' {
+			return d.want("a name in quotes")
+		}
+		if _, err := d.skipText(); err != nil {
+			return err
+		}
+		if !d.take(':') {
+			return d.want(`":"`)
+		}
+		if d.at < len(d.in) && d.in[d.at] == '"' {
+			if _, err := d.skipText(); err != nil {
+				return err
+			}
+		} else if _, _, err := d.flat(); err != nil {
+			return err
+		}
+	}
+	if d.at < len(d.in) {
+		return d.errorf("text after the object")
+	}
+	return nil
+}
+
 // flat reads one value of a flat object.
 func (d *jsonDecoder) flat() (value string, kind Kind, err error) {
 	if d.at >= len(d.in) {

@@ -139,6 +139,7 @@ type fewLines struct{ text []byte }
 
 func (l fewLines) Count() int            { return bytes.Count(l.text, []byte{'\n'}) }
 func (l fewLines) Text() ([]byte, error) { return l.text, nil }
+func (l fewLines) Target() string        { return "a" }
 func (l fewLines) Packed() []byte {
 	e, err := zstd.NewWriter(nil)
 	if err != nil {

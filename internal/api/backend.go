@@ -46,6 +46,8 @@ type Lines interface {
 	Text() ([]byte, error)
 	// Packed returns them as a zstd stream, which is how most are kept.
 	Packed() []byte
+	// Target returns whose node packed them, where nobody has looked at them since, else "".
+	Target() string
 }
 
 // Tail follows what arrives on nodes.

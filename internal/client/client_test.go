@@ -93,6 +93,7 @@ type lines struct{ text []byte }
 
 func (l lines) Count() int            { return bytes.Count(l.text, []byte{'\n'}) }
 func (l lines) Text() ([]byte, error) { return l.text, nil }
+func (l lines) Target() string        { return "a" }
 func (l lines) Packed() []byte {
 	e, err := zstd.NewWriter(nil)
 	if err != nil {

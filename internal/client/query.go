@@ -172,12 +172,6 @@ func (c *Client) Cancel(ctx context.Context, id string) error {
 // maxLine is the longest row or event of a stream that is read.
 const maxLine = 32 << 20
 
-// Rows hands on all rows of a query, each one flat JSON object without its line
-// end. The bytes are emit's until it returns.
-func (c *Client) Rows(ctx context.Context, id string, emit func(row []byte) error) error {
-	return c.Lines(ctx, "/query/"+url.PathEscape(id)+"/rows?format=ndjson", emit)
-}
-
 // Lines hands on the lines of what is at a path. The text is emit's until it
 // returns.
 func (c *Client) Lines(ctx context.Context, path string, emit func(line []byte) error) error {
@@ -194,28 +188,6 @@ func (c *Client) Lines(ctx context.Context, path string, emit func(line []byte) 
 		}
 	}
 	return c.broken(ctx, lines.Err())
-}
-
-// Export copies all rows of a query as a file: ndjson or csv. The spreadsheet
-// form of csv keeps formulas in events from running.
-func (c *Client) Export(ctx context.Context, id, format string, spreadsheet bool, to io.Writer) error {
-	parameters := url.Values{"format": {format}}
-	if spreadsheet {
-		parameters.Set("spreadsheet", "true")
-	}
-	// Central keeps rows as zstd, so that form costs it nothing.
-	resp, err := c.send(ctx, http.MethodGet, "/query/"+url.PathEscape(id)+"/rows?"+parameters.Encode(), nil, "Accept-Encoding", "zstd")
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	body, err := plain(resp)
-	if err != nil {
-		return fmt.Errorf("unpack the answer of %s: %w", c.base.Host, err)
-	}
-	defer body.Close()
-	_, err = io.Copy(to, body)
-	return c.broken(ctx, err)
 }
 
 // plain returns the body of an answer, unpacked where it is zstd, as only who asked for that
@@ -255,6 +227,8 @@ func (c *Client) broken(ctx context.Context, err error) error {
 		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case llama.CodeOf(err) != "": // it says so itself
+		return err
 	}
 	return &llama.Error{Code: llama.Unavailable, Message: fmt.Sprintf("%s broke off in the middle of its answer", c.base.Host), Err: err}
 }

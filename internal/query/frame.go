@@ -71,6 +71,16 @@ const (
 
 var errFrame = errors.New("frame is damaged")
 
+// A NodeError is what is wrong with the frames of one node, where a Merge finds it only as
+// it gives the answer. Without that node's frames there would be one.
+type NodeError struct {
+	Node string
+	Err  error
+}
+
+func (e *NodeError) Error() string { return fmt.Sprintf("what node %s sent: %v", e.Node, e.Err) }
+func (e *NodeError) Unwrap() error { return e.Err }
+
 // wire appends the parts of a frame.
 type wire struct {
 	b    []byte

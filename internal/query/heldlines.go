@@ -35,6 +35,7 @@ type lineFrame struct {
 
 // LinesOf are rows of the answer that follow each other, in one frame.
 type LinesOf struct {
+	Node  string
 	Count int
 	Names []string // of the fields of all rows of the frame, as they come first
 	// Text are the rows, a line each. It is nil where these are all rows of the frame, and
@@ -125,7 +126,7 @@ func (h *heldLines) each(ctx context.Context, e *env, max int, emit func(LinesOf
 		}
 		f, second := turns[0], turns.second()
 		if f.list == nil && (second == nil || compareLines(f, &f.last, second, second.key()) < 0) {
-			if err := emit(LinesOf{Count: f.count, Names: f.names, Whole: f.whole, Origin: f.origin}); err != nil {
+			if err := emit(LinesOf{Node: f.node, Count: f.count, Names: f.names, Whole: f.whole, Origin: f.origin}); err != nil {
 				return err
 			}
 			heap.Pop(&turns)
@@ -160,14 +161,14 @@ func (f *lineFrame) whole() ([]byte, error) {
 	if err == nil && (bytes.Count(text, []byte{'\n'}) != f.count || f.count > 0 && !bytes.HasSuffix(text, []byte{'\n'})) {
 		err = errFrame // it has more or fewer lines than keys
 	}
-	return text, err
+	return text, blamed(f.node, err)
 }
 
 // take takes the rows of a frame that come before the next of second.
 func (h *heldLines) take(e *env, f, second *lineFrame, max int) (LinesOf, error) {
 	text, err := h.packed.unpack(&f.packedFrame, len(h.frames), max)
 	if err != nil {
-		return LinesOf{}, err
+		return LinesOf{}, blamed(f.node, err)
 	}
 	if f.list == nil {
 		if err := e.budget.grow(lineKeySize * f.count); err != nil {
@@ -179,11 +180,63 @@ func (h *heldLines) take(e *env, f, second *lineFrame, max int) (LinesOf, error)
 	for f.next < f.count && (f.next == first || second == nil || compareLines(f, &f.list[f.next], second, second.key()) < 0) {
 		n := bytes.IndexByte(text[f.at:], '\n') + 1
 		if n == 0 {
-			return LinesOf{}, errFrame // it has fewer lines than keys
+			return LinesOf{}, blamed(f.node, errFrame) // it has fewer lines than keys
 		}
 		f.next, f.at = f.next+1, f.at+n
 	}
-	return LinesOf{Count: f.next - first, Names: f.names, Text: text[start:f.at]}, nil
+	if f.next == f.count && f.at < len(text) {
+		return LinesOf{}, blamed(f.node, errFrame) // it has more lines than keys
+	}
+	return LinesOf{Node: f.node, Count: f.next - first, Names: f.names, Text: text[start:f.at]}, nil
+}
+
+// blamed says which node an error of a frame is about.
+func blamed(node string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &NodeError{Node: node, Err: err}
+}
+
+// Read gives each row to emit. Its texts share one string.
+func (l *LinesOf) Read(emit func(Row) error) error {
+	text, err := l.All()
+	if err != nil {
+		return err
+	}
+	var stop error
+	err = ReadLines(text, func(row Row) error {
+		stop = emit(row)
+		return stop
+	})
+	if err != nil && stop == nil {
+		return blamed(l.Node, err)
+	}
+	return err
+}
+
+// Checked returns the rows, wherever they are, each of which is one.
+func (l *LinesOf) Checked() ([]byte, error) {
+	text, err := l.All()
+	if err != nil {
+		return nil, err
+	}
+	return text, blamed(l.Node, CheckLines(text))
+}
+
+// CheckLines says whether each line is a row, as ReadLines reads it.
+func CheckLines(lines []byte) error {
+	for text := string(lines); len(text) > 0; {
+		line, rest, ok := strings.Cut(text, "\n")
+		if !ok {
+			return errFrame
+		}
+		if err := llama.CheckFlat(line); err != nil {
+			return err
+		}
+		text = rest
+	}
+	return nil
 }
 
 // All returns the rows, wherever they are.

@@ -88,13 +88,7 @@ func (m *Merge) Rows(ctx context.Context, emit func(Row) error) error {
 		return runPipes(ctx, m.env, rest, m.state.rows, emit)
 	}
 	if m.lines != nil {
-		return m.lines.each(ctx, m.env, int(m.o.MaxMemory), func(l LinesOf) error {
-			text, err := l.All()
-			if err != nil {
-				return err
-			}
-			return ReadLines(text, emit)
-		})
+		return m.lines.each(ctx, m.env, int(m.o.MaxMemory), func(l LinesOf) error { return l.Read(emit) })
 	}
 	m.rows.sort()
 	return runPipes(ctx, m.env, rest, func(emit func(Row) error) error { return m.rows.each(ctx, int(m.o.MaxMemory), emit) }, emit)

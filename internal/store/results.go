@@ -112,7 +112,7 @@ type Chunk struct {
 	Form  int // how the rows are encoded
 	Rows  []byte
 	// Frame is one that is kept, whose body stands for Rows; nil for none. What Chunks
-	// yields has Rows.
+	// yields has Rows, too.
 	Frame *Frame
 }
 
@@ -276,6 +276,7 @@ func (s *Store) chunk(ctx context.Context, q *Query, row int64) (Chunk, error) {
 		if c.Rows, err = s.Frame(ctx, q, frame); errors.Is(err, sql.ErrNoRows) {
 			err = fmt.Errorf("rows from %d of query %s are gone", c.First, q.ID) // and not what ends a result
 		}
+		c.Frame = &frame
 	}
 	return c, err
 }

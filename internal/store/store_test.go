@@ -153,7 +153,7 @@ func TestFramesThatAreResultsStay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []Chunk{{First: 0, Count: 2, Form: 2, Rows: []byte("two")}, {First: 2, Count: 1, Form: 1, Rows: []byte("one")}}
+	want := []Chunk{{First: 0, Count: 2, Form: 2, Rows: []byte("two"), Frame: &Frame{Node: "n1", Attempt: 1, Number: 2, Kind: 4}}, {First: 2, Count: 1, Form: 1, Rows: []byte("one")}}
 	if d := cmp.Diff(want, collect(t, s.Chunks(ctx, q, 0))); d != "" {
 		t.Errorf("chunks: -want +got\n%s", d)
 	}

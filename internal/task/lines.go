@@ -43,13 +43,18 @@ type origin struct {
 	single bool        // it is one piece, so the store has it as one
 }
 
+// A readError is why a frame that was kept cannot be read, which is no node's doing.
+type readError struct{ error }
+
+func (e *readError) Unwrap() error { return e.error }
+
 // packed returns the lines, compressed.
 func (o *origin) packed() ([]byte, error) {
 	body := o.frame.Body
 	if body == nil {
 		var err error
 		if body, err = o.of.read(o.frame); err != nil {
-			return nil, err
+			return nil, &readError{err}
 		}
 	}
 	_, packed, err := unpackLines(body)
@@ -151,8 +156,11 @@ func (w *lineChunks) add(l query.LinesOf) error {
 		c.Form, c.Frame = formFrame, &origin.frame
 		return w.hand(c)
 	}
-	var err error
-	if c.Rows, err = origin.packed(); err != nil {
+	_, err := l.Checked() // whose they were is not kept
+	if err == nil {
+		c.Rows, err = origin.packed()
+	}
+	if err != nil {
 		return err
 	}
 	c.Form = formLines
@@ -161,7 +169,7 @@ func (w *lineChunks) add(l query.LinesOf) error {
 
 // copy adds left of the rows at most to what will be a chunk.
 func (w *lineChunks) copy(l query.LinesOf, left int64) error {
-	text, err := l.All()
+	text, err := l.Checked()
 	if err != nil {
 		return err
 	}
@@ -215,10 +223,15 @@ func (w *lineChunks) hand(c store.Chunk) error {
 type RowLines struct {
 	count        int
 	packed, text []byte // one of them
+	target       string // whose node packed them, and nobody has looked since; else ""
 }
 
 // Count returns how many rows there are.
 func (l RowLines) Count() int { return l.count }
+
+// Target returns whose node packed the lines, where nobody has looked at them since, else
+// "".
+func (l RowLines) Target() string { return l.target }
 
 // Text returns the lines.
 func (l RowLines) Text() ([]byte, error) {
@@ -226,8 +239,14 @@ func (l RowLines) Text() ([]byte, error) {
 		return l.text, nil
 	}
 	text, err := decompress(l.packed, maxFrame)
-	if err == nil && bytes.Count(text, []byte{'\n'}) != l.count {
-		err = fmt.Errorf("%w: %d lines are not there", errRows, l.count)
+	if n := bytes.Count(text, []byte{'\n'}); err == nil && (n != l.count || !bytes.HasSuffix(text, []byte{'\n'})) {
+		err = fmt.Errorf("%w: there are %d lines, and there should be %d", errRows, n, l.count)
+	}
+	if err == nil && l.target != "" {
+		err = query.CheckLines(text)
+	}
+	if err != nil && l.target != "" {
+		err = llama.Errorf(llama.Unavailable, "the rows that a node of %s has sent are damaged: %w", l.target, err)
 	}
 	return text, err
 }
@@ -271,9 +290,14 @@ func firstLines(text []byte, n int64) ([]byte, error) {
 	return text[:end], nil
 }
 
-// linesOf returns the rows of a chunk.
-func linesOf(c store.Chunk) (RowLines, error) {
+// linesOf returns the rows of a chunk of q.
+func linesOf(q *store.Query, c store.Chunk) (RowLines, error) {
 	l := RowLines{count: int(c.Count)}
+	if c.Frame != nil {
+		if t := of(q, c.Frame.Node); t != nil {
+			l.target = t.Target
+		}
+	}
 	var err error
 	switch c.Form {
 	case formLines:
@@ -313,7 +337,7 @@ func (c *Central) RowLines(ctx context.Context, id string, offset, limit int64, 
 	}
 	if l != nil {
 		begun := false
-		_, err := c.window(ctx, l, l.query(), offset, last, func(l RowLines) error { begun = true; return emit(l) })
+		_, err := c.trusted(ctx, l, l.query(), offset, last, func(l RowLines) error { begun = true; return emit(l) })
 		if err == nil || begun || !l.isOver() {
 			return err
 		} // else the frames may have gone while they were read
@@ -334,7 +358,7 @@ func (c *Central) kept(ctx context.Context, q *store.Query, first, last int64, e
 		if err != nil {
 			return err
 		}
-		l, err := linesOf(chunk)
+		l, err := linesOf(q, chunk)
 		if err == nil {
 			l, err = l.slice(max(first-chunk.First, 0), min(chunk.Count, last-chunk.First))
 		}
@@ -390,7 +414,7 @@ func (c *Central) window(ctx context.Context, l *live, q *store.Query, first, la
 		return nil
 	}
 	if lines, ok := m.merge.(LineMerge); ok {
-		err = lines.Lines(ctx, func(l query.LinesOf) error { return hand(l.Count, l.All) })
+		err = lines.Lines(ctx, func(l query.LinesOf) error { return hand(l.Count, l.Checked) })
 	} else {
 		var line []byte
 		err = m.merge.Rows(ctx, func(row Row) error {

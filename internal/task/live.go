@@ -156,7 +156,7 @@ func (c *Central) accept(ctx context.Context, l *live, node string, attempt uint
 			err = c.finish(ctx, l, q)
 		}
 	default: // the merge has them, so they need not be kept on their own
-		err = c.finish(ctx, l, q)
+		err = c.finish(ctx, l, q, frames...)
 	}
 	if err != nil {
 		return 0, true, err
@@ -232,7 +232,7 @@ func (c *Central) mergeOne(ctx context.Context, l *live, q *store.Query, t *stor
 	end := &report{State: store.Partial, Progress: t.Progress, Events: t.EventsRead, Bytes: t.BytesRead, Rows: t.Rows}
 	if end.Error, end.Code = shown(problem); end.Code != llama.TooLarge {
 		c.o.Log.Error("frame not merged", "query", l.id, "node", t.Node, "frame", t.Frames, "error", problem)
-		end.State, end.Error = store.Failed, "the node has sent a damaged frame"
+		end.State, end.Error = store.Failed, damagedFrame
 	}
 	return end, nil
 }
@@ -257,13 +257,15 @@ func (c *Central) load(ctx context.Context, l *live, q *store.Query) error {
 }
 
 // finish merges and keeps the result of q, which is l's query with all its tasks
-// ended. The caller holds the lock.
-func (c *Central) finish(ctx context.Context, l *live, q *store.Query) error {
+// ended. Unkept are frames of one node that are merged and not in the store. The caller
+// holds the lock.
+func (c *Central) finish(ctx context.Context, l *live, q *store.Query, unkept ...store.Frame) error {
 	if err := c.load(ctx, l, q); err != nil {
 		return err
 	}
 	q.Ended = llama.At(time.Now())
 	settle(q)
+	told := q.Error
 	q.Rows, q.Columns = 0, nil
 	result := newResult(q, c.o.MaxRows)
 	chunks := none
@@ -272,6 +274,15 @@ func (c *Central) finish(ctx context.Context, l *live, q *store.Query) error {
 	}
 	l.merge = nil // used up
 	err := c.o.Store.Finish(ctx, q, chunks)
+	if result.problem != nil && ctx.Err() == nil && c.distrust(l, q, result.problem) {
+		q.Error = told
+		if len(unkept) > 0 { // the merge is made again, of what the store has
+			if err := c.o.Store.AddFrames(ctx, q, unkept[0].Node, unkept); err != nil {
+				return err
+			}
+		}
+		return c.finish(ctx, l, q)
+	}
 	if result.problem != nil && ctx.Err() == nil { // else it is tried again
 		c.o.Log.Error("partial results not merged", "query", l.id, "error", result.problem)
 		q.State, q.Rows, q.Columns = store.Failed, 0, nil

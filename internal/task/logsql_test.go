@@ -219,7 +219,7 @@ func TestFramesThatWereRefusedAreHeld(t *testing.T) {
 // TestResultsOfOlderProgramsAreRead: they kept rows otherwise.
 func TestResultsOfOlderProgramsAreRead(t *testing.T) {
 	t.Parallel()
-	l, err := linesOf(store.Chunk{Count: 2, Form: formRows, Rows: encodeRows([]Row{numbered(1), numbered(2)})})
+	l, err := linesOf(&store.Query{}, store.Chunk{Count: 2, Form: formRows, Rows: encodeRows([]Row{numbered(1), numbered(2)})})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,10 +227,10 @@ func TestResultsOfOlderProgramsAreRead(t *testing.T) {
 	if want := text(numbered(1)) + "\n" + text(numbered(2)) + "\n"; err != nil || string(got) != want {
 		t.Errorf("got %s, %v\nwant %s", got, err, want)
 	}
-	if _, err := linesOf(store.Chunk{Count: 1, Form: 9}); !errors.Is(err, errRows) {
+	if _, err := linesOf(&store.Query{}, store.Chunk{Count: 1, Form: 9}); !errors.Is(err, errRows) {
 		t.Errorf("rows of a form to come: %v", err)
 	}
-	if _, err := linesOf(store.Chunk{Count: 1, Form: formFrame, Rows: []byte{0, 0, 1}}); !errors.Is(err, errPiece) {
+	if _, err := linesOf(&store.Query{}, store.Chunk{Count: 1, Form: formFrame, Rows: []byte{0, 0, 1}}); !errors.Is(err, errPiece) {
 		t.Errorf("a damaged frame: %v", err)
 	}
 }
