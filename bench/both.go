@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"os/exec"
 	"path/filepath"
 	"sync"
 	"time"
@@ -14,6 +15,9 @@ import (
 // What both measures: ingest while ten heavy questions are asked again and again, beside
 // ingest alone; and the questions of query while events come in at half the rate that
 // was reached alone, beside the same on an idle server. Nothing is kept of answers.
+//
+// What comes in while a question is asked is asked about, too: so each question is asked
+// alone before and after, and what it takes alone is the mean of both.
 
 // heavy are questions that look into every message.
 var heavy = []string{
@@ -26,6 +30,8 @@ const (
 	heavyAtOnce  = 10
 	halfSenders  = 4
 	askedBetween = 5 // times each question is asked
+	// underWay is how long events come in before a question is asked beside them.
+	underWay = time.Second
 )
 
 func both(ctx context.Context, o *options) (*report, error) {
@@ -40,11 +46,21 @@ func both(ctx context.Context, o *options) (*report, error) {
 	r := newReport(c.String(), "alone", "at once")
 	s := o.newLlama(filepath.Join(o.temporary, "both"))
 	s.more += "archive:\n  answers_size: 1B\n"
+	if o.stores != "" {
+		if out, err := exec.CommandContext(ctx, "cp", "-a", filepath.Join(o.stores, "llama"), s.dir).CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("copy the store: %w: %s", err, out)
+		}
+	}
 	err = during(ctx, s, func() error {
 		lines := bodies(c.syslog, linesAtOnce)
-		o.say("both: loading %d events", c.events)
-		if _, err := o.ingestRate(ctx, s, c, lines); err != nil {
-			return err
+		if o.stores == "" {
+			o.say("both: loading %d events", c.events)
+			if _, err := o.ingestRate(ctx, s, c, lines); err != nil {
+				return err
+			}
+		}
+		if o.runs == 0 {
+			return o.askBoth(ctx, r, s, asked, lines, o.rate)
 		}
 		var alone, beside []float64
 		for range o.runs {
@@ -107,39 +123,63 @@ func whileAsked(ctx context.Context, s *llamaServer, do func() error) error {
 
 // askBoth asks all questions of the idle server, and while events come in.
 func (o *options) askBoth(ctx context.Context, r *report, s *llamaServer, asked []question, lines []body, rate float64) error {
-	all := func(system string) error {
-		for i := range asked {
+	o.say("both: questions alone and beside %.0f events/s", rate)
+	for i := range asked {
+		times := func() (float64, error) {
 			var took []time.Duration
-			for n := range askedBetween + 1 {
+			for first, n := time.Now(), 0; n <= askedBetween && (n < 2 || time.Since(first) < slowest); n++ {
 				began := time.Now()
 				if _, err := s.ask(ctx, asked[i].of(s)); err != nil {
-					return fmt.Errorf("%s: %w", asked[i].name, err)
+					return 0, fmt.Errorf("%s: %w", asked[i].name, err)
 				}
 				if n > 0 {
 					took = append(took, time.Since(began))
 				}
 			}
-			r.set(system, asked[i].name, "ms", float64(median(took))/float64(time.Millisecond))
+			return float64(median(took)) / float64(time.Millisecond), nil
 		}
-		return nil
+		alone := func() (float64, error) {
+			if err := s.proc.settle(ctx); err != nil {
+				return 0, err
+			}
+			return times()
+		}
+		before, err := alone()
+		if err != nil {
+			return err
+		}
+		var beside float64
+		if err := whileSent(ctx, s, lines, rate, func() error {
+			beside, err = times()
+			return err
+		}); err != nil {
+			return err
+		}
+		after, err := alone()
+		if err != nil {
+			return err
+		}
+		r.set("alone", asked[i].name, "ms", (before+after)/2)
+		r.set("at once", asked[i].name, "ms", beside)
 	}
-	o.say("both: questions alone")
-	if err := s.proc.settle(ctx); err != nil {
-		return err
-	}
-	if err := all("alone"); err != nil {
-		return err
-	}
-	o.say("both: questions beside %.0f events/s", rate)
+	overall(r, "ms", "")
+	return nil
+}
+
+// whileSent runs do while events come in at a rate of so many a second.
+func whileSent(ctx context.Context, s *llamaServer, lines []body, rate float64, do func() error) error {
 	sending, stop := context.WithCancel(ctx)
+	defer stop()
 	group, sending := errgroup.WithContext(sending)
 	group.Go(func() error { return sendPaced(sending, s.at.Syslog, lines, rate) })
-	err := all("at once")
+	err := pause(sending, underWay)
+	if err == nil {
+		err = do()
+	}
 	stop()
 	if sent := group.Wait(); sent != nil && err == nil {
 		err = sent
 	}
-	overall(r, "ms", "")
 	return err
 }
 

@@ -47,7 +47,7 @@ var commands = []command{
 	{"put", "how long Put of an archive takes, without receivers and parsers", "corpus n seed rate", put},
 	{"wide", "JSON events with ever-changing keys", "n seed llama config peer", wide},
 	{"restart", "kill -9 at full rate: what is left, and when it can be searched", "corpus n seed llama config peer runs", restart},
-	{"both", "ingest beside ten heavy questions, and questions beside ingest at half its rate", "corpus n seed llama config runs", both},
+	{"both", "ingest beside ten heavy questions, and questions beside ingest at half its rate", "corpus n seed llama config runs rate stores", both},
 	{"again", "aggregates asked for the first time, and again after 1 % new events", "corpus n seed llama config", again},
 	{"rest", "memory at rest, start and disk, with a corpus and with the same many times", "corpus n seed llama config repeat", rest},
 	{"sites", "one central and very many nodes: aggregates of all, small questions of one", "llama sites", sites},
@@ -86,7 +86,7 @@ func (o *options) flags(what *flag.FlagSet, names []string) {
 	set.Float64Var(&o.rate, "rate", 100_000, "`EVENTS` per second to send")
 	set.IntVar(&o.repeat, "repeat", 10, "how many `TIMES` to send the corpus")
 	set.IntVar(&o.sites, "sites", 100, "how many `NODES` to make")
-	set.IntVar(&o.runs, "runs", 1, "how many `RUNS`; the table has their medians")
+	set.IntVar(&o.runs, "runs", 1, "how many `RUNS`; the table has their medians (0, of both: only questions, beside -rate)")
 	set.BoolVar(&o.cold, "cold", false, "ask after a restart and without caches, too (the system's caches need root)")
 	set.BoolVar(&o.asJSON, "json", false, "print JSON instead of a table")
 	set.StringVar(&o.config, "config", "", "`YAML` that goes below node: in the configuration, e.g. 'archive: {segment_rows: 65536}'")
@@ -178,7 +178,7 @@ func (o *options) check(set *flag.FlagSet) error {
 		return fmt.Errorf("-rate %g: at least one event a second", o.rate)
 	case o.repeat < 1:
 		return fmt.Errorf("-repeat %d: at least 1", o.repeat)
-	case o.runs < 1:
+	case o.runs < 0 || o.runs == 0 && set.Name() != "bench both":
 		return fmt.Errorf("-runs %d: at least 1", o.runs)
 	case o.sites < 1:
 		return fmt.Errorf("-sites %d: at least 1", o.sites)
