@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 
 	"github.com/llama-logs/llama"
@@ -12,8 +13,10 @@ import (
 	"github.com/spf13/cobra"
 )
 
+const auditPath = "/audit"
+
 func newAudit() *cobra.Command {
-	return newCentralRecords("/audit", "*", &cobra.Command{
+	return newCentralRecords(auditPath, "*", &cobra.Command{
 		Use:   "audit [flags] [LOGSQL]",
 		Short: "Ask what everybody did at central",
 		Long: `Every sign-in, question, export, change and refusal is in an audit log, which is an
@@ -60,6 +63,10 @@ func newCentralRecords(path, usual string, cmd *cobra.Command) *cobra.Command {
 			return c.Lines(ctx, path+"?"+params.Encode(), func(line []byte) (err error) {
 				if row, err = llama.AppendFields(row[:0], string(line)); err != nil {
 					return err
+				}
+				whole := slices.ContainsFunc(row, func(f llama.Field) bool { return f.Name == llama.NameID }) // and not what a query made of it
+				if whole && path == auditPath && forPeople(format) {
+					row = plainRow(path, row)
 				}
 				return out.Write(row)
 			})

@@ -26,7 +26,7 @@ func atCentral(cmd *cobra.Command, fn func(ctx context.Context, c *client.Client
 
 // formatFlag adds the flag that says in which form a list is printed.
 func formatFlag(cmd *cobra.Command, format *string) {
-	cmd.Flags().StringVar(format, "format", "", "`FORM` of the list: ndjson, csv or table (default: table on a terminal, else ndjson)")
+	cmd.Flags().Var((*rowForm)(format), "format", "`FORM` of the list: ndjson, csv or table (default: table on a terminal, else ndjson)")
 }
 
 // newList makes a command that prints the list at a path of the API, one row an

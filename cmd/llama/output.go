@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -46,6 +47,21 @@ func newRowWriter(format string, out *os.File) (rowWriter, error) {
 	}
 	return nil, usagef("unknown format %q; one of %s", format, strings.Join(formats, ", "))
 }
+
+// rowForm is the value of a flag that names one of formats, and refuses others before
+// anything is asked.
+type rowForm string
+
+func (f *rowForm) Set(text string) error {
+	if text != "" && !slices.Contains(formats, text) {
+		return errors.New("no form of rows; one of " + strings.Join(formats, ", ") + " is")
+	}
+	*f = rowForm(text)
+	return nil
+}
+
+func (f *rowForm) String() string { return string(*f) }
+func (f *rowForm) Type() string   { return "string" }
 
 type ndjsonWriter struct {
 	out   *bufio.Writer

@@ -23,7 +23,12 @@ var shown = map[string][]string{
 	"/queries":    {"id", "state", "user", "created", "rows", "tasks", "name", "query"},
 	schedulesPath: {"name", "paused", "every", "cron", "zone", "next", "targets", "owner", "query"},
 	savedPath:     {"id", "name", "owner", "changed", "targets", "query"},
+	auditPath:     {"_time", "user.name", "event.action", "llama.object", "event.outcome", "error.code", "llama.targets", "llama.rows", "source.ip", "request.query"},
+	taskRows:      {"target", "node", "state", "progress", "events_read", "bytes_read", "rows", "started", "ended", "error"},
 }
+
+// taskRows are the tasks within a query.
+const taskRows = "tasks"
 
 // plainRow is an item of a list as people read it: of its columns those that are shown,
 // lists in words, times to the second.

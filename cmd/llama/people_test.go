@@ -19,6 +19,9 @@ func TestListsForPeople(t *testing.T) {
 			[]string{"name", "plant-7", "nodes", "oqhk online, b2ce offline"}},
 		{savedPath, `{"query":"error","id":"7","targets":["a","b"],"name":"n","owner":"ana"}`,
 			[]string{"id", "7", "name", "n", "owner", "ana", "changed", "", "targets", "a, b", "query", "error"}},
+		{auditPath, `{"_id":"central-7","_time":"2026-11-22T03:42:14.541303304Z","event.action":"rows","event.outcome":"success","llama.rows":12,"llama.targets":["a","b"],"request.format":"csv"}`,
+			[]string{"_time", "2026-11-22T03:42:14Z", "user.name", "", "event.action", "rows", "llama.object", "", "event.outcome", "success", "error.code", "",
+				"llama.targets", "a, b", "llama.rows", "12", "source.ip", "", "request.query", ""}},
 		{"/other", `{"none":[],"numbers":[1,2],"of":{"a":1},"text":"2026"}`,
 			[]string{"none", "", "numbers", "[1,2]", "of.a", "1", "text", "2026"}},
 	} {

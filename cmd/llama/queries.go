@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net/url"
 	"os"
 
+	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/client"
 	"github.com/spf13/cobra"
 )
@@ -42,12 +45,59 @@ func newQueryShow() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				if forPeople(format) {
+					return printQuery(item)
+				}
 				return printOne(format, item)
 			})
 		},
 	}
 	formatFlag(cmd, &format)
 	return cmd
+}
+
+// printQuery prints a query for people: itself as lists have it, how it ended, and a line
+// for each of its tasks.
+func printQuery(item []byte) error {
+	row, err := rowOf(item)
+	if err != nil {
+		return err
+	}
+	var q struct {
+		Error string            `json:"error"`
+		Tasks []json.RawMessage `json:"tasks"`
+	}
+	if err := json.Unmarshal(item, &q); err != nil {
+		return fmt.Errorf("read central's answer: %w", err)
+	}
+	if err := printTable(plainRow("/queries", row)); err != nil {
+		return err
+	}
+	if q.Error != "" {
+		fmt.Println(printable(q.Error))
+	}
+	fmt.Println()
+	tasks := make([][]llama.Field, len(q.Tasks))
+	for i, t := range q.Tasks {
+		if tasks[i], err = rowOf(t); err != nil {
+			return err
+		}
+		tasks[i] = plainRow(taskRows, tasks[i])
+	}
+	return printTable(tasks...)
+}
+
+func printTable(rows ...[]llama.Field) error {
+	out, err := newRowWriter("table", os.Stdout)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		if err := out.Write(row); err != nil {
+			return err
+		}
+	}
+	return out.Close()
 }
 
 func newQueryCancel() *cobra.Command {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -17,6 +18,9 @@ import (
 	"github.com/llama-logs/llama/internal/node"
 	"github.com/spf13/cobra"
 )
+
+// levelKey is the key of the log's level, which central can set, too.
+const levelKey = "log.level"
 
 // reload reads the configuration again and puts into force what can be while the process
 // runs. When anything in it is wrong, nothing is changed.
@@ -40,8 +44,13 @@ func (p *process) reload() (*node.Reloaded, error) {
 			return nil, err
 		}
 	}
-	p.level.Set(levels[after.Log.Level])
 	done := &node.Reloaded{Changed: config.Changed(&p.inForce, &after), Restart: config.Changed(&after, &next)}
+	if level := levels[after.Log.Level]; p.level.Level() != level {
+		p.level.Set(level)
+		if !slices.Contains(done.Changed, levelKey) { // central had set another for the while
+			done.Changed = append([]string{levelKey}, done.Changed...)
+		}
+	}
 	p.inForce = after
 	p.log.Info("configuration read again", "changed", strings.Join(done.Changed, " "), "restart", strings.Join(done.Restart, " "))
 	return done, nil

@@ -56,6 +56,11 @@ func TestConfigurationIsReadAgain(t *testing.T) {
 		t.Errorf("its status is %+v", s)
 	}
 
+	d.must("target", "log-level", "madrid", "debug")
+	if done := d.reload(); !slices.Equal(done.Changed, []string{"log.level"}) || d.status().LogLevel != "warn" {
+		t.Errorf("what central had set is taken back: %q is named, the status is %+v", done.Changed, d.status())
+	}
+
 	file("error", "127.0.0.1:0", better)
 	if err := d.running["madrid"].Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)

@@ -89,8 +89,8 @@ type Collection struct {
 	Bytes  int64     `json:"bytes" example:"1048576" doc:"Their size on disk."`
 	First  time.Time `json:"first,omitzero" doc:"Time of its earliest event; absent when it is empty."`
 	Last   time.Time `json:"last,omitzero" doc:"Time of its latest event; absent when it is empty."`
-	Age    string    `json:"age,omitempty" example:"90d" doc:"How long it is kept."`
-	Size   int64     `json:"size,omitempty" doc:"How many bytes on disk it may have; absent for any."`
+	Age    string    `json:"age,omitempty" example:"90d" doc:"How long it is kept; where the target's nodes differ, each."`
+	Size   int64     `json:"size,omitempty" doc:"How many bytes on disk it may have on all nodes; absent for any."`
 }
 
 // Statistics sums up what central knows.

@@ -118,8 +118,13 @@ func (l *Log) Record(ctx context.Context, e Entry) error {
 // message says what was done in a line for people.
 func message(e *Entry) string {
 	var b strings.Builder
-	if b.WriteString(e.User); e.User == "" {
+	switch {
+	case e.User != "":
+		b.WriteString(e.User)
+	case e.Address != "":
 		b.WriteString("somebody")
+	default:
+		b.WriteString("central")
 	}
 	b.WriteString(": " + e.Action)
 	if e.Object != "" {

@@ -33,7 +33,7 @@ func TestEntriesAreThereAfterARestart(t *testing.T) {
 	entries := []Entry{
 		{User: "ana", Action: "submit-query", Outcome: "success", Address: "192.0.2.7", Fields: []llama.Field{{Name: "request.query", Value: "error | limit 1"}}},
 		{User: "bob", Action: "remove-user", Outcome: "failure", Code: "forbidden", Object: "ana"},
-		{Action: "sign-in", Outcome: "failure", Code: "unauthorized"},
+		{Action: "sign-in", Outcome: "failure", Code: "unauthorized", Address: "192.0.2.7"},
 	}
 	for _, e := range entries {
 		if err := l.Record(t.Context(), e); err != nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/llama-logs/llama"
@@ -90,6 +92,12 @@ func join(into *api.Collection, c task.Collection) {
 	}
 	if last := std(c.Last); last.After(into.Last) {
 		into.Last = last
+	}
+	if !slices.Contains(strings.Split(into.Age, ", "), c.Age) {
+		into.Age += ", " + c.Age
+	}
+	if into.Size += c.Size; c.Size == 0 || into.Size == c.Size { // one of them is not bounded
+		into.Size = 0
 	}
 }
 

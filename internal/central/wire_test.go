@@ -56,3 +56,24 @@ func TestOnlyFinalRowsAreLeftOut(t *testing.T) {
 		}
 	}
 }
+
+func TestCollectionsOfANodeEachAreOne(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		nodes []task.Collection
+		age   string
+		size  int64
+	}{
+		{[]task.Collection{{Age: "30d", Size: 10}, {Age: "30d", Size: 20}, {Age: "30d", Size: 20}}, "30d", 50},
+		{[]task.Collection{{Age: "130d", Size: 10}, {Age: "30d"}, {Age: "130d", Size: 10}}, "130d, 30d", 0},
+		{[]task.Collection{{Age: "7d"}, {Age: "7d", Size: 10}}, "7d", 0},
+	} {
+		all := api.Collection{Age: tt.nodes[0].Age, Size: tt.nodes[0].Size}
+		for _, n := range tt.nodes[1:] {
+			join(&all, n)
+		}
+		if all.Age != tt.age || all.Size != tt.size {
+			t.Errorf("%+v are %q and %d bytes; want %q and %d", tt.nodes, all.Age, all.Size, tt.age, tt.size)
+		}
+	}
+}

@@ -61,7 +61,7 @@ func (s *Store) own(ctx context.Context, where string) error {
 			return nil
 		}
 		if time.Now().After(end) {
-			return llama.Errorf(llama.Conflict, "another central runs on the database %s, and a database belongs to one; stop the other first, or name another database", where)
+			return llama.Errorf(llama.Conflict, "another central has the database %s, and a database belongs to one; stop the other first, or name another database. If none runs, PostgreSQL has not noticed yet that the last one's connection is gone: start again in a while", where)
 		}
 		select {
 		case <-ctx.Done():

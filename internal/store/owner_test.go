@@ -49,7 +49,7 @@ func TestDatabaseHasOneCentral(t *testing.T) {
 	s, _ := open(t)
 	at := databaseOf(t, s)
 	second, err := OpenPostgres(t.Context(), Postgres{URL: at}, s.keys)
-	if llama.CodeOf(err) != llama.Conflict || !strings.Contains(err.Error(), "another central runs on the database") {
+	if llama.CodeOf(err) != llama.Conflict || !strings.Contains(err.Error(), "another central has the database") {
 		t.Fatalf("a second one: %v, %v", second, err)
 	}
 	if err := s.Ping(t.Context()); err != nil {

@@ -32,7 +32,7 @@ func newOutbox(window int, resend time.Duration, send func(uint64, []byte)) *out
 	return &outbox{send: send, window: window, resend: resend, pause: resend, room: make(chan struct{}, 1)}
 }
 
-// put sends a piece once there is room for it. One caller at a time.
+// put sends a piece once there is room for it. One caller at a time, of put and tryPut.
 func (o *outbox) put(ctx context.Context, p piece) error {
 	data, err := p.encode()
 	if err != nil {
@@ -48,10 +48,12 @@ func (o *outbox) put(ctx context.Context, p piece) error {
 	return nil
 }
 
+// tryPut sends an encoded piece if there is room for it, which it reports. For the last
+// there is: it is one beyond the window at most.
 func (o *outbox) tryPut(data []byte, last bool) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if len(o.held) >= o.window && !last { // the last ends the task's turn, so it is one more at most
+	if len(o.held) >= o.window && !last {
 		return false
 	}
 	if len(o.held) == 0 {

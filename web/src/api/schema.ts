@@ -732,7 +732,7 @@ export interface components {
         };
         readonly Collection: {
             /**
-             * @description How long it is kept.
+             * @description How long it is kept; where the target's nodes differ, each.
              * @example 90d
              */
             readonly age?: string;
@@ -765,7 +765,7 @@ export interface components {
             readonly name: string;
             /**
              * Format: int64
-             * @description How many bytes on disk it may have; absent for any.
+             * @description How many bytes on disk it may have on all nodes; absent for any.
              */
             readonly size?: number;
             /**
