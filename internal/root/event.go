@@ -44,22 +44,18 @@ type leaf struct {
 	n     int // events
 }
 
-// add adds an event, as appendEvent has it, and reports whether the leaf is full.
-func (l *leaf) add(event []byte) bool {
-	l.put(sha256.Sum256(event))
+// put adds the hash of an event, and reports whether the leaf is full.
+func (l *leaf) put(hash tlog.Hash) bool {
+	copy(l.bytes[1+l.n*tlog.HashSize:], hash[:])
+	l.n++
 	return l.n == run
 }
 
-// put adds the hash of an event.
-func (l *leaf) put(hash tlog.Hash) {
-	copy(l.bytes[1+l.n*tlog.HashSize:], hash[:])
-	l.n++
-}
-
-// hash returns the leaf's hash.
-func (l *leaf) hash() tlog.Hash {
-	l.bytes[0] = leafMark
-	return sha256.Sum256(l.bytes[:1+l.n*tlog.HashSize])
+// end returns what is hashed of the leaf, and empties it. It is good until put is called.
+func (l *leaf) end() []byte {
+	n := l.n
+	l.bytes[0], l.n = leafMark, 0
+	return l.bytes[:1+n*tlog.HashSize]
 }
 
 func appendString(dst []byte, s string) []byte {

@@ -1,6 +1,7 @@
 package root
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -38,9 +39,7 @@ func Prove(collection string, r Root, seq uint64, each func(do func(*column.Row)
 		if p.Index >= 0 && p.Beside == nil {
 			p.Beside = l.others(p.Index % run)
 		}
-		hash := l.hash()
-		l.n = 0
-		return leaves.Add(hash)
+		return leaves.Add(sha256.Sum256(l.end()))
 	}
 	var event []byte
 	err := each(func(row *column.Row) error {
@@ -55,7 +54,7 @@ func Prove(collection string, r Root, seq uint64, each func(do func(*column.Row)
 			p.Shape = appendShape(nil, collection, row.Shape, s.order)
 		}
 		p.Rows++
-		if l.add(event) {
+		if l.put(sha256.Sum256(event)) {
 			return end()
 		}
 		return nil
@@ -108,14 +107,14 @@ func (p *Proof) leaf() tlog.Hash {
 	for i := range len(p.Beside) + 1 {
 		switch at := p.Index % run; {
 		case i == at:
-			l.add(event)
+			l.put(sha256.Sum256(event))
 		case i < at:
 			l.put(p.Beside[i])
 		default:
 			l.put(p.Beside[i-1])
 		}
 	}
-	return l.hash()
+	return sha256.Sum256(l.end())
 }
 
 // Stored keeps the hashes of a tree that proofs are made of. Its zero value is the

@@ -4,11 +4,13 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
+	"crypto/sha256"
 	"math/bits"
 
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/llama-logs/llama/internal/column"
+	"github.com/llama-logs/llama/internal/digest"
 )
 
 const (
@@ -16,7 +18,10 @@ const (
 	SaltSize = 16
 	// saltsAtOnce is how many salts of events are drawn at once.
 	saltsAtOnce = 64
-	// maxBuffer bounds the memory that is kept for the next event, in bytes.
+	// atOnce is how many events are hashed together, if they are no more than enough bytes:
+	// two leaves, so that these are too.
+	atOnce, enough = 2 * run, 64 << 10
+	// maxBuffer bounds the memory that is kept for the next events, in bytes.
 	maxBuffer = 4 << 20
 )
 
@@ -33,12 +38,13 @@ type Root struct {
 type Hasher struct {
 	known  shapes
 	root   Root
-	tree   Tree // of full leaves
+	events digest.Batch // as appendEvent has them, which are in no leaf yet
 	leaf   leaf
+	leaves digest.Batch // full ones, which are not in the tree yet
+	tree   Tree
 	salts  cipher.Stream
 	drawn  [saltsAtOnce * SaltSize]byte
 	unused int // bytes of drawn
-	buffer []byte
 }
 
 // NewHasher returns a Hasher for events of a collection.
@@ -57,9 +63,7 @@ func newSalt() (salt [SaltSize]byte) {
 func (h *Hasher) begin(salt [SaltSize]byte) {
 	h.root, h.tree, h.leaf.n, h.unused = Root{Salt: salt}, Tree{}, 0, 0
 	h.salts = cipher.NewCTR(saltCipher(salt), make([]byte, aes.BlockSize))
-	if cap(h.buffer) > maxBuffer {
-		h.buffer = nil
-	}
+	h.events.Reset(maxBuffer)
 }
 
 // saltCipher returns the cipher whose output, counting from 0, is the salts of events.
@@ -85,15 +89,29 @@ func (h *Hasher) Add(row *column.Row) {
 	}
 	salt := h.drawn[len(h.drawn)-h.unused:][:SaltSize]
 	h.unused -= SaltSize
-	h.buffer = appendEvent(h.buffer[:0], salt, row, h.known.of(row.Shape))
-	if h.leaf.add(h.buffer) {
-		h.endLeaf()
+	h.events.Add(appendEvent(h.events.Room(), salt, row, h.known.of(row.Shape)))
+	if h.events.Len() == atOnce || h.events.Bytes() > enough {
+		h.hash()
 	}
 }
 
-func (h *Hasher) endLeaf() {
-	h.tree.Add(h.leaf.hash())
-	h.leaf.n = 0
+// hash puts events into leaves, and those that are full into the tree.
+func (h *Hasher) hash() {
+	var hashes [atOnce][tlog.HashSize]byte
+	n := h.events.Len()
+	h.events.Sums(hashes[:n])
+	h.events.Reset(maxBuffer)
+	for i := range n {
+		if h.leaf.put(hashes[i]) {
+			h.leaves.Add(append(h.leaves.Room(), h.leaf.end()...))
+		}
+	}
+	n = h.leaves.Len()
+	h.leaves.Sums(hashes[:n])
+	h.leaves.Reset(maxBuffer)
+	for i := range n {
+		h.tree.Add(hashes[i])
+	}
 }
 
 // Rows returns how many events were added since the last root.
@@ -108,8 +126,9 @@ func (h *Hasher) Root() Root {
 
 // end returns the root of the events added, after which none can be.
 func (h *Hasher) end() Root {
+	h.hash()
 	if h.leaf.n > 0 {
-		h.endLeaf()
+		h.tree.Add(sha256.Sum256(h.leaf.end()))
 	}
 	h.root.Hash = h.tree.Root()
 	return h.root
