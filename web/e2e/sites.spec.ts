@@ -82,9 +82,13 @@ test('two sites, of which one is away: what is there is shown, and what is missi
     await expect(strip.getByRole('list', { name: 'Targets' })).toContainText('portoqueued')
     const results = page.getByRole('grid', { name: 'Results' })
     await expect(results.getByRole('gridcell').first()).toHaveText('1')
+    // Who reloads goes on with it: it is not asked again, and not left behind to wait for porto.
+    await page.reload()
+    await expect(strip.getByRole('list', { name: 'Targets' })).toContainText('portoqueued')
+    await expect(results.getByRole('gridcell').first()).toHaveText('1')
     const other = await page.context().newPage()
     await other.goto(`${llama.url}/asked`)
-    await other.getByRole('link', { name: /^Open the result of .*uniq_values/ }).click()
+    await other.getByRole('link', { name: /^Open the result of .*uniq_values/ }).click() // there is one
     await expect(other.getByRole('list', { name: 'Targets' })).toContainText('portoqueued: waits for the site to be online')
     await expect(other.getByRole('list', { name: 'Targets' })).toContainText('brnodone')
     await expect(other.getByRole('button', { name: 'Cancel' })).toBeVisible()

@@ -4,13 +4,13 @@ import type { Ask } from '@/api/types'
 import { askOf, emptyForm, fromAddress, listed, toAddress, type Form } from './form'
 
 /**
- * Keeps form and address together. The address holds what was submitted last, so a link or the back button asks it
+ * Keeps form and address together. Who reloads or comes back goes on with what was asked, while it runs. The address holds what was submitted last, so a link or the back button asks it
  * again; the form holds what is being written.
  */
 export function useAddress(
   route: RouteLocationNormalizedLoaded,
   router: Router,
-  ask: (ask: Ask) => void,
+  ask: (ask: Ask, before?: string) => void,
 ): { form: Ref<Form>; columns: WritableComputedRef<readonly string[]>; submit: () => void } {
   const form = ref<Form>(emptyForm) as Ref<Form>
   const columns = computed<readonly string[]>({
@@ -37,11 +37,23 @@ export function useAddress(
       const found = route.name === 'query' ? fromAddress(route.query) : undefined
       if (!found) return
       form.value = found
-      ask(askOf(found))
+      ask(askOf(found), askedHere())
     },
     { immediate: true },
   )
   return { form, columns, submit }
+}
+
+const askedKey = 'asked'
+
+/** Keeps the id of the query that the page of the history was asked by, for when it is reloaded or come back to. */
+export function keepAsked(id: string): void {
+  window.history.replaceState({ ...(window.history.state as object | null), [askedKey]: id }, '')
+}
+
+function askedHere(): string | undefined {
+  const id = (window.history.state as Record<string, unknown> | null)?.[askedKey]
+  return typeof id === 'string' ? id : undefined
 }
 
 function withoutColumns(address: LocationQuery): LocationQuery {

@@ -29,6 +29,27 @@ describe('useRun', () => {
     })
   })
 
+  it('goes on with what was asked before, while it runs, and asks anew when it has ended', async () => {
+    const asked: string[] = []
+    const states = ['running', 'done', 'done', 'done'] as const
+    let looks = 0
+    const { state, run } = start({
+      ask: ({ query }) => {
+        asked.push(query)
+        return Promise.resolve(aQuery({ id: 'new' }))
+      },
+      follow: () => events<QueryEvent>({ kind: 'end' }),
+      query: (id) => Promise.resolve(aQuery({ id, state: states[looks++] ?? 'done' })),
+      rows: () => Promise.resolve({ rows: [], total: 0, complete: true }),
+    })
+    await run({ query: '*' }, 'old')
+    expect(asked).toEqual([])
+    expect(state.value).toMatchObject({ kind: 'ended', query: { id: 'old' } })
+    await run({ query: '*' }, 'old')
+    expect(asked).toEqual(['*'])
+    expect(state.value).toMatchObject({ kind: 'ended', query: { id: 'new' } })
+  })
+
   it('takes what nodes that answer later make of the rows', async () => {
     const { state, run } = start({
       ask: () => Promise.resolve(aQuery()),

@@ -32,7 +32,8 @@ const openedAtMost = 50_000
  */
 export function useRun(api: RunApi): {
   state: Readonly<ShallowRef<RunState>>
-  run: (ask: Ask) => Promise<void>
+  /** Goes on with the query called before instead, while that has not ended. */
+  run: (ask: Ask, before?: string) => Promise<void>
   /** Shows a query that was asked before, as far as it is. */
   open: (id: string) => Promise<void>
   cancel: () => Promise<void>
@@ -43,9 +44,14 @@ export function useRun(api: RunApi): {
     abort.abort()
   })
 
-  async function run(ask: Ask) {
+  async function run(ask: Ask, before?: string) {
     await leave()
-    await follow((signal) => api.ask(ask, signal))
+    await follow((signal) => (before === undefined ? api.ask(ask, signal) : goOn(before, ask, signal)))
+  }
+
+  async function goOn(id: string, ask: Ask, signal: AbortSignal): Promise<Query> {
+    const before = await api.query(id, signal).catch(() => undefined) // it is asked anew then
+    return before && !hasEnded(before.state) ? before : api.ask(ask, signal)
   }
 
   function open(id: string) {
