@@ -197,7 +197,7 @@ func (b *Builder) template(row *column.Row, s *shape) *template {
 	h := b.walk.hash
 	for t := b.table[h]; t != nil; t = t.next {
 		if t.fits(b.walk, s) {
-			if t.edges != nil {
+			if t.slots != nil {
 				s.remember(t, row.Message)
 			}
 			return t

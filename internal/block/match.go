@@ -2,7 +2,6 @@ package block
 
 import (
 	"encoding/binary"
-	"strings"
 	"unsafe"
 
 	"github.com/llama-logs/llama/internal/column"
@@ -18,6 +17,15 @@ const (
 
 type recentSets [1 << setBits][recents]*template
 
+// A step is a slot of a message, behind fixed text.
+type step struct {
+	lead string
+	edge
+}
+
+// A tie is a field that must lie where some slots do, from the first to the last of them.
+type tie struct{ field, first, last int32 }
+
 // An edge says where a slot ends.
 type edge struct {
 	kind  edgeKind
@@ -31,7 +39,33 @@ const (
 	runToField                 // so too, but at the field at the latest
 	fieldStart                 // where the field begins
 	fieldEnd                   // where the field ends
+	fieldAll                   // it is the field
 )
+
+// makeSteps makes what finds the template in messages.
+func (t *template) makeSteps() {
+	edges, slots := edgesOf(t.parts, t.spans), make([]int32, len(t.parts))
+	for i, p := range t.parts {
+		if slots[i] = int32(len(t.steps)); p.slot {
+			t.steps = append(t.steps, step{t.tail, edges[i]})
+			t.tail = ""
+		} else {
+			t.tail += p.text
+		}
+	}
+	for field, s := range t.spans {
+		if !s.inside() {
+			t.beside = append(t.beside, int32(field))
+			continue
+		}
+		first, last := slots[s.first], slots[s.end-1]
+		if e := &t.steps[first].edge; first == last && e.kind == fieldEnd {
+			*e = edge{fieldAll, int32(field)}
+			continue
+		}
+		t.ties = append(t.ties, tie{int32(field), first, last})
+	}
+}
 
 // edgesOf finds where the slots of a template end: one edge for each part.
 func edgesOf(parts []part, spans []span) []edge {
@@ -71,36 +105,30 @@ func (w *walk) match(row *column.Row, t *template) bool {
 	if len(message) > maxMessage {
 		return false
 	}
-	texts, starts, n := t.room(), w.startsOf(t), 0
-	for i := range t.parts {
-		p := &t.parts[i]
-		starts[i] = at
-		if !p.slot {
-			if !strings.HasPrefix(message[at:], p.text) {
+	texts := t.room()[:len(t.steps)]
+	for i := range t.steps {
+		s := &t.steps[i]
+		if n := len(s.lead); n > 0 {
+			if len(message)-at < n || message[at:at+n] != s.lead {
 				return false
 			}
-			at += len(p.text)
-			continue
+			at += n
 		}
-		end := w.slotEnd(row, at, t.edges[i])
-		if end <= at || end > len(message) {
+		end := 0
+		if s.kind == fieldAll {
+			value := row.Values[s.field]
+			if place(message, value) != at {
+				return false
+			}
+			end = at + len(value)
+		} else if end = w.slotEnd(row, at, s.edge); end <= at || end > len(message) {
 			return false
 		}
-		texts[n] = message[at:end]
-		n++
+		texts[i] = message[at:end]
 		at = end
 	}
-	starts[len(t.parts)] = at
-	w.texts = texts[:n]
-	return at == len(message) && w.spanned(row, t)
-}
-
-// startsOf returns room for where the parts of a template begin, and the last one ends.
-func (w *walk) startsOf(t *template) []int {
-	if n := len(t.parts) + 1; n > len(w.starts) {
-		w.starts = make([]int, 2*n)
-	}
-	return w.starts
+	w.texts = texts
+	return message[at:] == t.tail && w.spanned(row, t)
 }
 
 // slotEnd returns where the slot that begins at a place ends, if it is one.
@@ -124,12 +152,13 @@ func (w *walk) slotEnd(row *column.Row, at int, e edge) int {
 	return -1
 }
 
-// spanned reports whether each field is where its template says: at the parts that were
-// found, or not in the message.
+// spanned reports whether each field that is not a slot is where its template says: at the
+// slots that were found, or not in the message.
 func (w *walk) spanned(row *column.Row, t *template) bool {
-	for _, field := range t.inside {
-		s, value := t.spans[field], row.Values[field]
-		if at := place(row.Message, value); at < 0 || at != w.starts[s.first] || at+len(value) != w.starts[s.end] {
+	for _, c := range t.ties {
+		value, last := row.Values[c.field], w.texts[c.last]
+		start, end := place(row.Message, w.texts[c.first]), place(row.Message, last)+len(last)
+		if place(row.Message, value) != start || len(value) != end-start {
 			return false
 		}
 	}

@@ -66,10 +66,11 @@ type template struct {
 	shape  *shape
 	parts  []part
 	spans  []span
-	edges  []edge  // of the parts, once the template is worthy
 	slots  []slot  // those of the message, then the fields that are not in it
 	beside []int32 // these fields
-	inside []int32 // the others
+	steps  []step  // of the message, once the template is worthy
+	tail   string  // fixed text behind the last of them
+	ties   []tie   // of fields in the message that are not one step
 	early  []earlyEvent
 	rows   int
 
@@ -154,22 +155,8 @@ func (t *template) gather(room *column.Room) {
 
 // makeSlots makes room for values, and what finds them in messages.
 func (t *template) makeSlots() {
-	n := 0
-	for _, p := range t.parts {
-		if p.slot {
-			n++
-		}
-	}
-	for field, s := range t.spans {
-		if s.inside() {
-			t.inside = append(t.inside, int32(field))
-			continue
-		}
-		t.beside = append(t.beside, int32(field))
-		n++
-	}
-	t.slots = make([]slot, n)
-	t.edges = edgesOf(t.parts, t.spans)
+	t.makeSteps()
+	t.slots = make([]slot, len(t.steps)+len(t.beside))
 }
 
 // fewSlots are compared each with each.

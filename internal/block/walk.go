@@ -42,7 +42,6 @@ type walk struct {
 	firsts []int32  // for each edge the part that begins there
 	texts  []string // of the slots
 	taken  []string // memory for them, unless match found them
-	starts []int    // of the parts that match found, in bytes
 	hash   uint64   // of the fixed text, and of which parts are slots and which fields
 }
 
