@@ -191,7 +191,11 @@ func appendValues(dst []byte, ev *llama.Event, known []llama.Field) []byte {
 	for range (len(fields) + 7) / 8 {
 		dst = append(dst, 0)
 	}
+	bits := byte(0) // in a register: the next field would wait for what was just written
 	for i := range fields {
+		if i%8 == 0 && i > 0 {
+			dst[marks+i/8-1], bits = bits, 0
+		}
 		value, before := fields[i].Value, known[i].Value
 		if offset, ok := within(ev.Message, value); ok {
 			known[i].Value = value
@@ -200,12 +204,15 @@ func appendValues(dst []byte, ev *llama.Event, known []llama.Field) []byte {
 			continue
 		}
 		if same(before, value) {
-			dst[marks+i/8] |= 1 << (i % 8)
+			bits |= 1 << (i % 8)
 			continue
 		}
 		known[i].Value = value
 		dst = binary.AppendUvarint(dst, uint64(len(value))<<1)
 		dst = append(dst, value...)
+	}
+	if len(fields) > 0 {
+		dst[marks+(len(fields)-1)/8] = bits
 	}
 	return dst
 }
