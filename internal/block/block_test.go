@@ -96,6 +96,8 @@ func check(t testing.TB, rows []column.Row) *stored {
 		t.Fatal(err)
 	}
 	checkCounts(t, read)
+	checkGrouped(t, read)
+	checkTimeCounts(t, read)
 	if d := cmp.Diff(want, got); d != "" {
 		t.Fatalf("by columns: -want +got\n%s", d)
 	}

@@ -2,14 +2,13 @@ package block
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/llama-logs/llama/internal/column"
 )
 
 // families returns the templates as queries see them.
 func (d *decoder) families() (*column.Families, error) {
-	return kept(d.Keep, "families", func() (*column.Families, int, error) {
+	return kept(d.Keep, d.key("families"), func() (*column.Families, int, error) {
 		o, err := d.rows()
 		if err != nil {
 			return nil, 0, err
@@ -19,27 +18,48 @@ func (d *decoder) families() (*column.Families, error) {
 			return nil, 0, err
 		}
 		f := &column.Families{List: make([]column.Family, len(l.templates)), Loose: o.rows[0]}
-		bytes := 0
+		parts, fields := 0, 0
 		for t := range l.templates {
-			f.List[t] = l.family(t, o.rows[t+1])
-			bytes += 100 + 40*len(f.List[t].Parts) + 80*len(f.List[t].Fields)
+			parts, fields = parts+len(l.templates[t].parts), fields+len(l.templates[t].fields)
 		}
+		room := familyRoom{make([]column.Part, 0, parts), make([]column.Member, 0, fields)}
+		for t := range l.templates {
+			f.List[t] = l.family(t, o.rows[t+1], &room)
+		}
+		bytes := 100*len(f.List) + 40*parts + 80*fields
 		return f, bytes, nil
 	})
 }
 
-// family returns a template, which rows have.
-func (l *layout) family(t int, rows []uint16) column.Family {
+// A familyRoom is memory for the parts and fields of all families of a block.
+type familyRoom struct {
+	parts  []column.Part
+	fields []column.Member
+}
+
+// family returns a template, which rows have, in room.
+func (l *layout) family(t int, rows []uint16, room *familyRoom) column.Family {
 	form := &l.templates[t]
-	f := column.Family{Rows: rows, Parts: make([]column.Part, len(form.parts)), Fields: make([]column.Member, 0, len(form.fields))}
-	for i, p := range form.parts {
+	firstPart, firstField := len(room.parts), len(room.fields)
+	for _, p := range form.parts {
 		if p.slot < 0 {
-			f.Parts[i].Text = p.text
+			room.parts = append(room.parts, column.Part{Text: p.text})
 		} else {
-			f.Parts[i] = column.Part{Is: column.Slots, Slot: form.slots[p.slot]}
+			room.parts = append(room.parts, column.Part{Is: column.Slots, Slot: form.slots[p.slot]})
 		}
 	}
-	for _, x := range form.fields {
+	// Of a name that is there twice, the last counts. Names are numbered in their order.
+	byName := func(x, y formField) int { return int(x.name) - int(y.name) }
+	fields := form.fields
+	if !slices.IsSortedFunc(fields, byName) {
+		fields = slices.Clone(fields)
+		slices.SortStableFunc(fields, byName)
+	}
+	for i := range fields {
+		x := &fields[i]
+		if i+1 < len(fields) && fields[i+1].name == x.name {
+			continue
+		}
 		m := column.Member{Name: l.names[x.name], Kind: x.kind}
 		switch {
 		case x.span.inside():
@@ -49,11 +69,7 @@ func (l *layout) family(t int, rows []uint16) column.Family {
 		default:
 			m.Text = x.text
 		}
-		f.Fields = append(f.Fields, m)
+		room.fields = append(room.fields, m)
 	}
-	// Of a name that is there twice, the last counts.
-	slices.Reverse(f.Fields)
-	slices.SortStableFunc(f.Fields, func(a, b column.Member) int { return strings.Compare(a.Name, b.Name) })
-	f.Fields = slices.CompactFunc(f.Fields, func(a, b column.Member) bool { return a.Name == b.Name })
-	return f
+	return column.Family{Rows: rows, Parts: slices.Clip(room.parts[firstPart:]), Fields: slices.Clip(room.fields[firstField:])}
 }

@@ -20,24 +20,36 @@ type rowsOf struct {
 	unit []byte     // of the times of each
 }
 
-// decodeRows reads a chunk of the kind Rows, which it does not keep.
-func decodeRows(rows int, l *layout, data []byte) (*rowsOf, error) {
+// units reads how a chunk of the kind Rows begins: the unit of the times of each template,
+// the loose events first.
+func (l *layout) units(data []byte) (unit, rest []byte, err error) {
 	r := column.Reader{Data: data}
 	templates := r.Count(1)
-	o := &rowsOf{unit: bytes.Clone(r.Bytes(templates + 1))}
-	if r.Failed || slices.Max(o.unit) >= byte(len(units)) {
-		return nil, fmt.Errorf("%w: units of times", ErrDamaged)
+	unit = r.Bytes(templates + 1)
+	if r.Failed || slices.Max(unit) >= byte(len(units)) {
+		return nil, nil, fmt.Errorf("%w: units of times", ErrDamaged)
 	}
 	if templates != len(l.templates) {
-		return nil, fmt.Errorf("%w: %d templates, %d are used", ErrDamaged, len(l.templates), templates)
+		return nil, nil, fmt.Errorf("%w: %d templates, %d are used", ErrDamaged, len(l.templates), templates)
 	}
-	numbers, left, err := column.DecodeNumbers(rows, r.Data)
+	return unit, r.Data, nil
+}
+
+// decodeRows reads a chunk of the kind Rows, which it does not keep.
+func decodeRows(rows int, l *layout, data []byte) (*rowsOf, error) {
+	unit, data, err := l.units(data)
+	if err != nil {
+		return nil, err
+	}
+	o := &rowsOf{unit: bytes.Clone(unit)}
+	numbers, left, err := column.DecodeNumbers(rows, data)
 	if err != nil {
 		return nil, err
 	}
 	if len(left) != 0 {
 		return nil, fmt.Errorf("%w: %d bytes behind the templates of rows", ErrDamaged, len(left))
 	}
+	templates := len(l.templates)
 	counts := make([]int, templates+1)
 	for i := range rows {
 		n := numbers.At(i)
@@ -155,9 +167,9 @@ func decodeTemplates(rows int, data []byte) (*layout, error) {
 	r := column.Reader{Data: data}
 	l := &layout{names: readTexts(&r), loose: rows}
 	texts := readTexts(&r)
-	l.fields, l.uses = make([][]int32, len(l.names)), make([][]use, len(l.names))
+	room := formRoom{slots: make([]int32, len(l.names)+1), uses: make([]int32, len(l.names))}
 	for range r.Count(1) {
-		f, ok := l.form(&r, texts)
+		f, ok := l.form(&r, texts, &room)
 		if l.loose -= f.rows; !ok || r.Failed || l.loose < 0 {
 			return nil, fmt.Errorf("%w: template %d", ErrDamaged, len(l.templates)+1)
 		}
@@ -166,23 +178,87 @@ func decodeTemplates(rows int, data []byte) (*layout, error) {
 	if r.Failed || len(r.Data) != 0 {
 		return nil, fmt.Errorf("%w: wrong length of templates", ErrDamaged)
 	}
+	l.index(&room)
 	return l, nil
 }
 
-// form reads one template.
-func (l *layout) form(r *column.Reader, texts []string) (f form, ok bool) {
-	number := int32(len(l.templates))
-	slot := func(list *[]int32, home int32) int32 {
-		f.slots = append(f.slots, column.Slot{Home: home, Number: int32(len(*list))})
-		*list = append(*list, number)
-		return int32(len(f.slots)) - 1
+// index notes by name which templates have it, and which have a slot that is kept with it.
+func (l *layout) index(room *formRoom) {
+	l.fields, l.uses = make([][]int32, len(l.names)), make([][]use, len(l.names))
+	slots, uses := make([]int32, sum(room.slots)), make([]use, sum(room.uses))
+	take := func(n int32) (list []int32) {
+		list, slots = slots[:n:n], slots[n:]
+		return list
 	}
+	l.variables = take(room.slots[0])
+	for i := range l.names {
+		l.fields[i] = take(room.slots[i+1])
+		n := room.uses[i]
+		l.uses[i], uses = uses[:0:n], uses[n:]
+	}
+	for t := range l.templates {
+		f := &l.templates[t]
+		for _, s := range f.slots {
+			if s.Home < 0 {
+				l.variables[s.Number] = int32(t)
+			} else {
+				l.fields[s.Home][s.Number] = int32(t)
+			}
+		}
+		for i := range f.fields {
+			name := f.fields[i].name
+			l.uses[name] = append(l.uses[name], use{int32(t), int32(i)})
+		}
+	}
+}
+
+func sum(counts []int32) (all int) {
+	for _, n := range counts {
+		all += int(n)
+	}
+	return all
+}
+
+// A formRoom is memory that the templates of a block share, and counts of what is in them.
+type formRoom struct {
+	parts  []formPart
+	fields []formField
+	places []column.Slot
+	own    []column.Slot // of the template that is being read
+	slots  []int32       // kept with none, and with each name
+	uses   []int32       // of each name
+}
+
+// shared is for how many at once there is memory.
+const shared = 256
+
+// take returns room for n.
+func take[T any](room *[]T, n int) []T {
+	if n > len(*room) {
+		*room = make([]T, max(n, shared))
+	}
+	out := (*room)[:n:n]
+	*room = (*room)[n:]
+	return out
+}
+
+// slot adds a slot of the template that is being read, kept with a name; -1: with none. It
+// returns its number.
+func (m *formRoom) slot(home int32) int32 {
+	m.own = append(m.own, column.Slot{Home: home, Number: m.slots[home+1]})
+	m.slots[home+1]++
+	return int32(len(m.own)) - 1
+}
+
+// form reads one template.
+func (l *layout) form(r *column.Reader, texts []string, room *formRoom) (f form, ok bool) {
+	room.own = room.own[:0]
 	rows, parts := r.Uvarint(), r.Count(1)
 	if rows > column.MaxRows || parts > maxParts {
 		return f, false
 	}
 	f.rows = int(rows)
-	f.parts = make([]formPart, parts)
+	f.parts = take(&room.parts, parts)
 	for i := range f.parts {
 		p := &f.parts[i]
 		p.slot = -1
@@ -191,50 +267,58 @@ func (l *layout) form(r *column.Reader, texts []string) (f form, ok bool) {
 		case v&3 == partText && n < uint64(len(texts)):
 			p.text = texts[n]
 		case v == partVariable:
-			p.slot = slot(&l.variables, -1)
-		case v&3 == partAgain && n < uint64(len(f.slots)):
+			p.slot = room.slot(-1)
+		case v&3 == partAgain && n < uint64(len(room.own)):
 			p.slot = int32(n)
 		case v&3 == partField && n < uint64(len(l.names)):
-			p.slot = slot(&l.fields[n], int32(n))
+			p.slot = room.slot(int32(n))
 		default:
 			return f, false
 		}
 	}
-	f.fields = make([]formField, r.Count(1))
+	f.fields = take(&room.fields, r.Count(1))
 	for i := range f.fields {
-		name, kind := r.Uvarint(), r.Byte()
-		if name >= uint64(len(l.names)) || kind>>2 > byte(llama.Object) {
+		d := &f.fields[i]
+		if !d.read(r, l.names, texts, parts, room) {
 			return f, false
 		}
-		d := formField{name: int32(name), kind: llama.Kind(kind >> 2), slot: -1}
-		switch kind & 3 {
-		case formConstant:
-			n := r.Uvarint()
-			if n >= uint64(len(texts)) {
-				return f, false
-			}
-			d.text = texts[n]
-		case formSlot:
-			d.slot = slot(&l.fields[name], int32(name))
-		case formAgain:
-			n := r.Uvarint()
-			if n >= uint64(len(f.slots)) {
-				return f, false
-			}
-			d.slot = int32(n)
-		case formSpan:
-			first, length := r.Uvarint(), r.Uvarint()
-			if length == 0 || length > uint64(parts) || first > uint64(parts)-length {
-				return f, false
-			}
-			d.span = span{int32(first), int32(first + length)}
-		default:
-			return f, false
-		}
-		f.fields[i] = d
-		l.uses[name] = append(l.uses[name], use{number, int32(i)})
+		room.uses[d.name]++
 	}
+	f.slots = take(&room.places, len(room.own))
+	copy(f.slots, room.own)
 	return f, true
+}
+
+// read reads a field of a template with so many parts.
+func (d *formField) read(r *column.Reader, names, texts []string, parts int, room *formRoom) bool {
+	name, kind := r.Uvarint(), r.Byte()
+	if name >= uint64(len(names)) || kind>>2 > byte(llama.Object) {
+		return false
+	}
+	d.name, d.kind, d.slot = int32(name), llama.Kind(kind>>2), -1
+	switch kind & 3 {
+	case formConstant:
+		n := r.Uvarint()
+		if n >= uint64(len(texts)) {
+			return false
+		}
+		d.text = texts[n]
+	case formSlot:
+		d.slot = room.slot(d.name)
+	case formAgain:
+		n := r.Uvarint()
+		if n >= uint64(len(room.own)) {
+			return false
+		}
+		d.slot = int32(n)
+	case formSpan:
+		first, length := r.Uvarint(), r.Uvarint()
+		if length == 0 || length > uint64(parts) || first > uint64(parts)-length {
+			return false
+		}
+		d.span = span{int32(first), int32(first + length)}
+	}
+	return true
 }
 
 func readTexts(r *column.Reader) []string {

@@ -66,6 +66,8 @@ func compare(t testing.TB, name string, s *stored, rows []column.Row) {
 		t.Fatalf("%s: row by row: error %v, -want +got\n%.3000s", name, err, d)
 	}
 	checkCounts(t, b)
+	checkGrouped(t, b)
+	checkTimeCounts(t, b)
 	for round := range 2 {
 		if got, err = b.Events(nil, 0, b.Rows()); err != nil {
 			t.Fatalf("%s: %v", name, err)

@@ -82,15 +82,32 @@ func Open(collection string, rows int, names []string, s Source) (*column.Block,
 		Collection: collection, Len: rows,
 		Names: slices.Insert(slices.Clone(names), at, llama.NameIngested),
 		Times: explained(d, d.times), Seqs: explained(d, d.seqs),
-		Ingested: explained(d, d.ingested), Families: explained(d, d.families),
-		Values: func(s column.Slot) (*column.Values, int, error) {
-			v, err := d.slot(s)
-			return v.Values, v.first, d.Explain(err)
-		},
+		Ingested: explained(d, d.ingested),
 	}
+	d.open(b)
 	b.At = func(rows []uint32) (*column.Moments, error) {
 		m, err := d.at(rows)
 		return m, d.Explain(err)
+	}
+	b.Counts = func(name string) (*column.Counts, error) {
+		c, err := d.counts(name)
+		return c, d.Explain(err)
+	}
+	b.TimeCounts = func(first llama.Time, length int64) ([]column.TimeCount, error) {
+		c, err := d.timeCounts(first, length)
+		return c, d.Explain(err)
+	}
+	b.Grouped = func() *column.Block { return d.inGroups(b, names) }
+	b.Each = func(do func(*column.Row) error) error { return d.Explain(d.each(b, do)) }
+	return b, nil
+}
+
+// open gives a block what it has in whatever order its rows are.
+func (d *decoder) open(b *column.Block) {
+	b.Families = explained(d, d.families)
+	b.Values = func(s column.Slot) (*column.Values, int, error) {
+		v, err := d.slot(s)
+		return v.Values, v.first, d.Explain(err)
 	}
 	b.Facts = func(s column.Slot) (*column.Facts, error) {
 		f, err := d.facts(s)
@@ -110,18 +127,12 @@ func Open(collection string, rows int, names []string, s Source) (*column.Block,
 	}
 	b.Load = func(name string) (*column.Column, error) {
 		return explained(d, func() (*column.Column, error) {
-			return kept(d.Keep, "column "+name, func() (*column.Column, int, error) {
+			return kept(d.Keep, d.key("column "+name), func() (*column.Column, int, error) {
 				c, err := d.named(name)
 				return c, c.Bytes(), err
 			})
 		})()
 	}
-	b.Counts = func(name string) (*column.Counts, error) {
-		c, err := d.counts(name)
-		return c, d.Explain(err)
-	}
-	b.Each = func(do func(*column.Row) error) error { return d.Explain(d.each(b, do)) }
-	return b, nil
 }
 
 // explained returns a function of which errors are explained.
@@ -160,6 +171,8 @@ func decodeInts[N ~int64 | ~uint64](rows int, data []byte) ([]N, error) {
 type decoder struct {
 	Source
 	count int // of rows
+	// grouped says that the rows are in the order of their templates; see inGroups.
+	grouped bool
 
 	mu    sync.Mutex
 	homes []*chunk // of variables, and of fields by number
@@ -167,6 +180,9 @@ type decoder struct {
 }
 
 func (d *decoder) rows() (*rowsOf, error) {
+	if d.grouped {
+		return d.groupedRows()
+	}
 	return kept(d.Keep, "rows", func() (*rowsOf, int, error) {
 		l, err := d.layout()
 		if err != nil {

@@ -43,6 +43,14 @@ type Block struct {
 	// values for that to be less work than looking at the rows. Nil in blocks that do not
 	// know.
 	Counts func(name string) (*Counts, error)
+	// TimeCounts tells how many rows have their `_time` in each stretch of so many
+	// nanoseconds, the first of which begins at a time that is not after any of them: runs
+	// of rows in one stretch, of which it may be in several. Nil in blocks that do not know.
+	TimeCounts func(first llama.Time, length int64) ([]TimeCount, error)
+	// Grouped returns the block with its rows in another order, those of a family side by
+	// side, so that what family a row has need not be read. It has neither Times, Seqs and
+	// At nor event.ingested. Nil in blocks without families, and in what it returns.
+	Grouped func() *Block
 
 	// Each calls do with one event after the other, as it was given to the block:
 	// values that were found in the message share its memory. The row is good until
@@ -63,6 +71,12 @@ func (b *Block) BytesRead() int64 {
 		return 0
 	}
 	return b.Read.Load()
+}
+
+// A TimeCount is so many rows, of which one has the time.
+type TimeCount struct {
+	Time llama.Time
+	Rows uint64
 }
 
 // Moments are what a block has of some rows beside their fields.

@@ -74,35 +74,70 @@ func width(v uint64) int { return (bits.Len64(v) + 7) / 8 }
 func zigzag(n int64) uint64   { return uint64(n)<<1 ^ uint64(n>>63) }
 func unzigzag(u uint64) int64 { return int64(u>>1) ^ -int64(u&1) }
 
-// ints reads n numbers that AppendInts wrote.
-func (r *Reader) ints(n int) []int64 {
+// intPlanes are numbers as AppendInts wrote them, read one after the other.
+type intPlanes struct {
+	planes   []byte
+	n, width int
+	delta    bool
+	base     int64 // with delta the number before
+	at       int   // how many were read
+}
+
+// intPlanes finds n numbers that AppendInts wrote.
+func (r *Reader) intPlanes(n int) intPlanes {
 	form := r.Byte()
-	base := r.Varint()
-	w := int(form & intsWidth)
-	if w > 8 || form&^(intsWidth|intsDelta) != 0 {
+	p := intPlanes{n: n, width: int(form & intsWidth), delta: form&intsDelta != 0, base: r.Varint()}
+	if p.width > 8 || form&^(intsWidth|intsDelta) != 0 {
 		r.Fail()
 	}
-	if r.Failed || w > 0 && n > len(r.Data)/w {
+	if r.Failed || p.width > 0 && n > len(r.Data)/p.width {
 		r.Fail()
+		return intPlanes{}
+	}
+	p.planes = r.Bytes(p.width * n)
+	return p
+}
+
+// next reads as many numbers as dst has room for, which are there.
+func (p *intPlanes) next(dst []int64) {
+	if p.width == 0 {
+		clear(dst)
+	}
+	for k := range p.width {
+		plane := p.planes[k*p.n+p.at:][:len(dst)]
+		if k == 0 {
+			for i, b := range plane {
+				dst[i] = int64(b)
+			}
+			continue
+		}
+		for i, b := range plane {
+			dst[i] |= int64(b) << (8 * k & 63)
+		}
+	}
+	p.at += len(dst)
+	if !p.delta {
+		for i := range dst {
+			dst[i] += p.base
+		}
+		return
+	}
+	base := p.base
+	for i, s := range dst {
+		base += unzigzag(uint64(s))
+		dst[i] = base
+	}
+	p.base = base
+}
+
+// ints reads n numbers that AppendInts wrote.
+func (r *Reader) ints(n int) []int64 {
+	p := r.intPlanes(n)
+	if r.Failed {
 		return nil
 	}
 	numbers := make([]int64, n)
-	planes := r.Bytes(w * n)
-	for p := range w {
-		for i, b := range planes[p*n : (p+1)*n] {
-			numbers[i] |= int64(b) << (8 * p)
-		}
-	}
-	if form&intsDelta == 0 {
-		for i := range numbers {
-			numbers[i] += base
-		}
-		return numbers
-	}
-	for i, s := range numbers {
-		base += unzigzag(uint64(s))
-		numbers[i] = base
-	}
+	p.next(numbers)
 	return numbers
 }
 
@@ -115,6 +150,26 @@ func DecodeInts(n int, data []byte) (numbers []int64, rest []byte, err error) {
 		return nil, nil, damagedInts(n, data)
 	}
 	return numbers, r.Data, nil
+}
+
+// someInts is how many numbers EachInts gives at once: those stay near the processor.
+const someInts = 512
+
+// EachInts is DecodeInts for who looks at each number once: it gives them to do, some at a
+// time, in memory that it uses again.
+func EachInts(n int, data []byte, do func([]int64)) (rest []byte, err error) {
+	r := Reader{Data: data}
+	p := r.intPlanes(n)
+	if r.Failed {
+		return nil, damagedInts(n, data)
+	}
+	room := make([]int64, min(n, someInts))
+	for p.at < n {
+		some := room[:min(len(room), n-p.at)]
+		p.next(some)
+		do(some)
+	}
+	return r.Data, nil
 }
 
 func damagedInts(n int, data []byte) error {

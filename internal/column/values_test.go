@@ -81,13 +81,31 @@ func TestIntsComeBack(t *testing.T) {
 	t.Parallel()
 	for _, numbers := range [][]int64{
 		{0}, {5}, {-5, 5}, {math.MinInt64, math.MaxInt64, 0}, {1, 2, 3, 4}, {1e18, 1e18 + 1}, {math.MaxInt64, math.MinInt64},
+		growing(3*someInts + 7),
 	} {
 		data := AppendInts([]byte("x"), numbers)[1:]
 		got, rest, err := DecodeInts(len(numbers), append(data, "rest"...))
 		if err != nil || string(rest) != "rest" || !slices.Equal(got, numbers) {
 			t.Errorf("%v: got %v, %q, %v", numbers, got, rest, err)
 		}
+		got = nil
+		rest, err = EachInts(len(numbers), append(data, "rest"...), func(some []int64) { got = append(got, some...) })
+		if err != nil || string(rest) != "rest" || !slices.Equal(got, numbers) {
+			t.Errorf("%v: some at a time: got %v, %q, %v", numbers, got, rest, err)
+		}
+		if _, err := EachInts(len(numbers)+1<<20, data, func([]int64) {}); err == nil && len(numbers) > 1 {
+			t.Errorf("%v: more numbers than there are", numbers)
+		}
 	}
+}
+
+// growing returns n numbers, each some more than the one before.
+func growing(n int) []int64 {
+	numbers := make([]int64, n)
+	for i := range numbers {
+		numbers[i] = int64(i*i) + 1e15
+	}
+	return numbers
 }
 
 func FuzzValues(f *testing.F) {

@@ -137,7 +137,8 @@ func (c *counted) chunk(b *column.Block, ref *column.Ref, node string, work *scr
 	return out, nil
 }
 
-// buckets returns a row for each run of rows whose `_time` is in one bucket.
+// buckets returns a row for each run of rows whose `_time` is in one bucket; there may be
+// several of one.
 func (c *counted) buckets(b *column.Block, ref *column.Ref, node string, work *scratch) (*chunk, error) {
 	out := &chunk{block: b, node: node, work: work}
 	out.fields = []field{{name: llama.NameCollection, base: llama.NameCollection}, {name: llama.NameTime, base: llama.NameTime}}
@@ -146,22 +147,13 @@ func (c *counted) buckets(b *column.Block, ref *column.Ref, node string, work *s
 	if uint64(int64(ref.MaxTime)-begin) < length {
 		out.times, out.stands = []llama.Time{ref.MinTime}, []uint64{uint64(b.Rows())}
 	} else {
-		times, err := b.Times()
+		counts, err := b.TimeCounts(llama.Time(begin), int64(length))
 		if err != nil {
 			return nil, err
 		}
-		rows := 0
-		for i, t := range times {
-			if rows > 0 && uint64(int64(t)-begin) < length {
-				rows++
-				continue
-			}
-			if rows > 0 {
-				out.times, out.stands = append(out.times, times[i-1]), append(out.stands, uint64(rows))
-			}
-			begin, rows = c.bucket.time(int64(t)), 1
+		for _, n := range counts {
+			out.times, out.stands = append(out.times, n.Time), append(out.stands, n.Rows)
 		}
-		out.times, out.stands = append(out.times, times[len(times)-1]), append(out.stands, uint64(rows))
 	}
 	out.rows = len(out.stands)
 	out.sel = work.all(out.rows)

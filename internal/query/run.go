@@ -247,6 +247,8 @@ type run struct {
 	need  *need // what a block must have; nil: nothing is known
 	// counted says that it is enough to know the counts of one field's values, or nil.
 	counted *counted
+	// anyOrder says that the order of rows is of no interest, or nil.
+	anyOrder *anyOrder
 
 	skipped skipped
 
@@ -282,7 +284,7 @@ func newRun(p *plan, src Source, o RunOptions, held int) *run {
 	r.env.seconds, r.env.stop = seconds(p.filter), &r.stop
 	r.need = needOf(p.filter)
 	if p.gather != nil {
-		r.counted = countedOf(p)
+		r.counted, r.anyOrder = countedOf(p), anyOrderOf(p)
 	}
 	for i := range r.refs {
 		r.total += weight(&r.refs[i])
@@ -336,9 +338,13 @@ func (r *run) chunk(ctx context.Context, ref *column.Ref, work *scratch) (*chunk
 			return c, err
 		}
 	}
+	filter := r.filter
+	if r.anyOrder.fits(block, ref) {
+		block, filter = block.Grouped(), r.anyOrder.filter
+	}
 	c := chunkOf(block, r.o.NodeID, work)
 	c.younger(llama.Time(r.env.oldest.Load()))
-	c.filter(r.filter)
+	c.filter(filter)
 	for _, p := range r.rows {
 		if len(c.sel) == 0 || c.err != nil {
 			break
