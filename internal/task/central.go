@@ -32,7 +32,7 @@ type Options struct {
 
 	Deadline time.Duration // how long nodes may take to answer; 24h
 	Lifetime time.Duration // how long results are kept; 7 days
-	PerUser  int           // live queries of one user; 32
+	PerUser  int           // queries of one user that nodes work on; 32. Some times as many may wait for nodes that are away.
 	MaxRows  int64         // of one result; 1,000,000
 	MaxBytes int64         // of what the nodes send for one query, compressed; 256 MiB
 

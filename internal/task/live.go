@@ -6,6 +6,7 @@ import (
 	"iter"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -33,6 +34,7 @@ type live struct {
 	used  time.Time // when merge was last needed
 
 	tasks map[string]*sending
+	away  atomic.Bool // all that is left waits for nodes that are not there; as of the last check
 }
 
 // sending is what central remembers of a task while it runs.
@@ -307,6 +309,18 @@ func none(store.FrameReader) iter.Seq2[store.Chunk, error] {
 	return func(func(store.Chunk, error) bool) {}
 }
 
+// waits reports whether all tasks that have not ended were sent and not taken. The caller
+// holds the lock.
+func (l *live) waits(now time.Time) bool {
+	for i := range l.q.Tasks {
+		t := &l.q.Tasks[i]
+		if !t.State.Final() && (t.State != store.Queued || now.Sub(l.tasks[t.Node].sent) <= grace) {
+			return false
+		}
+	}
+	return true
+}
+
 // check ends what is due, and keeps what is not kept yet.
 func (c *Central) check(ctx context.Context, l *live, now time.Time) error {
 	l.mu.Lock()
@@ -317,6 +331,7 @@ func (c *Central) check(ctx context.Context, l *live, now time.Time) error {
 	if now.Sub(l.used) > mergeIdle {
 		l.merge = nil
 	}
+	l.away.Store(l.waits(now))
 	if llama.At(now) >= l.q.Deadline && !ended(l.q) {
 		return c.end(ctx, l, store.Expired, "the deadline passed before the node answered")
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/store"
@@ -122,6 +123,24 @@ func TestSubmitRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.submit(Request{})
+	// Those that only wait for a node that is away are no work, but not without bound.
+	w.until("they wait", func() bool {
+		_, err := w.central.Submit(t.Context(), Request{Query: "*", User: "eva"})
+		return err == nil
+	})
+	for waiting := 3; waiting < 2*awayTimes; waiting++ {
+		w.until("another may wait", func() bool {
+			q, err := w.central.Submit(t.Context(), Request{Query: "*", User: "eva"})
+			if err == nil {
+				w.central.query(uuid.MustParse(q.ID)).away.Store(true) // as the next check will
+			}
+			return err == nil
+		})
+	}
+	w.until("no more may wait", func() bool {
+		_, err := w.central.Submit(t.Context(), Request{Query: "*", User: "eva"})
+		return llama.CodeOf(err) == llama.Throttled && strings.Contains(err.Error(), "wait for nodes that are away")
+	})
 	for _, id := range []string{"", "nope", "018f0000-0000-7000-8000-000000000000"} {
 		_, err := w.central.Get(t.Context(), id)
 		if rows, err2 := w.part(id, 0, 1); llama.CodeOf(err) != llama.NotFound || llama.CodeOf(err2) != llama.NotFound {

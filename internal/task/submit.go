@@ -174,18 +174,30 @@ func newID(wanted string) (uuid.UUID, error) {
 	return uuid.NewV7()
 }
 
+// awayTimes is how many times as many queries of a user may wait for nodes that are away
+// as nodes may work on. They take little until then; a schedule that runs each hour has
+// many of them when a site is away for a day.
+const awayTimes = 16
+
 // begin makes l live, unless its user has too many that are.
 func (c *Central) begin(l *live) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	running := 0
+	running, away := 0, 0
 	for _, other := range c.live {
-		if other.user == l.user {
+		switch {
+		case other.user != l.user:
+		case other.away.Load():
+			away++
+		default:
 			running++
 		}
 	}
 	if running >= c.o.PerUser {
 		return llama.Errorf(llama.Throttled, "%d of your queries have not ended yet, and more are not run at once; wait, or cancel one", running)
+	}
+	if away >= awayTimes*c.o.PerUser {
+		return llama.Errorf(llama.Throttled, "%d of your queries wait for nodes that are away, and more may not; cancel some", away)
 	}
 	c.live[l.id] = l
 	return nil
