@@ -41,6 +41,8 @@ export interface Ask {
   readonly to?: string
   readonly limit?: number
   readonly name?: string
+  /** Until when nodes may answer; without it, as long as central lets them. */
+  readonly deadline?: string
 }
 
 export interface RowPage {

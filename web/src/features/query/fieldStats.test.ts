@@ -25,6 +25,7 @@ describe('columnsFor', () => {
   })
   it('shows all of computed rows, in the order announced', () => {
     expect(columnsFor([], [{ n: 1, a: 'x' }], ['n', 'a'])).toEqual(['n', 'a'])
+    expect(columnsFor([], [{ b: 'x', n: 1 }, { b: 'y', a: 1, n: 2 }], [])).toEqual(['b', 'n', 'a'])
   })
   it('shows what was chosen, unless it was for other rows', () => {
     expect(columnsFor(['_time', 'user.name', 'gone'], rows, [])).toEqual(['_time', 'user.name', 'gone'])

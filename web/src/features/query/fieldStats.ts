@@ -50,8 +50,10 @@ export function columnsFor(chosen: readonly string[], rows: readonly Row[], anno
 function defaultColumns(rows: readonly Row[], announced: readonly string[]): string[] {
   const names = fieldStats(rows).map((f) => f.name)
   if (!names.includes('_msg')) {
+    // Before the columns are announced rows have their fields in the order of the query all the same.
+    const inOrder = [...new Set(rows.flatMap((row) => Object.keys(row)))]
     const known = announced.filter((name) => names.length === 0 || names.includes(name))
-    return [...known, ...names.filter((name) => !known.includes(name))].slice(0, 12)
+    return [...known, ...inOrder.filter((name) => !known.includes(name))].slice(0, 12)
   }
   const collections = new Set(rows.map((row) => row._collection))
   const wanted = collections.size > 1 ? ['_time', '_collection', '_msg'] : ['_time', '_msg']

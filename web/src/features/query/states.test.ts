@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { Task, TaskState } from '@/api/types'
+import type { Row } from '@/api/value'
 import { aQuery } from '@/testing/fakeApi'
-import { caveat, detailOf, tally } from './states'
+import { caveat, detailOf, nothingFound, tally } from './states'
 
 const task = (state: TaskState, some: Partial<Task> = {}): Task => ({
   target: 't', node: 'n', state, progress: 0.42, events_read: 0, bytes_read: 0, rows: 3, queued: '2026-01-01T00:00:00Z', ...some,
@@ -17,6 +18,15 @@ it('tells tasks, the worst first', () => {
   expect(detailOf(task('done', { rows: 0, events_read: 20_000 }))).toBe('20K events')
   const back = { started: '2026-01-01T03:00:00Z', ended: '2026-01-01T03:00:00Z' }
   expect(detailOf(task('done', back))).toBe('3 rows, 0 ms, 3 h after it was asked')
+})
+
+it('knows when nothing comes before a site is back', () => {
+  const running = (tasks: Task[], rows: Row[] = []) => nothingFound({ kind: 'running', query: aQuery({ state: 'running', tasks }), rows, progress: undefined, connected: true })
+  expect(running([task('done'), task('queued')])).toBe(true)
+  expect(running([task('done'), task('queued')], [{ n: 1 }])).toBe(false)
+  expect(running([task('done'), task('running')])).toBe(false)
+  expect(running([task('queued')])).toBe(false)
+  expect(nothingFound({ kind: 'ended', query: aQuery({ state: 'done' }), rows: [] })).toBe(true)
 })
 
 describe('caveat', () => {

@@ -1,6 +1,7 @@
-import type { Query, Task, TaskState } from '@/api/types'
+import { hasEnded, type Query, type Task, type TaskState } from '@/api/types'
 import type { Tone } from '@/parts/StateDot.vue'
 import { formatCompact, formatCount, formatSpan, plural } from '@/parts/format'
+import type { RunState } from './useRun'
 
 const tones: Readonly<Record<TaskState, Tone>> = {
   queued: 'none',
@@ -58,6 +59,17 @@ export function caveat(query: Query, shown: number): string | undefined {
   if (shown < query.rows) return `Only ${formatCount(shown)} of ${plural(query.rows, 'row')} could be fetched.`
   if (query.limit !== undefined && query.limit > 0 && shown >= query.limit) return `The limit of ${plural(query.limit, 'row')} is reached; there may be more.`
   return undefined
+}
+
+/** Says whether all that are there have answered, and the rest waits for its sites to be back. */
+export function restIsAway(query: Query): boolean {
+  const left = query.tasks.filter((t) => !hasEnded(t.state))
+  return left.length < query.tasks.length && left.every((t) => t.state === 'queued')
+}
+
+/** Says whether no row has come, and none will before a site is back. */
+export function nothingFound(run: RunState): boolean {
+  return (run.kind === 'ended' || (run.kind === 'running' && restIsAway(run.query))) && run.rows.length === 0
 }
 
 /** Why the tasks went wrong, where all say the same. */

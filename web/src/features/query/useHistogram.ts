@@ -4,6 +4,7 @@ import { describe } from '@/api/problem'
 import type { Collection, Query } from '@/api/types'
 import type { Row } from '@/api/value'
 import { barsOf, hitsQuery, stepFor, type Bars, type Span } from './histogram'
+import { restIsAway } from './states'
 import { useRun, type RunState } from './useRun'
 
 export type HistogramState =
@@ -17,15 +18,23 @@ export const histogramName = 'histogram'
 
 type HistogramApi = Pick<Api, 'ask' | 'follow' | 'query' | 'rows' | 'cancel' | 'collections'>
 
-/** Counts hits over time for each new query, over the range that central made of what was asked. */
+/** How long a site that is away may take to be counted. Unlike the rows, the counts can be had again. */
+const deadline = '+10m'
+
+/**
+ * Counts hits over time for each new query, over the range that central made of what was asked, and again when sites
+ * answered it that were not counted.
+ */
 export function useHistogram(api: HistogramApi, query: Ref<Query | undefined>): Readonly<ShallowRef<HistogramState>> {
   const state = shallowRef<HistogramState>({ kind: 'idle' })
   const counting = useRun(api)
   let current = 0
+  let whole = true
   onScopeDispose(() => current++)
 
   async function count(asked: Query) {
     const mine = ++current
+    whole = true
     state.value = { kind: 'loading' }
     try {
       const span = await spanOf(api, asked)
@@ -34,17 +43,20 @@ export function useHistogram(api: HistogramApi, query: Ref<Query | undefined>): 
       const made = (rows: readonly Row[]) => barsOf(rows, step, span)
       // A site that is away may answer tomorrow; what the others have shows now.
       const stop = watch(counting.state, (run) => {
-        if (mine === current && run.kind === 'running' && run.rows.length > 0) state.value = stateOf(run, made)
+        if (mine === current && run.kind === 'running' && (run.rows.length > 0 || restIsAway(run.query))) state.value = stateOf(run, made)
       })
       await counting.run({
         query: hitsQuery(asked.query, step),
         name: histogramName,
         targets: asked.targets,
+        deadline,
         ...(asked.from && { from: asked.from }),
         ...(asked.to && { to: asked.to }),
       })
       stop()
-      if (mine === current) state.value = stateOf(counting.state.value, made)
+      if (mine !== current) return
+      state.value = stateOf(counting.state.value, made)
+      whole = counting.state.value.kind === 'ended' && counting.state.value.query.state === 'done'
     } catch (error) {
       if (mine === current) state.value = { kind: 'failed', message: describe(error) }
     }
@@ -57,6 +69,12 @@ export function useHistogram(api: HistogramApi, query: Ref<Query | undefined>): 
       else state.value = { kind: 'idle' }
     },
     { immediate: true },
+  )
+  watch(
+    () => query.value?.state,
+    (now) => {
+      if (now === 'done' && !whole && query.value) void count(query.value)
+    },
   )
   return shallowReadonly(state)
 }
