@@ -147,6 +147,9 @@ func refused(err error) bool {
 	return code == llama.Forbidden || code == llama.Unauthorized || code == llama.Throttled
 }
 
+// errUnrecorded refuses what the audit log would not tell of.
+var errUnrecorded error = llama.Errorf(llama.Unavailable, "the audit log cannot be written, and nothing is done that it would not tell; try again later")
+
 func (r *record) write(ctx context.Context, err error) error {
 	s := r.server
 	if s.Audit == nil {
@@ -170,7 +173,7 @@ func (r *record) write(ctx context.Context, err error) error {
 	}
 	if err := s.Audit.Record(ctx, e); err != nil {
 		s.log.ErrorContext(ctx, "not recorded in the audit log", "action", e.Action, "user", e.User, "error", err)
-		return llama.Errorf(llama.Unavailable, "the audit log cannot be written, and nothing is done that it would not tell; try again later")
+		return errUnrecorded
 	}
 	return nil
 }

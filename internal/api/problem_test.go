@@ -34,7 +34,7 @@ func TestBadInputIsAProblem(t *testing.T) {
 		{"targets twice", "POST", "/queries", `{"query":"x","targets":["a","a"]}`, 422, "invalid", ""},
 		{"bad time", "POST", "/queries", `{"query":"x","from":"yesterday"}`, 400, "invalid", `from is "yesterday"`},
 		{"empty range", "POST", "/queries", `{"query":"x","from":"now","to":"-1h"}`, 400, "invalid", "not before"},
-		{"bad query", "POST", "/queries", `{"query":"| x"}`, 400, "invalid", "a filter is expected"},
+		{"bad query", "POST", "/queries", `{"query":"| x"}`, 400, "invalid", "expected a filter"},
 		{"deep", "POST", "/queries", strings.Repeat("[", 100_000), 400, "invalid", ""},
 		{"too large", "POST", "/queries", `{"query":"` + strings.Repeat("x", maxBody) + `"}`, 413, "too_large", "too large"},
 		{"no uuid", "GET", "/query/1", ``, 422, "invalid", ""},

@@ -36,10 +36,14 @@ func (s *Server) submitQuery(ctx context.Context, in *submitRequest) (*queryResp
 	if !deadline.IsZero() && !deadline.After(now) {
 		return nil, llama.Errorf(llama.Invalid, "deadline is %s, which is over; e.g. +1h", deadline.Format(time.RFC3339))
 	}
-	q, err := s.Queries.Submit(ctx, Question{
+	question, err := s.across(ctx, Question{
 		Text: in.Body.Query, Language: in.Body.Language, Name: in.Body.Name, User: identityOf(ctx).User,
 		Targets: targets, From: from, To: to, Limit: in.Body.Limit, Deadline: deadline,
 	})
+	if err != nil {
+		return nil, err
+	}
+	q, err := s.Queries.Submit(ctx, question)
 	if err != nil {
 		return nil, err
 	}

@@ -156,8 +156,14 @@ func (s *Server) putSchedule(ctx context.Context, v *store.Schedule, in NewSched
 	if err := s.targetsKnown(ctx, in.Targets); err != nil {
 		return err
 	}
-	if _, err := query.Parse(in.Query, time.Now()); err != nil {
+	asked, err := query.Parse(in.Query, time.Now())
+	if err != nil {
 		return err
+	}
+	if within, err := asked.Across(); err != nil {
+		return err
+	} else if len(within) > 0 {
+		return llama.Errorf(llama.Invalid, "a schedule sends no values across targets, as they have to be found while somebody waits; leave options(across_targets=true) out")
 	}
 	now := time.Now()
 	o, err := timingOf(in, now)

@@ -13,9 +13,11 @@ type options struct {
 	// skipDamaged leaves out blocks that are damaged, and says so at the end.
 	skipDamaged bool
 	explain     bool // only what it would read is asked; see explain.go
+	// across has what queries in filters find on one target's nodes sent to all: see Across.
+	across bool
 }
 
-var optionNames = []string{"concurrency", "explain", "ignore_global_time_filter", "skip_damaged"}
+var optionNames = []string{"across_targets", "concurrency", "explain", "ignore_global_time_filter", "skip_damaged"}
 
 // readOptions reads options(name=value, …).
 func (p *parser) readOptions() options {
@@ -26,6 +28,8 @@ func (p *parser) readOptions() options {
 		name := p.compound("an option", "=,()|")
 		p.expect("=", "behind the name of an option")
 		switch name {
+		case "across_targets":
+			o.across = p.yes()
 		case "concurrency":
 			o.workers = p.count("how many processors to use")
 		case "explain":
@@ -53,6 +57,9 @@ func (p *parser) yes() bool {
 
 func (o options) write(b *strings.Builder) {
 	var list []string
+	if o.across {
+		list = append(list, "across_targets=true")
+	}
 	if o.workers > 0 {
 		list = append(list, "concurrency="+strconv.Itoa(o.workers))
 	}

@@ -106,7 +106,7 @@ func TestParseRefuses(t *testing.T) {
 		{`a:in(x y)`, `column 8: unexpected "y"; in(…) takes values joined by commas, or a query that ends with the pipe fields`},
 		{`* | join by (a) x`, `column 17: unexpected "x"; expected "(" before the query of join`},
 		{`* | union (x | stat)`, `column 16: unknown pipe "stat"; "stats"?`},
-		{`options(concurency=2) x`, `column 9: unknown option "concurency"; there are concurrency, explain, ignore_global_time_filter, skip_damaged; "concurrency"?`},
+		{`options(concurency=2) x`, `column 9: unknown option "concurency"; there are across_targets, concurrency, explain, ignore_global_time_filter, skip_damaged; "concurrency"?`},
 		{`options(concurrency=2, ignore_global_time_filter=1) x`, `column 50: unexpected "1"; expected true or false`},
 		{`a:value_type(numbr)`, `column 3: value_type(…) takes one of array, bool, null, number, object, string; "number"?`},
 		{`* | unrol by (x)`, `column 5: unknown pipe "unrol"; "unroll"?`},
