@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 )
@@ -27,7 +28,7 @@ func (q *Query) NewMerge(o RunOptions) *Merge {
 	if q.options.explain {
 		q = &Query{filter: allFilter{}} // prices are rows, whatever is priced
 	}
-	m := &Merge{plan: q.plan(&RunOptions{}), o: o, env: newEnv(o.MaxMemory)}
+	m := &Merge{plan: q.plan(&RunOptions{Lines: o.Lines, few: o.few}), o: o, env: newEnv(o.MaxMemory)}
 	if m.plan.gather != nil {
 		m.state = m.plan.gather.gather(m.env, m.plan.rest)
 	}
@@ -52,7 +53,10 @@ func (m *Merge) Add(node string, f Frame) error {
 			return fmt.Errorf("merge a frame of %s: %w", node, err)
 		}
 		return nil
-	case (f.Kind == Lines || f.Kind == Rows) && m.lines != nil:
+	case m.lines != nil && (f.Kind == Lines || f.Kind == Rows || f.Kind == State && m.plan.window != nil && m.plan.window.bare):
+		if f.Kind == State { // of a program that kept the rows of any limit
+			f.Kind = Rows
+		}
 		bytes, err := m.lines.add(node, f)
 		if err == nil {
 			err = m.env.budget.grow(bytes)
@@ -88,7 +92,7 @@ func (m *Merge) Rows(ctx context.Context, emit func(Row) error) error {
 		return runPipes(ctx, m.env, rest, m.state.rows, emit)
 	}
 	if m.lines != nil {
-		return m.lines.each(ctx, m.env, int(m.o.MaxMemory), func(l LinesOf) error { return l.Read(emit) })
+		return m.eachLines(ctx, func(l LinesOf) error { return l.Read(emit) })
 	}
 	m.rows.sort()
 	return runPipes(ctx, m.env, rest, func(emit func(Row) error) error { return m.rows.each(ctx, int(m.o.MaxMemory), emit) }, emit)
@@ -102,5 +106,13 @@ func (m *Merge) HasLines() bool { return m.lines != nil }
 func (m *Merge) Lines(ctx context.Context, emit func(LinesOf) error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.lines.each(ctx, m.env, int(m.o.MaxMemory), emit)
+	return m.eachLines(ctx, emit)
+}
+
+func (m *Merge) eachLines(ctx context.Context, emit func(LinesOf) error) error {
+	err := m.lines.each(ctx, m.env, int(m.o.MaxMemory), m.plan.window.of(emit))
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	return err
 }

@@ -463,8 +463,10 @@ func merged(t *rapid.T, q *Query, events []llama.Event, o RunOptions) *Merge {
 	}
 	var frames []Frame
 	lines := rapid.Bool().Draw(t, "lines")
+	o.few = rapid.IntRange(0, 4).Draw(t, "few") // of most limits, the rows are not kept
+	older := q.plan(&RunOptions{Lines: true, few: o.few})
 	for _, part := range nodes {
-		o.Lines = lines && rapid.IntRange(0, 3).Draw(t, "older node") > 0
+		o.Lines = lines && (older.window != nil && !older.window.bare || rapid.IntRange(0, 3).Draw(t, "older node") > 0)
 		err := q.Partial(context.Background(), scattered(t, part), o, func(f Frame) error {
 			f.Text = bytes.Clone(f.Text)
 			frames = append(frames, f)

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/llama-logs/llama"
@@ -13,6 +14,7 @@ type plan struct {
 	rows   []rowPipe
 	gather gatherPipe // nil: rows are the answer
 	rest   []pipe     // what the merger goes on with
+	window *window    // of the rows that are the answer, where many are wanted; nil for all
 
 	skipDamaged bool
 	within      bool  // it has queries within
@@ -34,7 +36,12 @@ func (q *Query) plan(o *RunOptions) *plan {
 		p.filter = simplify(&andFilter{[]filter{f, q.filter}})
 	}
 	p.filter = ordered(p.filter)
-	p.rows, p.gather, p.rest = split(early(q.pipes))
+	if o.Lines {
+		p.rows, p.window = manyOf(q.pipes, cmp.Or(o.few, manyRows))
+	}
+	if p.window == nil {
+		p.rows, p.gather, p.rest = split(early(q.pipes))
+	}
 	return p
 }
 

@@ -38,6 +38,8 @@ type RunOptions struct {
 	// Lines says that rows which are the answer are to be Lines: of Partial that its frames
 	// are, of a Merge that it holds them so, which of both kinds it takes.
 	Lines bool
+
+	few int // rows that a limit keeps at hand, at most; manyRows for 0
 }
 
 // Progress is how far a run is.
@@ -83,6 +85,11 @@ func (q *Query) Partial(ctx context.Context, src Source, o RunOptions, emit func
 		return r.left()
 	}
 	if o.Lines && len(p.rest) == 0 {
+		if p.window != nil {
+			if err := r.untilLast(ctx, src, held); err != nil {
+				return err
+			}
+		}
 		return r.lines(ctx, emit)
 	}
 	var w rowWriter
@@ -244,7 +251,8 @@ type run struct {
 	env   *env
 	stop  atomic.Bool
 	turns *turns
-	need  *need // what a block must have; nil: nothing is known
+	need  *need    // what a block must have; nil: nothing is known
+	until *lineKey // of the last row that is wanted; nil for all
 	// counted says that it is enough to know the counts of one field's values, or nil.
 	counted *counted
 	// anyOrder says that the order of rows is of no interest, or nil.
@@ -352,6 +360,9 @@ func (r *run) chunk(ctx context.Context, ref *column.Ref, work *scratch) (*chunk
 		if err := p.apply(c); err != nil {
 			c.err = err
 		}
+	}
+	if r.until != nil && c.err == nil {
+		c.upTo(r.until)
 	}
 	return c, c.err
 }
