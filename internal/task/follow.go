@@ -12,9 +12,17 @@ import (
 	"github.com/llama-logs/llama/internal/envelope"
 )
 
-// tailWindow is how many batches of a live tail may be under way. What comes on
-// top is dropped and counted: a live tail never waits.
-const tailWindow = 64
+const (
+	// tailWindow is how many batches of a live tail may be under way. What comes on
+	// top waits a little, and is dropped and counted then.
+	tailWindow = 64
+	// tailPatience is how long batches wait for acknowledgements, all together, so that none
+	// is dropped because those come late: over a long line a few hundred batches a second are
+	// more than may be under way. It comes back by a share of the time, one in so many: where
+	// more comes than can be sent, the tail is to lag by seconds and not by hours.
+	tailPatience      = 2 * time.Second
+	tailPatienceShare = 20
+)
 
 // A tail follows events for central. It ends when central says so, or says
 // nothing for the time of its lease.
@@ -27,7 +35,9 @@ type tail struct {
 	sent  uint64 // batches
 	acked uint64
 	lost  uint64 // events dropped since the last batch
-	last  uint64 // arrival number of the last event sent, or that it began after
+	waits tolerance
+	news  chan struct{} // of acknowledgements
+	last  uint64        // arrival number of the last event sent, or that it began after
 }
 
 // ask serves a request beside the tasks, unless there are too many: then it is
@@ -76,7 +86,7 @@ func (r *Runner) tail(ctx context.Context, asks *sync.WaitGroup, id uuid.UUID, a
 	}
 	task.ID = id
 	ctx, cancel := context.WithCancel(ctx)
-	t = &tail{id: id, last: task.After, cancel: cancel, lease: time.AfterFunc(r.o.Lease, cancel)}
+	t = &tail{id: id, last: task.After, news: make(chan struct{}, 1), cancel: cancel, lease: time.AfterFunc(r.o.Lease, cancel)}
 	r.mu.Lock()
 	r.tails[id] = t
 	r.mu.Unlock()
@@ -95,7 +105,10 @@ func (r *Runner) forget(t *tail) {
 
 func (r *Runner) follow(ctx context.Context, t *tail, task Task) {
 	defer r.forget(t)
-	err := r.o.Executor.Follow(ctx, task, func(rows []Row, lost uint64) { r.emitLines(t, rows, lost) })
+	err := r.o.Executor.Follow(ctx, task, func(rows []Row, lost uint64) {
+		t.wait(ctx)
+		r.emitLines(t, rows, lost)
+	})
 	if ctx.Err() == nil {
 		r.endTail(t.id, t.sent, err)
 	}
@@ -141,4 +154,46 @@ func (t *tail) ack(next uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.acked = min(max(t.acked, next), t.sent)
+	select {
+	case t.news <- struct{}{}:
+	default:
+	}
+}
+
+// wait waits until there is room for a batch, as long as there is patience.
+func (t *tail) wait(ctx context.Context) {
+	for ctx.Err() == nil {
+		began := time.Now()
+		t.mu.Lock()
+		most := t.waits.left(began)
+		full := t.sent-t.acked >= tailWindow
+		t.mu.Unlock()
+		if !full || most <= 0 {
+			return
+		}
+		timer := time.NewTimer(most)
+		select {
+		case <-t.news:
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+		t.mu.Lock()
+		t.waits.spent += time.Since(began)
+		t.mu.Unlock()
+	}
+}
+
+// A tolerance is how long one may wait still. The zero value has all there is.
+type tolerance struct {
+	spent time.Duration
+	at    time.Time // of spent
+}
+
+func (p *tolerance) left(now time.Time) time.Duration {
+	if !p.at.IsZero() {
+		p.spent = max(0, p.spent-now.Sub(p.at)/tailPatienceShare)
+	}
+	p.at = now
+	return tailPatience - p.spent
 }

@@ -6,9 +6,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/carrier"
 )
 
 // ticker follows: it emits a row whenever it is asked to.
@@ -84,6 +86,92 @@ func TestTailShowsWhatPasses(t *testing.T) {
 	if len(w.central.tails) != 0 {
 		t.Error("central has not forgotten the tail")
 	}
+}
+
+// A late link takes a while for each message.
+type late struct {
+	Link
+	delay time.Duration
+	group sync.WaitGroup
+}
+
+func (l *late) Send(m carrier.Message) error {
+	at := time.Now().Add(l.delay)
+	l.group.Go(func() {
+		time.Sleep(time.Until(at))
+		l.Link.Send(m)
+	})
+	return nil
+}
+
+// TestLateAcknowledgementsLoseNothing: the watcher is as fast as the node, which has more to
+// show than may be under way, and central's acknowledgements come late.
+func TestLateAcknowledgementsLoseNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{})
+	w.halt()
+	slow := &late{delay: 30 * time.Millisecond}
+	w.wrap = func(l Link) Link { slow.Link = l; return slow }
+	w.start()
+	w.wrap = func(l Link) Link { return l }
+	const count = 10 * tailWindow
+	w.site("a", fake{follow: func(ctx context.Context, _ Task, out func([]Row, uint64)) error {
+		for n := range count {
+			out([]Row{numbered(n)}, 0)
+		}
+		<-ctx.Done()
+		return ctx.Err()
+	}})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	next := 0
+	for l, err := range w.central.Tail(ctx, Request{Query: "*"}) {
+		if err != nil || l.Lost != 0 {
+			t.Fatalf("after %d rows: lost %d, %v", next, l.Lost, err)
+		}
+		for _, row := range l.Rows {
+			if text(row) != text(numbered(next)) {
+				t.Fatalf("got %s, want row %d", text(row), next)
+			}
+			next++
+		}
+		if next == count {
+			cancel()
+		}
+	}
+	if next != count {
+		t.Errorf("%d rows of %d", next, count)
+	}
+	w.halt()
+	slow.group.Wait()
+}
+
+// TestTailIsPatientForAWhile: acknowledgements that never come are waited for as long as
+// there is patience, which comes back with time.
+func TestTailIsPatientForAWhile(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		one := &tail{news: make(chan struct{}, 1), sent: tailWindow}
+		waited := func() time.Duration {
+			began := time.Now()
+			one.wait(t.Context())
+			return time.Since(began)
+		}
+		if got := waited(); got < tailPatience || got > tailPatience*11/10 {
+			t.Errorf("first waited %v", got)
+		}
+		if got := waited(); got > tailPatience/10 {
+			t.Errorf("right after that waited %v", got)
+		}
+		time.Sleep(tailPatience * tailPatienceShare)
+		if got := waited(); got < tailPatience || got > tailPatience*11/10 {
+			t.Errorf("later waited %v", got)
+		}
+		one.ack(1)
+		if got := waited(); got != 0 {
+			t.Errorf("with room waited %v", got)
+		}
+	})
 }
 
 func TestTailCountsWhatIsLost(t *testing.T) {

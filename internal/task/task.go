@@ -134,8 +134,8 @@ type Executor interface {
 	// often as is convenient. When ctx ends, Partial returns at once.
 	Partial(ctx context.Context, t Task, emit func(Frame) error, progress func(Progress)) error
 	// Follow emits the events that match, from now on or after t.After, in batches, until ctx
-	// ends. emit does not wait; lost is how many matching events were passed
-	// over before these.
+	// ends. emit waits for a slow line, but not for long; lost is how many matching events were
+	// passed over before these.
 	Follow(ctx context.Context, t Task, emit func(rows []Row, lost uint64)) error
 	// Status says what the node has.
 	Status(ctx context.Context) (Status, error)
