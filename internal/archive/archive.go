@@ -43,10 +43,9 @@ type Archive struct {
 	// lead is held by whoever writes to the log. Of what mu guards, only the leader
 	// changes next and the heads' ends.
 	lead    chan struct{}
-	closed  atomic.Bool  // set by a leader, so that no write is under way then
-	came    atomic.Int64 // when events came last, since the process started
-	coming  atomic.Int64 // batches on their way to the disk
-	failing atomic.Bool  // the last write failed, and that was told
+	closed  atomic.Bool // set by a leader, so that no write is under way then
+	flow    flow
+	failing atomic.Bool // the last write failed, and that was told
 
 	unsteady atomic.Bool // the clock has jumped not long ago; see watch
 

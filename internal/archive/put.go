@@ -8,7 +8,6 @@ import (
 	"slices"
 	"sync"
 	"syscall"
-	"time"
 
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/archive/wal"
@@ -49,14 +48,14 @@ func (a *Archive) PutPrepared(ctx context.Context, b *llama.Batch, prepare ...fu
 	if err := a.check(b); err != nil {
 		return err
 	}
-	a.coming.Add(1)
-	defer a.coming.Add(-1)
-	a.came.Store(int64(time.Since(started)))
+	a.flow.begin()
+	rests := false
+	defer func() { a.flow.end(rests) }()
 	if err := a.relieve(ctx); err != nil {
 		return err
 	}
 	if !b.Position.Named() {
-		return a.store(b.Position, b.Events, prepare)
+		return a.store(b.Position, b.Events, prepare, &rests)
 	}
 	key := positionKey{b.Position.Source, b.Position.Epoch}
 	if err := a.positions.acquire(ctx, key); err != nil {
@@ -73,23 +72,7 @@ func (a *Archive) PutPrepared(ctx context.Context, b *llama.Batch, prepare ...fu
 		}
 		return nil
 	}
-	return a.store(b.Position, events, prepare)
-}
-
-// busyFor is how long after events came others are taken to be on their way.
-const busyFor = 100 * time.Millisecond
-
-// started is what times are told from that no change of the clock may disturb.
-var started = time.Now()
-
-// Busy tells whether events are coming in, so that who works beside may let them go
-// first: 0 when they are not, else 1 and how many batches are on their way to the disk.
-func (a *Archive) Busy() int {
-	came := a.came.Load()
-	if came == 0 || time.Since(started)-time.Duration(came) > busyFor {
-		return int(min(a.coming.Load(), 1)) // they may wait for long
-	}
-	return 1 + int(a.coming.Load())
+	return a.store(b.Position, events, prepare, &rests)
 }
 
 // check refuses positions and places that cannot be. What else is wrong with events shows
@@ -139,8 +122,9 @@ func (a *Archive) unknown(b *llama.Batch) ([]llama.Event, error) {
 	return events, nil
 }
 
-// store makes a frame of events, has it written, and numbers the events.
-func (a *Archive) store(p llama.Position, events []llama.Event, prepare []func([]llama.Event) error) error {
+// store makes a frame of events, has it written, and numbers the events. It sets rests
+// once nothing is left but to wait for the disk.
+func (a *Archive) store(p llama.Position, events []llama.Event, prepare []func([]llama.Event) error, rests *bool) error {
 	encoders := make([]*wal.Encoder, max(1, len(prepare)))
 	for i := range encoders {
 		if encoders[i], _ = a.encoders.Get().(*wal.Encoder); encoders[i] == nil {
@@ -164,6 +148,8 @@ func (a *Archive) store(p llama.Position, events []llama.Event, prepare []func([
 			return llama.Errorf(llama.Invalid, "%q is not the name of a collection; %s", name, collectionRule)
 		}
 	}
+	a.flow.rest()
+	*rests = true
 	if err = a.commit(&commit{frame: f, done: make(chan struct{})}); err != nil {
 		return err
 	}

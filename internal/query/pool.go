@@ -29,8 +29,8 @@ type Pool struct {
 type PoolOptions struct {
 	Workers   int   // turns at once; 0 is GOMAXPROCS
 	MaxMemory int64 // of all runs together, roughly
-	// Busy tells of those who come first: 0 when they have nothing to do, else 1 and how
-	// many of them are at work right now. May be nil.
+	// Busy tells of those who come first: 0 when they have nothing to do, 1 when they have
+	// time to spare, else 1 and how many of them are at work right now. May be nil.
 	Busy func() int
 }
 
@@ -121,10 +121,10 @@ func (p *Pool) give(t *turns, took time.Duration) {
 	p.pass()
 }
 
-// most is how many work at once. Who comes first has a processor of their own, where
-// there are several.
+// most is how many work at once. Who comes first and has no time to spare has a processor
+// of their own, where there are several.
 func (p *Pool) most() int {
-	if p.busy() > 0 {
+	if p.busy() > 1 {
 		return max(1, p.size-1)
 	}
 	return p.size
