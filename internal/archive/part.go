@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/llama-logs/llama/internal/column"
 	"github.com/llama-logs/llama/internal/segment"
 )
 
@@ -66,6 +67,8 @@ type part struct {
 	failed   []string // files of segments that failed at their end and may be there; never changed in place
 
 	destroyed atomic.Bool // by Destroy: who still holds the part gets errors
+
+	asked atomic.Pointer[column.Asked] // of the newest view
 }
 
 // A stored is a segment of a part.

@@ -3,18 +3,22 @@ package archive
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 
 	"github.com/llama-logs/llama/internal/column"
 )
 
 // A view is a headBlock in the form in which it is searched. It is made when somebody
 // asks, and grows as far as somebody asks: an archive that nobody asks does not pay
-// for it, and each event is turned into columns once.
+// for it. Of its columns those are filled that were asked for, of this block or the one
+// before: most questions are about few, and where somebody asks all the time, all columns of
+// each event cost more than to parse it.
 type view struct {
-	mu      sync.Mutex // not held together with Archive.mu for longer than it takes to count
-	builder *column.Builder
-	pieces  int // of the block's that are in builder
-	err     error
+	mu     sync.Mutex // not held together with Archive.mu for longer than it takes to count
+	lazy   *column.LazyBuilder
+	pieces int                     // of the block's that are in it
+	known  atomic.Pointer[[]piece] // those, and maybe one more that is being added
+	err    error
 }
 
 // A headView is the part of a headBlock that a snapshot sees.
@@ -34,23 +38,42 @@ func (a *Archive) readHead(ctx context.Context, h headView) (*column.Block, erro
 	v := &h.block.view
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.builder == nil {
-		v.builder = column.NewBuilder(h.stat.Collection)
+	if v.lazy == nil {
+		v.lazy = a.newLazy(h)
 	}
-	before := v.builder.Bytes()
 	for v.pieces < len(h.pieces) && v.err == nil {
 		if err := ctx.Err(); err != nil {
-			a.viewed(h.block, v.builder.Bytes()-before)
 			return nil, err
 		}
-		v.err = readPieces(&a.shapes, h.pieces[v.pieces:v.pieces+1], v.builder.AddRow)
+		known := h.pieces[:v.pieces+1]
+		v.known.Store(&known)
+		var bytes int
+		bytes, v.err = v.lazy.Add(func(to *column.Builder) error { return readPieces(&a.shapes, known[v.pieces:], to.AddRow) })
+		a.viewed(h.block, bytes)
 		v.pieces++
 	}
-	a.viewed(h.block, v.builder.Bytes()-before)
 	if v.err != nil {
 		return nil, v.err
 	}
-	return v.builder.Block(h.stat.Rows), nil
+	return v.lazy.Block(h.stat.Rows), nil
+}
+
+// newLazy begins the view of a block. The columns that were asked for of the view before, of
+// the same part, are filled from the beginning.
+func (a *Archive) newLazy(h headView) *column.LazyBuilder {
+	v := &h.block.view
+	replay := func(do func(*column.Row) bool) error {
+		known, more := *v.known.Load(), true
+		for i := 0; i < len(known) && more; i++ {
+			if err := readPieces(&a.shapes, known[i:i+1], func(r *column.Row) { more = more && do(r) }); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	asked := &column.Asked{}
+	before := h.part.asked.Swap(asked)
+	return column.NewLazyBuilder(h.stat.Collection, before.Names(), asked, replay, func(bytes int) { a.viewed(h.block, bytes) })
 }
 
 // viewed counts the memory that the view of a block has grown by.

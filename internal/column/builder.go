@@ -39,6 +39,9 @@ type Builder struct {
 	pass       target  // that of the newest passing shape
 	passOf     *Names
 	byNumber   []*Cells // of passOf
+
+	lazy  bool // columns are made idle; see LazyBuilder
+	fills int  // how many were filled since
 }
 
 // NewBuilder returns an empty Builder for events of a collection.
@@ -63,6 +66,9 @@ func (b *Builder) Cells(name string) *Cells {
 	c := b.byName[name]
 	if c == nil {
 		c = &Cells{name: name}
+		if b.lazy {
+			c.idle, c.first = true, -1
+		}
 		b.byName[name] = c
 		b.columns = append(b.columns, c)
 		b.bytes += 256 // the structure, its place in the map and first slices

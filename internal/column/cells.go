@@ -11,7 +11,12 @@ import (
 // Cells is a column while it grows. What was added is never changed, except the
 // newest row, so a view of the rows before stays good while more are added.
 type Cells struct {
-	name   string
+	name string
+	// idle is of a column that is not filled yet, and first the first row that has it; see
+	// LazyBuilder.
+	idle  bool
+	first int
+
 	rows   []uint16 // the rows that have it; nil while all have had it
 	codes  []uint32 // one for each row that has it
 	values []string

@@ -69,6 +69,8 @@ type target struct {
 	shape           *Shape
 	message, source *Cells
 	fields          []*Cells
+	filled          []int // of fields, those that are; for a lazy builder
+	fills           int   // how many columns it filled then
 }
 
 // AddRow adds an event. Empty messages and sources are not stored: without them they
@@ -80,6 +82,10 @@ func (b *Builder) AddRow(r *Row) {
 		b.last = t
 	}
 	b.Row(r.Time, r.Ingested, r.Seq)
+	if b.lazy {
+		b.addLazy(t, r)
+		return
+	}
 	if r.Message != "" {
 		b.Set(t.message, r.Message, llama.String)
 	}
