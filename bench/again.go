@@ -81,7 +81,8 @@ func again(ctx context.Context, o *options) (*report, error) {
 		if err := s.proc.settle(ctx); err != nil {
 			return err
 		}
-		// What came new is turned into columns by whoever asks first, whatever they ask.
+		// What came new is gathered by whoever asks first, whatever they ask; who asks for a
+		// field fills its column.
 		if _, err := s.ask(ctx, ask1); err != nil {
 			return err
 		}
@@ -91,5 +92,5 @@ func again(ctx context.Context, o *options) (*report, error) {
 	return r, err
 }
 
-// ask1 has what is in memory turned into columns.
+// ask1 has what is in memory gathered.
 var ask1 = ask{`nothing_has_this:x | stats count() n`, 0}

@@ -121,10 +121,11 @@ func (p *Pool) give(t *turns, took time.Duration) {
 	p.pass()
 }
 
-// most is how many work at once. Who comes first and has no time to spare has a processor
-// of their own, where there are several.
+// most is how many work at once. Who comes first and has no time to spare, or may soon have
+// none as there are many runs, has a processor of their own, where there are several. The
+// caller holds the lock.
 func (p *Pool) most() int {
-	if p.busy() > 1 {
+	if busy := p.busy(); busy > 1 || busy == 1 && len(p.runs) > fewRuns {
 		return max(1, p.size-1)
 	}
 	return p.size
@@ -165,6 +166,8 @@ const (
 	// who waits, and ten that go on and on together took 18 % of what came in (docs/benchmarks.md).
 	longestRest = 4
 	crowdRests  = 2
+	// fewRuns is how many runs may take all processors while events come in.
+	fewRuns = 4
 )
 
 // rests returns how many times as long as it was a turn's rest is.

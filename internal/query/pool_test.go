@@ -100,7 +100,7 @@ func TestPoolLeavesRoomToOthers(t *testing.T) {
 			runs, busy int
 			want       time.Duration // for a turn of 10 ms of each run
 		}{
-			{4, 0, 20 * time.Millisecond}, {4, 1, 20 * time.Millisecond}, {4, 2, 120 * time.Millisecond}, {4, 3, 200 * time.Millisecond}, {4, 100, 360 * time.Millisecond},
+			{4, 0, 20 * time.Millisecond}, {4, 1, 20 * time.Millisecond}, {6, 1, 60 * time.Millisecond}, {4, 2, 120 * time.Millisecond}, {4, 3, 200 * time.Millisecond}, {4, 100, 360 * time.Millisecond},
 			{1, 1, 10 * time.Millisecond}, {1, 3, 30 * time.Millisecond}, {1, 100, 50 * time.Millisecond},
 		} {
 			p := NewPool(PoolOptions{Workers: 2, Busy: func() int { return tt.busy }})
