@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"text/tabwriter"
 
 	"github.com/llama-logs/llama/internal/central"
 	"github.com/llama-logs/llama/internal/client"
+	"github.com/llama-logs/llama/internal/node"
 	"github.com/spf13/cobra"
 )
 
@@ -84,6 +86,9 @@ func broker(ctx context.Context, c Config, out io.Writer) (err error) {
 	if err := p.takeData(&c); err != nil {
 		return err
 	}
+	if err := node.CheckSocket(filepath.Join(c.Data, central.PostSocket)); err != nil {
+		return err
+	}
 	post, err := central.OpenPost(c.Broker, c.Data, p.log)
 	if err != nil {
 		return err
@@ -99,6 +104,9 @@ func broker(ctx context.Context, c Config, out io.Writer) (err error) {
 	if url := post.WebSocketURL(); url != "" {
 		fmt.Fprintf(w, "  WebSocket\t%s\n", url)
 	}
+	if address := post.MetricsAddress(); address != "" {
+		fmt.Fprintf(w, "  metrics\thttp://%s/metrics\n", address)
+	}
 	if _, err := os.Stat(caFile(c.Data)); err == nil && c.Broker.TLS == nil {
 		fmt.Fprintf(w, "  certificate\tits authority is %s; central is told with broker.ca\n", caFile(c.Data))
 	}
@@ -107,8 +115,10 @@ func broker(ctx context.Context, c Config, out io.Writer) (err error) {
 		return err
 	}
 	notify("READY=1")
-	<-ctx.Done()
-	notify("STOPPING=1")
+	context.AfterFunc(ctx, func() { notify("STOPPING=1") })
+	if err := post.Run(ctx); err != nil {
+		return err
+	}
 	words(os.Stderr, "llama: stopping")
 	return nil
 }

@@ -26,6 +26,7 @@ type BrokerOptions struct {
 	Names     []string `yaml:"names" doc:"For 'llama broker': host names it is reached by, besides localhost and addresses."`
 	TLS       *TLS     `yaml:"tls" doc:"For 'llama broker': a certificate of yours. Without it, it gets one from an authority of its own (DATA/ca.pem)."`
 	Trust     string   `yaml:"trust" doc:"For 'llama broker': file with what 'llama broker config' printed."`
+	Metrics   string   `yaml:"metrics" doc:"For 'llama broker': address on this machine for /metrics, /healthz and /readyz, e.g. 127.0.0.1:8222; empty for none. They are on the socket DATA/broker.sock as well."`
 }
 
 // Validate says which option is wrong.
@@ -35,6 +36,9 @@ func (o *BrokerOptions) Validate() error {
 		if _, _, err := hostAndPort(a.address); a.address != "" && err != nil {
 			errs = append(errs, config.Wrong(a.key, "%q is not an address and a port; e.g. %s", a.address, a.example))
 		}
+	}
+	if host, _, err := hostAndPort(o.Metrics); o.Metrics != "" && (err != nil || !net.ParseIP(host).IsLoopback()) {
+		errs = append(errs, config.Wrong("metrics", "%q is not an address of this machine alone and a port; e.g. 127.0.0.1:8222", o.Metrics))
 	}
 	for _, text := range o.URLs {
 		if u, err := url.Parse(text); err != nil || u.Host == "" || u.Scheme != "tls" && u.Scheme != "wss" {

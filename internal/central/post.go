@@ -1,9 +1,11 @@
 package central
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 
 	"github.com/llama-logs/llama/internal/carrier"
@@ -14,6 +16,8 @@ import (
 type Post struct {
 	post    *carrier.Post
 	options carrier.PostOptions
+	log     *slog.Logger
+	health  []net.Listener // where it says how it is, the socket first
 }
 
 var _ io.Closer = (*Post)(nil)
@@ -31,7 +35,7 @@ func OpenPost(o BrokerOptions, data string, log *slog.Logger) (*Post, error) {
 	if err != nil {
 		return nil, fmt.Errorf("broker.trust: %w", err)
 	}
-	p := &Post{options: carrier.PostOptions{Trust: string(trust)}}
+	p := &Post{log: log, options: carrier.PostOptions{Trust: string(trust)}}
 	if p.options.Host, p.options.Port, err = hostAndPort(o.Listen); err != nil {
 		return nil, config.Wrong("broker.listen", "%v", err)
 	}
@@ -43,8 +47,11 @@ func OpenPost(o BrokerOptions, data string, log *slog.Logger) (*Post, error) {
 	if p.options.TLS, _, err = certificate(data, "broker.tls", o.TLS, withHostname(o.Names), log); err != nil {
 		return nil, err
 	}
+	if err := p.openHealth(data, o.Metrics); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
 	if p.post, err = carrier.OpenPost(p.options, log); err != nil {
-		return nil, err
+		return nil, errors.Join(err, p.Close())
 	}
 	return p, nil
 }
@@ -56,4 +63,14 @@ func (p *Post) URL() string { return p.post.URL() }
 func (p *Post) WebSocketURL() string { return p.post.WebSocketURL(p.options) }
 
 // Close ends all connections and the broker.
-func (p *Post) Close() error { return p.post.Close() }
+func (p *Post) Close() (err error) {
+	if p.post != nil {
+		err = p.post.Close()
+	}
+	for _, l := range p.health {
+		if closed := l.Close(); !errors.Is(closed, net.ErrClosed) { // who serves it has closed it
+			err = errors.Join(err, closed)
+		}
+	}
+	return err
+}
