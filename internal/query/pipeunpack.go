@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/column"
 )
 
 // unpackPipe takes the fields out of a field's text: a JSON object, where objects
@@ -77,8 +78,12 @@ type unpacked struct {
 func (u *unpackPipe) apply(c *chunk) error {
 	sel, _ := c.updated(u.condition)
 	source := c.column(u.from)
-	if source == nil || c.err != nil {
+	ofNothing := u.kind == "unpack_logfmt" && len(u.fields) > 0 // of no text the named fields are empty
+	if c.err != nil || source == nil && !ofNothing {
 		return c.err
+	}
+	if source == nil {
+		source = &column.Column{Codes: make([]uint32, c.rows)}
 	}
 	targets := map[string]*target{}
 	objects := make([]unpacked, len(source.Values)+1)
@@ -89,6 +94,8 @@ func (u *unpackPipe) apply(c *chunk) error {
 			o.done = true
 			if code != 0 {
 				u.read(o, source.Values[code-1])
+			} else if ofNothing {
+				u.read(o, "")
 			}
 			if err := u.aim(c, o, targets); err != nil {
 				return err
@@ -105,7 +112,7 @@ func (u *unpackPipe) apply(c *chunk) error {
 }
 
 // read decodes an object and keeps the fields that are asked for. One that is
-// named and not there is empty.
+// named and not there is empty, and all named ones are of an object that is broken.
 func (u *unpackPipe) read(o *unpacked, text string) {
 	var fields []llama.Field
 	switch u.kind {
@@ -116,7 +123,10 @@ func (u *unpackPipe) read(o *unpacked, text string) {
 	default:
 		var err error
 		if fields, err = llama.AppendFields(nil, text); err != nil {
-			return
+			if !strings.HasPrefix(text, "{") {
+				return // it was not meant to be an object
+			}
+			fields = nil
 		}
 	}
 	if len(u.fields) > 0 {

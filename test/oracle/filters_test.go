@@ -21,6 +21,7 @@ type draft struct {
 	bare    bool     // the fields that only one of the two has are gone
 	depth   int      // of queries within queries
 	piped   bool     // it has pipes: rows know their stream there, whatever they did to its fields
+	parted  bool     // rows are the first of partitions; where nothing is read of them behind it all are of one there
 	rebuilt bool     // by a pipe that makes other rows; behind it stars do not mean all fields there
 }
 
@@ -112,9 +113,10 @@ func (q *draft) piece(f field) string {
 
 func isWord(r rune) bool { return r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) }
 
-// quote writes a text as people do: plain where it may be.
+// quote writes a text as people do: plain where it may be. No filter may begin with a
+// pipe's name there, here none of a query.
 func (q *draft) quote(s string) string {
-	if regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_]{2,}$`).MatchString(s) && s != "inf" && s != "NaN" && q.bool("plain") {
+	if regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_]{2,}$`).MatchString(s) && s != "inf" && s != "NaN" && s != "first" && q.bool("plain") {
 		return strconv.Quote(s)[1 : len(s)+1]
 	}
 	if !strings.ContainsAny(s, "`\x1b\r") && q.int(0, 9, "backquotes") == 0 {

@@ -33,7 +33,7 @@ func (q *draft) by(n int) (text string, fields []field) {
 
 func (q *draft) statsPipe() string {
 	text, out := "", []field(nil)
-	if q.int(0, 3, "by") > 0 {
+	if q.int(0, 3, "by") > 0 || q.parted {
 		text, out = q.by(3)
 	}
 	unique := nameList(out)
@@ -115,7 +115,9 @@ func (q *draft) function(timed bool, result string) (text string, c class) {
 			return "histogram(" + name(n.name) + ")", opaque
 		}
 	case 16:
-		return "sum_len(" + names(q.some(2, untimed)) + ")", integers // a time is always 30 bytes there
+		if of := q.some(2, untimed); len(of) > 0 { // a time is always 30 bytes there
+			return "sum_len(" + names(of) + ")", integers
+		}
 	case 17, 18:
 		if len(q.unique) == 1 && q.has(q.unique[0]) {
 			by, other := name(q.unique[0]), name(f.name)

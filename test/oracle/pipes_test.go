@@ -214,7 +214,7 @@ func (q *draft) sortPipe() string {
 	}
 	text := one(q, "sort", "sort", "order") + " by (" + order + ")" + one(q, "desc", "", " desc")
 	if first != "" && q.int(0, 4, "partition") == 0 {
-		q.ordered = false
+		q.ordered, q.parted = false, true
 		return text + " partition by (" + first + ") limit " + strconv.Itoa(q.int(1, 3, "limit"))
 	}
 	windowed := q.bool("window")
@@ -249,7 +249,7 @@ func (q *draft) firstPipe() string {
 	q.ordered = true
 	text := one(q, "first", "first ", "last ") + strconv.Itoa(q.int(1, 9, "rows")) + " by (" + order + ")"
 	if first != "" && q.int(0, 4, "partition") == 0 {
-		q.ordered = false
+		q.ordered, q.parted = false, true
 		text += " partition by (" + first + ")"
 	}
 	return text
@@ -282,7 +282,7 @@ func (q *draft) unionPipe() string {
 	}
 	inner := newDraft(q.t, q.d)
 	inner.depth = 1
-	text := "union (" + inner.filter(1) + " | fields n, lvl, code)"
+	text := "union (" + inner.filter(1) + " | fields _time, n, lvl, code)" // rows without a time are of 1970 there, and of no time here
 	q.unique, q.ordered, q.rebuilt = nil, false, true
 	for _, name := range []string{"n", "lvl", "code"} {
 		q.adds(name, anything)
