@@ -25,7 +25,7 @@ func (d *decoder) counts(name string) (*column.Counts, error) {
 		return nil, nil
 	}
 	return kept(d.Keep, "counts "+name, func() (*column.Counts, int, error) {
-		c := &counter{codes: map[valueKey]int{}, slots: map[base][]uint64{}, most: max(fewCounted, d.count/rowsCounted)}
+		c := &counter{slots: map[base][]uint64{}, most: max(fewCounted, d.count/rowsCounted)}
 		ok, err := d.countField(c, name)
 		if err != nil || !ok || len(c.Values) > c.most {
 			return nil, 0, err
@@ -121,7 +121,7 @@ func (d *decoder) countUse(c *counter, l *layout, u use, rows int) (bool, error)
 // A counter counts values.
 type counter struct {
 	column.Counts
-	codes map[valueKey]int
+	codes map[valueKey]int  // of values; nil until somebody asks
 	slots map[base][]uint64 // by code, of values that several templates share
 	bases []base            // of slots, in the order in which they came
 	most  int
@@ -136,6 +136,7 @@ func (c *counter) add(text string, kind llama.Kind, rows uint64) {
 	if rows == 0 {
 		return
 	}
+	c.index()
 	key := valueKey{text, kind}
 	at, known := c.codes[key]
 	if !known {
@@ -153,8 +154,44 @@ func (c *counter) add(text string, kind llama.Kind, rows uint64) {
 	c.Rows[at] += rows
 }
 
+// index makes codes.
+func (c *counter) index() {
+	if c.codes != nil {
+		return
+	}
+	c.codes = make(map[valueKey]int, len(c.Values))
+	for i, text := range c.Values {
+		kind := llama.String
+		if c.Kinds != nil {
+			kind = c.Kinds[i]
+		}
+		c.codes[valueKey{text, kind}] = i
+	}
+}
+
+// takeFirst takes what was counted by code, where nothing else was counted: a dictionary has
+// each value once.
+func (c *counter) takeFirst(b base) {
+	var text []byte
+	var ends []int
+	for code, n := range c.slots[b] {
+		if n > 0 {
+			text = b.values.Append(text, code)
+			ends, c.Rows = append(ends, len(text)), append(c.Rows, n)
+		}
+	}
+	c.Values = column.Split(text, ends)
+	if b.kind != llama.String {
+		c.Kinds = slices.Repeat([]llama.Kind{b.kind}, len(ends))
+	}
+}
+
 // takeSlots adds what was counted by code.
 func (c *counter) takeSlots() {
+	if len(c.bases) == 1 && len(c.Values) == 0 {
+		c.takeFirst(c.bases[0])
+		return
+	}
 	for _, b := range c.bases {
 		for code, n := range c.slots[b] {
 			if n > 0 {

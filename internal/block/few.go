@@ -3,6 +3,7 @@ package block
 import (
 	"encoding/binary"
 	"fmt"
+	"unsafe"
 
 	"github.com/llama-logs/llama/internal/column"
 )
@@ -43,25 +44,45 @@ func (d *decoder) generic(c *chunk, name string) ([]byte, error) {
 		return c.generic, nil
 	}
 	all, err := d.fewLoose()
-	return all[name], err
+	return all.of(name), err
 }
 
-// fewLoose returns the columns of loose events that lie together, by name.
-func (d *decoder) fewLoose() (map[string][]byte, error) {
-	return kept(d.Keep, "few loose", func() (map[string][]byte, int, error) {
+// A looseList is columns of loose events that lie together.
+type looseList []struct {
+	name string
+	data []byte
+}
+
+// of returns the column called name as it was written; nil for none.
+func (l looseList) of(name string) []byte {
+	for i := range l {
+		if l[i].name == name {
+			return l[i].data
+		}
+	}
+	return nil
+}
+
+// fewLoose returns the columns of loose events that lie together.
+func (d *decoder) fewLoose() (looseList, error) {
+	return kept(d.Keep, "few loose", func() (looseList, int, error) {
 		data, err := d.Read(Loose, "")
 		if err != nil {
 			return nil, 0, err
 		}
 		r := column.Reader{Data: data}
-		all := map[string][]byte{}
+		var all looseList
 		for len(r.Data) > 0 {
-			name := string(r.Bytes(r.Count(1)))
-			all[name] = r.Bytes(r.Count(1))
+			name := r.Bytes(r.Count(1))
+			text := unsafe.String(unsafe.SliceData(name), len(name)) // the chunk is kept with it
+			all = append(all, struct {
+				name string
+				data []byte
+			}{text, r.Bytes(r.Count(1))})
 		}
 		if r.Failed {
 			return nil, 0, fmt.Errorf("%w: columns of loose events", ErrDamaged)
 		}
-		return all, len(data) + 100*len(all), nil
+		return all, len(data) + 40*cap(all), nil
 	})
 }

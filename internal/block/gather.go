@@ -195,10 +195,7 @@ func (g *gather) values(rows []uint16, v values, kind llama.Kind) {
 		g.bases[base{v.Values, kind}] = first
 		g.addAll(v.Texts(), kind)
 	}
-	codes := g.column.Codes
-	for i, row := range rows {
-		codes[row] = first + uint32(v.Code(v.first+i))
-	}
+	v.Codes(g.column.Codes, rows, v.first, first)
 }
 
 // addAll adds many values of a kind to the dictionary.

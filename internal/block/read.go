@@ -386,7 +386,7 @@ func (d *decoder) looseColumn(name string) (*column.Column, error) {
 	if err != nil {
 		return nil, err
 	}
-	generic := few[name]
+	generic := few.of(name)
 	if len(few) == 0 {
 		c, err := d.field(l, name)
 		if err != nil {

@@ -163,12 +163,7 @@ func EachInts(n int, data []byte, do func([]int64)) (rest []byte, err error) {
 	if r.Failed {
 		return nil, damagedInts(n, data)
 	}
-	room := make([]int64, min(n, someInts))
-	for p.at < n {
-		some := room[:min(len(room), n-p.at)]
-		p.next(some)
-		do(some)
-	}
+	p.each(do)
 	return r.Data, nil
 }
 

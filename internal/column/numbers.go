@@ -1,5 +1,7 @@
 package column
 
+import "slices"
+
 // Numbers are integers, in as few bytes each as the difference between the smallest
 // and the largest needs, so that what is kept in memory is small.
 type Numbers struct {
@@ -44,7 +46,77 @@ func (r *Reader) numbers(n int) Numbers {
 		base := r.Varint()
 		return r.planes(n, int(form&intsWidth), base)
 	}
-	return pack(r.ints(n))
+	p := r.intPlanes(n)
+	if r.Failed || n == 0 {
+		return Numbers{}
+	}
+	// They are read twice, some at a time, which takes less than to have all of them at
+	// their full width in between.
+	var low, high int64
+	first := true
+	p.each(func(some []int64) {
+		if first {
+			low, high, first = some[0], some[0], false
+		}
+		for _, v := range some {
+			low, high = min(low, v), max(high, v)
+		}
+	})
+	out := newNumbers(n, low, high)
+	p.each(out.fill())
+	return out
+}
+
+// each gives all numbers to do, some at a time, in memory that is used again. It may be
+// called again.
+func (p intPlanes) each(do func([]int64)) {
+	room := make([]int64, min(p.n, someInts))
+	for p.at < p.n {
+		some := room[:min(len(room), p.n-p.at)]
+		p.next(some)
+		do(some)
+	}
+}
+
+// newNumbers returns room for n numbers between two.
+func newNumbers(n int, low, high int64) Numbers {
+	out := Numbers{base: low, n: n}
+	switch w := width(uint64(high) - uint64(low)); {
+	case w == 0:
+	case w == 1:
+		out.one = make([]uint8, n)
+	case w == 2:
+		out.two = make([]uint16, n)
+	case w <= 4:
+		out.four = make([]uint32, n)
+	default:
+		out.eight = make([]int64, n)
+	}
+	return out
+}
+
+// fill returns what puts numbers into the room, one behind the other.
+func (n *Numbers) fill() func([]int64) {
+	at := 0
+	return func(some []int64) {
+		switch {
+		case n.one != nil:
+			for i, v := range some {
+				n.one[at+i] = uint8(v - n.base)
+			}
+		case n.two != nil:
+			for i, v := range some {
+				n.two[at+i] = uint16(v - n.base)
+			}
+		case n.four != nil:
+			for i, v := range some {
+				n.four[at+i] = uint32(v - n.base)
+			}
+		case n.eight != nil:
+			copy(n.eight[at:], some)
+		}
+		at += len(some)
+	}
 }
 
 // planes reads the planes of n numbers of up to four bytes.
@@ -76,58 +148,27 @@ func (r *Reader) planes(n, w int, base int64) Numbers {
 	return out
 }
 
-// pack returns list with as few bytes for each as they need. It may keep list.
-func pack(list []int64) Numbers {
-	if len(list) == 0 {
-		return Numbers{}
-	}
-	low, high := list[0], list[0]
-	for _, v := range list {
-		low, high = min(low, v), max(high, v)
-	}
-	out := Numbers{base: low, n: len(list)}
-	switch w := width(uint64(high) - uint64(low)); {
-	case w == 0:
-	case w == 1:
-		out.one = make([]uint8, len(list))
-		for i, v := range list {
-			out.one[i] = uint8(v - low)
-		}
-	case w == 2:
-		out.two = make([]uint16, len(list))
-		for i, v := range list {
-			out.two[i] = uint16(v - low)
-		}
-	case w <= 4:
-		out.four = make([]uint32, len(list))
-		for i, v := range list {
-			out.four[i] = uint32(v - low)
-		}
-	default:
-		out.eight = list
-	}
-	return out
-}
-
 // least returns a number that none is below.
 func (n *Numbers) least() int64 {
 	if n.eight == nil {
 		return n.base
 	}
-	low := n.eight[0]
-	for _, v := range n.eight {
-		low = min(low, v)
-	}
-	return low
+	return slices.Min(n.eight)
 }
 
-// most returns the largest.
+// most returns the largest, of at least one.
 func (n *Numbers) most() int64 {
-	high := n.At(0)
-	for i := range n.n {
-		high = max(high, n.At(i))
+	switch {
+	case n.one != nil:
+		return n.base + int64(slices.Max(n.one))
+	case n.two != nil:
+		return n.base + int64(slices.Max(n.two))
+	case n.four != nil:
+		return n.base + int64(slices.Max(n.four))
+	case n.eight != nil:
+		return slices.Max(n.eight)
 	}
-	return high
+	return n.base
 }
 
 // DecodeNumbers is DecodeInts, with the numbers in as few bytes as they need. They

@@ -95,7 +95,14 @@ func (t Typing) Append(dst []byte, n int64) []byte {
 		return appendPadded(append(dst, '.'), uint64(n)%powers[t.digits], t.digits)
 	case ipv4:
 		for shift := 24; shift >= 0; shift -= 8 {
-			dst = strconv.AppendUint(dst, uint64(n)>>shift&0xff, 10)
+			part := byte(uint64(n) >> shift)
+			if part >= 100 {
+				dst = append(dst, '0'+part/100)
+			}
+			if part >= 10 {
+				dst = append(dst, '0'+part/10%10)
+			}
+			dst = append(dst, '0'+part%10)
 			if shift > 0 {
 				dst = append(dst, '.')
 			}

@@ -91,17 +91,29 @@ func (v *Values) plain(r *Reader, f form) {
 
 // texts reads strings: where each ends, and their bytes.
 func (v *Values) texts(r *Reader) {
-	lengths := r.ints(v.n)
-	total := int64(0)
-	for i, length := range lengths {
-		if length < 0 || length > int64(len(r.Data))-total {
-			r.Fail()
-			return
+	lengths := r.intPlanes(v.n)
+	total, limit := int64(0), int64(len(r.Data))
+	lengths.each(func(some []int64) {
+		for _, length := range some {
+			if length < 0 || length > limit-total {
+				r.Fail()
+				return
+			}
+			total += length
 		}
-		total += length
-		lengths[i] = total
+	})
+	if r.Failed {
+		return
 	}
-	v.data, v.ends = r.Bytes(int(total)), pack(lengths)
+	v.data, v.ends = r.Bytes(int(total)), newNumbers(v.n, 0, total)
+	fill, end := v.ends.fill(), int64(0)
+	lengths.each(func(some []int64) {
+		for i, length := range some {
+			end += length
+			some[i] = end
+		}
+		fill(some)
+	})
 }
 
 // numbers reads numbers, and fails for those that have no text.
@@ -150,6 +162,29 @@ func (v *Values) Code(row int) int {
 		return row
 	}
 	return int(v.codes.At(row))
+}
+
+// Codes gives each of some rows of a column the code of its value: that of the value of row
+// first, of the one behind it and so on, and plus more.
+func (v *Values) Codes(column []uint32, rows []uint16, first int, plus uint32) {
+	switch x := &v.codes; {
+	case !v.coded:
+		for i, row := range rows {
+			column[row] = plus + uint32(first+i)
+		}
+	case x.one != nil:
+		for i, code := range x.one[first : first+len(rows)] {
+			column[rows[i]] = plus + uint32(code)
+		}
+	case x.two != nil:
+		for i, code := range x.two[first : first+len(rows)] {
+			column[rows[i]] = plus + uint32(code)
+		}
+	default:
+		for i, row := range rows {
+			column[row] = plus + uint32(x.At(first+i))
+		}
+	}
 }
 
 // Typing returns what all values are.
