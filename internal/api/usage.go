@@ -11,7 +11,7 @@ import (
 
 // Usage sums what was asked.
 type Usage interface {
-	Usage(ctx context.Context, by string, from, to llama.Time) ([]store.Usage, error)
+	Usage(ctx context.Context, asked store.UsageAsked) ([]store.Usage, error)
 }
 
 // UsageSum is what was asked by one user, of one target, or in one hour or day.
@@ -42,9 +42,11 @@ func (s *Server) usageRoutes() {
 }
 
 type usageRequest struct {
-	By   string `query:"by" enum:"target,user,hour,day" default:"target" doc:"What to sum by."`
-	From string `query:"from" maxLength:"64" example:"now-7d" doc:"The earliest time of an end, as in a submission; whole hours count."`
-	To   string `query:"to" maxLength:"64" doc:"The time before which they ended."`
+	By     string `query:"by" enum:"target,user,hour,day" default:"target" doc:"What to sum by."`
+	User   string `query:"user" maxLength:"200" doc:"Only what this user asked."`
+	Target string `query:"target" maxLength:"200" doc:"Only of this target: its part of each query."`
+	From   string `query:"from" maxLength:"64" example:"now-7d" doc:"The earliest time of an end, as in a submission; whole hours count."`
+	To     string `query:"to" maxLength:"64" doc:"The time before which they ended."`
 }
 
 type usageResponse struct {
@@ -53,25 +55,29 @@ type usageResponse struct {
 	}
 }
 
-// usage answers GET /statistics/usage. Sums by target are for who may see the
-// target, all others for those who may see all.
+// usage answers GET /statistics/usage. Sums by target, and all of one, are for who may see
+// the target, all others for those who may see all.
 func (s *Server) usage(ctx context.Context, in *usageRequest) (*usageResponse, error) {
 	who := identityOf(ctx)
-	if in.By != "target" && !who.May(auth.ReadTargets, "") {
+	if in.Target != "" {
+		if err := may(ctx, auth.ReadTargets, []string{in.Target}); err != nil {
+			return nil, err
+		}
+	} else if in.By != "target" && !who.May(auth.ReadTargets, "") {
 		return nil, refusal(who, auth.ReadTargets, everywhere)
 	}
 	from, to, err := timeRange(in.From, in.To, time.Now())
 	if err != nil {
 		return nil, err
 	}
-	var first, last llama.Time
+	asked := store.UsageAsked{By: in.By, User: in.User, Target: in.Target}
 	if !from.IsZero() {
-		first = llama.At(from)
+		asked.From = llama.At(from)
 	}
 	if !to.IsZero() {
-		last = llama.At(to)
+		asked.To = llama.At(to)
 	}
-	sums, err := s.Usage.Usage(ctx, in.By, first, last)
+	sums, err := s.Usage.Usage(ctx, asked)
 	if err != nil {
 		return nil, err
 	}

@@ -35,7 +35,10 @@ func TestUsageIsForThoseWhoMaySeeIt(t *testing.T) {
 		}
 	}
 	s.want(200, "GET", "/statistics/usage", "", s.as("local"))
-	resp, text := s.ask("GET", "/statistics/usage?by=user", "", s.as("local"))
+	s.want(200, "GET", "/statistics/usage?by=user&target=a&user=eva", "", s.as("local"))
+	resp, text := s.ask("GET", "/statistics/usage?by=hour&target=b", "", s.as("local"))
+	wantProblem(t, resp, text, 403, "forbidden", `on target "b"`)
+	resp, text = s.ask("GET", "/statistics/usage?by=user", "", s.as("local"))
 	wantProblem(t, resp, text, 403, "forbidden", "roles")
 	resp, text = s.ask("GET", "/statistics/usage?by=password", "", s.as("admin"))
 	wantProblem(t, resp, text, 422, "invalid", "validation")

@@ -62,11 +62,18 @@ func countUsage(ctx context.Context, tx transaction, q *Query) error {
 	return nil
 }
 
-// Usage sums what ended from one time to another, 0 for open, by user, target,
-// hour or day, ordered by that.
-func (s *Store) Usage(ctx context.Context, by string, from, to llama.Time) ([]Usage, error) {
+// UsageAsked says what usage is asked for.
+type UsageAsked struct {
+	By           string     // user, target, hour or day
+	User, Target string     // only what this user asked, and of this target; "" for all
+	From, To     llama.Time // only what ended then; 0 for open
+}
+
+// Usage sums what ended, ordered by what it is summed by. Of one target it has that target's
+// part of each query.
+func (s *Store) Usage(ctx context.Context, asked UsageAsked) ([]Usage, error) {
 	key, span, targets := "''", int64(0), "target = ''"
-	switch by {
+	switch asked.By {
 	case "user":
 		key = "user_name"
 	case "target":
@@ -76,20 +83,26 @@ func (s *Store) Usage(ctx context.Context, by string, from, to llama.Time) ([]Us
 	case "day":
 		span = 24
 	default:
-		return nil, fmt.Errorf("usage by %q is not kept", by)
+		return nil, fmt.Errorf("usage by %q is not kept", asked.By)
+	}
+	if asked.Target != "" {
+		targets = "target = $4"
 	}
 	moment := "0"
 	if span > 0 {
 		moment = fmt.Sprintf("hour / %d", span)
 	}
-	last := int64(to) / int64(time.Hour)
-	if int64(to)%int64(time.Hour) > 0 {
+	last := int64(asked.To) / int64(time.Hour)
+	if int64(asked.To)%int64(time.Hour) > 0 {
 		last++
+	}
+	args := []any{int64(asked.From) / int64(time.Hour), last, asked.User}
+	if asked.Target != "" {
+		args = append(args, asked.Target)
 	}
 	rows, err := s.read.QueryContext(ctx, `SELECT `+key+` AS name, `+moment+` AS moment, CAST(SUM(queries) AS BIGINT), CAST(SUM(scheduled) AS BIGINT), CAST(SUM(failed) AS BIGINT),
 			CAST(SUM(rows_out) AS BIGINT), CAST(SUM(bytes_read) AS BIGINT), CAST(SUM(events_read) AS BIGINT)
-		FROM usage_hours WHERE `+targets+` AND hour >= $1 AND ($2 = 0 OR hour < $2) GROUP BY name, moment ORDER BY moment, name`,
-		int64(from)/int64(time.Hour), last)
+		FROM usage_hours WHERE `+targets+` AND hour >= $1 AND ($2 = 0 OR hour < $2) AND ($3 = '' OR user_name = $3) GROUP BY name, moment ORDER BY moment, name`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("sum usage: %w", err)
 	}

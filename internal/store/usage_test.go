@@ -30,17 +30,21 @@ func TestUsageIsSummed(t *testing.T) {
 		}
 	}
 	tests := []struct {
-		by       string
-		from, to llama.Time
-		want     string
+		asked UsageAsked
+		want  string
 	}{
-		{"user", 0, 0, "adam 1/0/1 10 300 12, eva 2/1/0 20 600 24"},
-		{"target", 0, 0, "a 3/1/0 12 300 15, b 3/1/1 18 600 21"},
-		{"day", 0, 0, "2026-03-01T00:00:00Z 1/0/0 10 300 12, 2026-03-02T00:00:00Z 1/0/1 10 300 12, 2026-03-03T00:00:00Z 1/1/0 10 300 12"},
-		{"hour", day + llama.Time(time.Hour), day + llama.Time(26*time.Hour), "2026-03-02T01:00:00Z 1/0/1 10 300 12"},
+		{UsageAsked{By: "user"}, "adam 1/0/1 10 300 12, eva 2/1/0 20 600 24"},
+		{UsageAsked{By: "target"}, "a 3/1/0 12 300 15, b 3/1/1 18 600 21"},
+		{UsageAsked{By: "day"}, "2026-03-01T00:00:00Z 1/0/0 10 300 12, 2026-03-02T00:00:00Z 1/0/1 10 300 12, 2026-03-03T00:00:00Z 1/1/0 10 300 12"},
+		{UsageAsked{By: "hour", From: day + llama.Time(time.Hour), To: day + llama.Time(26*time.Hour)}, "2026-03-02T01:00:00Z 1/0/1 10 300 12"},
+		{UsageAsked{By: "target", User: "eva"}, "a 2/1/0 8 200 10, b 2/1/0 12 400 14"},
+		{UsageAsked{By: "target", User: "adam", Target: "b"}, "b 1/0/1 6 200 7"},
+		{UsageAsked{By: "user", Target: "a"}, "adam 1/0/0 4 100 5, eva 2/1/0 8 200 10"},
+		{UsageAsked{By: "day", User: "eva", Target: "b"}, "2026-03-01T00:00:00Z 1/0/0 6 200 7, 2026-03-03T00:00:00Z 1/1/0 6 200 7"},
+		{UsageAsked{By: "hour", User: "nobody"}, ""},
 	}
 	for _, tt := range tests {
-		all, err := s.Usage(ctx, tt.by, tt.from, tt.to)
+		all, err := s.Usage(ctx, tt.asked)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,10 +56,10 @@ func TestUsageIsSummed(t *testing.T) {
 			lines = append(lines, fmt.Sprintf("%s %d/%d/%d %d %d %d", u.Key, u.Queries, u.Scheduled, u.Failed, u.Rows, u.BytesRead, u.EventsRead))
 		}
 		if got := strings.Join(lines, ", "); got != tt.want {
-			t.Errorf("by %s:\ngot  %s\nwant %s", tt.by, got, tt.want)
+			t.Errorf("%+v:\ngot  %s\nwant %s", tt.asked, got, tt.want)
 		}
 	}
-	if _, err := s.Usage(ctx, "user_name; --", 0, 0); err == nil {
+	if _, err := s.Usage(ctx, UsageAsked{By: "user_name; --"}); err == nil {
 		t.Error("any column will do")
 	}
 }

@@ -3003,6 +3003,8 @@ export interface operations {
                 readonly offset?: number;
                 /** @description The most rows wanted. For json at most 10000, and 1000 when absent or 0; a page of large rows may be shorter. For ndjson and csv 0 is all. */
                 readonly limit?: number;
+                /** @description For ndjson to who takes zstd: a skippable frame (0x184D2A5C) before each stream of rows says how many rows and how many bytes that has, both as uvarints, and which target's node packed it, where nobody has looked at them since: then that is for the reader to do. */
+                readonly marked?: boolean;
                 /** @description For csv: put an apostrophe before text that a spreadsheet would take for a formula (=, +, -, @). Without it values are as they are. */
                 readonly spreadsheet?: boolean;
             };
@@ -3600,6 +3602,10 @@ export interface operations {
             readonly query?: {
                 /** @description What to sum by. */
                 readonly by?: "target" | "user" | "hour" | "day";
+                /** @description Only what this user asked. */
+                readonly user?: string;
+                /** @description Only of this target: its part of each query. */
+                readonly target?: string;
                 /** @description The earliest time of an end, as in a submission; whole hours count. */
                 readonly from?: string;
                 /** @description The time before which they ended. */
