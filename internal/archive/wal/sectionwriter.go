@@ -233,7 +233,7 @@ func (s *shape) is(ev *llama.Event) bool {
 }
 
 // sights is how many shapes can be told apart at a glance; it is a power of two.
-const sights = 256
+const sights = 1024
 
 // sight tells most shapes apart by four of their fields. The fields of a large batch
 // are no longer near when it is encoded: to look at all of them takes longer than the
