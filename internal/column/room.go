@@ -8,8 +8,9 @@ type Room struct {
 	block int // the one of words that is taken from
 	taken int // of it
 
-	texts [][]byte // the last one with texts is text
-	text  int
+	texts  [][]byte // the last one with texts is text
+	text   int
+	taking []byte // its bytes so far
 }
 
 const (
@@ -39,16 +40,23 @@ func (r *Room) take(n int) []uint64 {
 
 // add keeps a text of up to shortText bytes, and returns where it is.
 func (r *Room) add(text string) uint64 {
-	if r.text < len(r.texts) && len(r.texts[r.text])+len(text) > 1<<textsAtOnce {
+	if len(r.taking)+len(text) > cap(r.taking) {
+		r.next()
+	}
+	at := len(r.taking)
+	r.taking = append(r.taking, text...)
+	return uint64(r.text)<<textsAtOnce | uint64(at)
+}
+
+// next begins another block of texts.
+func (r *Room) next() {
+	if cap(r.taking) > 0 {
 		r.text++
 	}
 	if r.text == len(r.texts) {
-		r.texts = append(r.texts, make([]byte, 0, 1<<textsAtOnce))
+		r.texts = append(r.texts, make([]byte, 1<<textsAtOnce))
 	}
-	to := &r.texts[r.text]
-	at := len(*to)
-	*to = append(*to, text...)
-	return uint64(r.text)<<textsAtOnce | uint64(at)
+	r.taking = r.texts[r.text][: 0 : 1<<textsAtOnce]
 }
 
 // at returns the text that begins there.
@@ -70,8 +78,5 @@ func (r *Room) Reset() {
 		clear(r.texts[kept:])
 		r.texts = r.texts[:kept]
 	}
-	for i := range r.texts {
-		r.texts[i] = r.texts[i][:0]
-	}
-	r.block, r.taken, r.text = 0, 0, 0
+	r.block, r.taken, r.text, r.taking = 0, 0, 0, nil
 }

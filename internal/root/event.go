@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"slices"
+	"unsafe"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -76,11 +77,18 @@ type shape struct {
 // one for each event.
 const maxShapes = 1 << 12
 
+// nearShapes is how many shapes are found without a map; it is a power of two.
+const nearShapes = 64
+
+type nearShape struct {
+	of *column.Shape
+	*shape
+}
+
 // shapes knows the shapes of a collection by where they lie in memory.
 type shapes struct {
 	collection string
-	last       *column.Shape // most often asked for again
-	lastKnown  *shape
+	near       [nearShapes]nearShape // the last ones
 	byPlace    map[*column.Shape]*shape
 	encoded    []byte
 	ranks      ranks
@@ -91,8 +99,9 @@ func (k *shapes) of(s *column.Shape) *shape {
 	if s.Passing() {
 		return k.passing(s)
 	}
-	if s == k.last {
-		return k.lastKnown
+	near := &k.near[uintptr(unsafe.Pointer(s))/unsafe.Sizeof(*s)%nearShapes]
+	if near.of == s {
+		return near.shape
 	}
 	known := k.byPlace[s]
 	if known == nil {
@@ -104,7 +113,7 @@ func (k *shapes) of(s *column.Shape) *shape {
 		known.digest = sha256.Sum256(k.encoded)
 		k.byPlace[s] = known
 	}
-	k.last, k.lastKnown = s, known
+	*near = nearShape{s, known}
 	return known
 }
 

@@ -8,7 +8,7 @@ import (
 )
 
 // The chunks of one column are alike from block to block. So for the first one, and for each
-// sixteenth from then on, all ways of packing are tried, and the others are packed in the way that
+// 64th from then on, all ways of packing are tried, and the others are packed in the way that
 // was the best, as long as they are packed as well.
 
 // A way is one of packing a chunk.
@@ -26,7 +26,7 @@ const (
 	minTried = 1 << 10
 	// triedEvery is how many chunks of a column are packed in one way, with the one that
 	// said which.
-	triedEvery = 16
+	triedEvery = 64
 	// fewEnough: the fastest level is good enough where the default one saves no more than
 	// that part of what it makes of a chunk.
 	fewEnough = 1.03
