@@ -12,6 +12,9 @@ func (d *decoder) named(name string) (*column.Column, error) {
 	if name != llama.NameIngested {
 		return d.column(name)
 	}
+	if d.grouped {
+		return nil, errGrouped
+	}
 	times, err := d.ingested()
 	if err != nil {
 		return nil, err

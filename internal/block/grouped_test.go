@@ -63,6 +63,9 @@ func checkGrouped(t testing.TB, b *column.Block) {
 	if _, err := g.Times(); err == nil {
 		t.Fatal("there are times of rows in another order")
 	}
+	if _, err := g.Load(llama.NameIngested); err == nil {
+		t.Fatal("rows in another order have times of arrival")
+	}
 }
 
 func rowsOfFamilies(list *column.Families) (rows [][]uint16) {
