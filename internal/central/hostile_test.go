@@ -45,7 +45,7 @@ var hostileBodies = map[string]string{
 	"unknown members": `{"__proto__":{},"admin":true}`,
 	"other types":     `{"name":1,"query":[],"targets":"a","grants":{},"limit":"x","user":null,"password":{}}`,
 	"deep":            strings.Repeat(`{"a":`, 20_000) + "1" + strings.Repeat("}", 20_000),
-	"too much":        `{"name":"` + strings.Repeat("x", 1<<20) + `"}`,
+	"too much":        `{"name":"` + strings.Repeat("x", 300<<10) + `"}`, // 256 KiB are read, and as much passed over
 	"zero bytes":      "{\"name\":\"a\\u0000b\",\"query\":\"a\\u0000b\",\"user\":\"a\\u0000\",\"password\":\"x\",\"every\":\"1h\"}",
 	"negative":        `{"name":"x","query":"x","limit":-1,"every":"-1h","uses":-5}`,
 }
