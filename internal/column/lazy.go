@@ -129,15 +129,11 @@ func (l *LazyBuilder) fill(c *Cells) error {
 			}
 		}
 	}
-	to := NewBuilder("") // whose columns are those
-	for _, c := range wanted {
-		to.Cells(c.name)
-	}
-	to.bytes = 0 // they are counted
+	to := newFiller(wanted)
 	row, rows := 0, len(l.b.times)
 	if rows > 0 {
 		err := l.replay(func(r *Row) bool {
-			to.cellsOf(r, row)
+			to.set(row, r)
 			row++
 			return row < rows
 		})
@@ -147,7 +143,7 @@ func (l *LazyBuilder) fill(c *Cells) error {
 	}
 	for _, c := range wanted {
 		first := c.first
-		*c = *to.byName[c.name]
+		*c = *to.columns[c.name]
 		c.first = first
 	}
 	l.fills += len(wanted)
@@ -156,44 +152,72 @@ func (l *LazyBuilder) fill(c *Cells) error {
 	return nil
 }
 
-// cellsOf sets what the builder has columns for of an event with the number row.
-func (b *Builder) cellsOf(r *Row, row int) {
-	if c := b.byName[llama.NameMessage]; c != nil && r.Message != "" {
-		b.bytes += c.set(row, r.Message, llama.String)
+// A filler makes some columns of events.
+type filler struct {
+	columns map[string]*Cells
+	message *Cells // nil when it is not among them
+	source  *Cells // likewise
+	fields  bool   // there are others
+	bytes   int
+	targets map[*Shape]*fillTarget
+	shape   *Shape // of the newest row
+	last    *fillTarget
+}
+
+// A fillTarget is which values of a shape have columns.
+type fillTarget struct {
+	places []int
+	cells  []*Cells
+}
+
+func newFiller(wanted []*Cells) *filler {
+	f := &filler{columns: map[string]*Cells{}, targets: map[*Shape]*fillTarget{}}
+	for _, c := range wanted {
+		f.columns[c.name] = &Cells{name: c.name}
 	}
-	if c := b.byName[llama.NameSource]; c != nil && r.Shape.Source != "" {
-		b.bytes += c.set(row, r.Shape.Source, llama.String)
+	f.message, f.source = f.columns[llama.NameMessage], f.columns[llama.NameSource]
+	for name := range f.columns {
+		f.fields = f.fields || name != llama.NameMessage && name != llama.NameSource
 	}
-	if name := b.columns[0].name; len(b.columns) == 1 && (name == llama.NameMessage || name == llama.NameSource) {
+	return f
+}
+
+// set takes the columns' values of an event with the number row.
+func (f *filler) set(row int, r *Row) {
+	if f.message != nil && r.Message != "" {
+		f.bytes += f.message.set(row, r.Message, llama.String)
+	}
+	if f.source != nil && r.Shape.Source != "" {
+		f.bytes += f.source.set(row, r.Shape.Source, llama.String)
+	}
+	if !f.fields {
 		return
 	}
-	if r.Shape.Passing() {
-		for i, name := range r.Shape.Names {
-			if c := b.byName[name]; c != nil {
-				b.bytes += c.set(row, r.Values[i], r.Shape.Kinds[i])
-			}
-		}
-		return
+	if f.last == nil || f.shape != r.Shape || r.Shape.Passing() {
+		f.shape, f.last = r.Shape, f.target(r.Shape)
 	}
-	t := b.targets[r.Shape]
-	if t == nil {
-		if b.targets == nil || len(b.targets) >= maxTargets {
-			b.targets = map[*Shape]*target{}
-		}
-		t = &target{shape: r.Shape}
-		for _, name := range r.Shape.Names {
-			t.fields = append(t.fields, b.byName[name])
-		}
-		for i, c := range t.fields {
-			if c != nil {
-				t.filled = append(t.filled, i)
-			}
-		}
-		b.targets[r.Shape] = t
+	for i, at := range f.last.places {
+		f.bytes += f.last.cells[i].set(row, r.Values[at], r.Shape.Kinds[at])
 	}
-	for _, i := range t.filled {
-		b.bytes += t.fields[i].set(row, r.Values[i], r.Shape.Kinds[i])
+}
+
+func (f *filler) target(s *Shape) *fillTarget {
+	if t := f.targets[s]; t != nil && !s.Passing() {
+		return t
 	}
+	t := &fillTarget{}
+	for i, name := range s.Names {
+		if c := f.columns[name]; c != nil {
+			t.places, t.cells = append(t.places, i), append(t.cells, c)
+		}
+	}
+	if !s.Passing() {
+		if len(f.targets) >= maxTargets {
+			clear(f.targets)
+		}
+		f.targets[s] = t
+	}
+	return t
 }
 
 // addLazy is AddRow of a lazy builder: it sets the columns that are filled.
