@@ -1,9 +1,12 @@
 package query
 
 import (
+	"context"
 	"sync/atomic"
 
 	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/column"
+	"golang.org/x/sync/errgroup"
 )
 
 // A gatherer holds the state of a gathering pipe. It belongs to one worker until
@@ -82,4 +85,82 @@ func discardUntil(n int, emit func(Row) error) func(Row) error {
 		}
 		return emit(row)
 	}
+}
+
+// gatherBlock adds what a block has to the states, for a worker, whose own state is own.
+func (r *run) gatherBlock(ctx context.Context, keep *keeper, ref *column.Ref, worker int, own gatherer, work *scratch) error {
+	c, err := r.chunk(ctx, ref, work)
+	if err != nil {
+		return err
+	}
+	if c == nil {
+		r.progress(ref, nil)
+		return keep.without(ref, own)
+	}
+	if err := r.add(keep, ref, worker, own, c); err != nil {
+		return err
+	}
+	r.progress(ref, c.block) // now that what is needed of it was read
+	return nil
+}
+
+// gather runs the workers, each with a state of its own, and merges the states.
+func (r *run) gather(ctx context.Context) (gatherer, error) {
+	defer context.AfterFunc(ctx, func() { r.stop.Store(true) })()
+	workers := max(1, min(r.o.Workers, len(r.refs)))
+	states := make([]gatherer, workers)
+	for i := range states {
+		states[i] = r.plan.gather.gather(r.env, r.rest)
+	}
+	refs, keep := r.refs, r.keeper(workers)
+	if keep != nil {
+		var err error
+		if refs, err = r.recall(ctx, keep, states); err != nil {
+			return nil, stopError(ctx, err)
+		}
+	}
+	group, inner := errgroup.WithContext(ctx)
+	ahead := r.ahead(refs)
+	var next atomic.Int64
+	for i := range states {
+		group.Go(func() error {
+			work := &scratch{stop: &r.stop, pool: r.o.Pool, budget: r.env.budget}
+			defer work.give()
+			for {
+				n := int(next.Add(1)) - 1
+				if n >= len(refs) {
+					return nil
+				}
+				ref := &refs[n]
+				if int64(ref.MaxTime) < r.env.oldest.Load() {
+					r.progress(ref, nil) // as are all that follow
+					continue
+				}
+				ahead.from(n)
+				err := r.turn(inner, func() error { return r.gatherBlock(inner, keep, ref, i, states[i], work) })
+				if err != nil {
+					return err
+				}
+			}
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, stopError(ctx, err)
+	}
+	err := r.turn(ctx, func() error {
+		for i, s := range states[1:] {
+			if r.stop.Load() {
+				return errStopped
+			}
+			if err := states[0].merge(s); err != nil {
+				return err
+			}
+			states[1+i] = nil // what is merged can go
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, stopError(ctx, err)
+	}
+	return states[0], nil
 }

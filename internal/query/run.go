@@ -4,12 +4,8 @@ import (
 	"context"
 	"errors"
 	"runtime"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/column"
@@ -367,84 +363,6 @@ func (r *run) chunk(ctx context.Context, ref *column.Ref, work *scratch) (*chunk
 	return c, c.err
 }
 
-// gatherBlock adds what a block has to the states, for a worker, whose own state is own.
-func (r *run) gatherBlock(ctx context.Context, keep *keeper, ref *column.Ref, worker int, own gatherer, work *scratch) error {
-	c, err := r.chunk(ctx, ref, work)
-	if err != nil {
-		return err
-	}
-	if c == nil {
-		r.progress(ref, nil)
-		return keep.without(ref, own)
-	}
-	if err := r.add(keep, ref, worker, own, c); err != nil {
-		return err
-	}
-	r.progress(ref, c.block) // now that what is needed of it was read
-	return nil
-}
-
-// gather runs the workers, each with a state of its own, and merges the states.
-func (r *run) gather(ctx context.Context) (gatherer, error) {
-	defer context.AfterFunc(ctx, func() { r.stop.Store(true) })()
-	workers := max(1, min(r.o.Workers, len(r.refs)))
-	states := make([]gatherer, workers)
-	for i := range states {
-		states[i] = r.plan.gather.gather(r.env, r.rest)
-	}
-	refs, keep := r.refs, r.keeper(workers)
-	if keep != nil {
-		var err error
-		if refs, err = r.recall(ctx, keep, states); err != nil {
-			return nil, stopError(ctx, err)
-		}
-	}
-	group, inner := errgroup.WithContext(ctx)
-	ahead := r.ahead(refs)
-	var next atomic.Int64
-	for i := range states {
-		group.Go(func() error {
-			work := &scratch{stop: &r.stop, pool: r.o.Pool, budget: r.env.budget}
-			defer work.give()
-			for {
-				n := int(next.Add(1)) - 1
-				if n >= len(refs) {
-					return nil
-				}
-				ref := &refs[n]
-				if int64(ref.MaxTime) < r.env.oldest.Load() {
-					r.progress(ref, nil) // as are all that follow
-					continue
-				}
-				ahead.from(n)
-				err := r.turn(inner, func() error { return r.gatherBlock(inner, keep, ref, i, states[i], work) })
-				if err != nil {
-					return err
-				}
-			}
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return nil, stopError(ctx, err)
-	}
-	err := r.turn(ctx, func() error {
-		for i, s := range states[1:] {
-			if r.stop.Load() {
-				return errStopped
-			}
-			if err := states[0].merge(s); err != nil {
-				return err
-			}
-			states[1+i] = nil // what is merged can go
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, stopError(ctx, err)
-	}
-	return states[0], nil
-}
-
 // stopError returns the context's error where it is what ended the work.
 func stopError(ctx context.Context, err error) error {
 	if errors.Is(err, errStopped) || errors.Is(err, context.Canceled) {
@@ -453,70 +371,4 @@ func stopError(ctx context.Context, err error) error {
 		}
 	}
 	return told(err)
-}
-
-// runPipes gives the rows of source to the pipes and what they make of them to
-// emit.
-func runPipes(ctx context.Context, e *env, pipes []pipe, source source, emit func(Row) error) error {
-	if len(pipes) == 0 {
-		return source(emit)
-	}
-	rows, gather, rest := split(pipes)
-	if gather == nil && len(rest) > 0 {
-		next := rest[0].(*answeredPipe)
-		before := func(emit func(Row) error) error {
-			return runPipes(ctx, e, pipes[:len(rows)], source, func(row Row) error { return emit(shown(row)) })
-		}
-		return runPipes(ctx, e, rest[1:], next.follow(ctx, e, before, next.answer), emit)
-	}
-	var state gatherer
-	if gather != nil {
-		state = gather.gather(e, rest)
-	}
-	batch := make([]Row, 0, 1024)
-	var stop atomic.Bool
-	defer context.AfterFunc(ctx, func() { stop.Store(true) })()
-	work := &scratch{stop: &stop, budget: e.budget}
-	defer work.give()
-	flush := func() error {
-		if err := ctx.Err(); err != nil {
-			return context.Cause(ctx)
-		}
-		work.reset()
-		c := rowChunk(batch, work)
-		batch = batch[:0]
-		for _, p := range rows {
-			if err := p.apply(c); err != nil {
-				return stopError(ctx, err)
-			}
-		}
-		if state != nil {
-			return stopError(ctx, state.add(c))
-		}
-		for _, r := range c.sel {
-			if err := emit(c.row(r, nil, false)); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	err := source(func(row Row) error {
-		batch = append(batch, row)
-		if len(batch) < cap(batch) {
-			return nil
-		}
-		return flush()
-	})
-	if err == nil && len(batch) > 0 {
-		err = flush()
-	}
-	if err != nil || state == nil {
-		return err
-	}
-	return runPipes(ctx, e, rest, state.rows, emit)
-}
-
-// shown returns the fields of row that are not hidden.
-func shown(row Row) Row {
-	return slices.DeleteFunc(row, func(f llama.Field) bool { return strings.HasPrefix(f.Name, hiddenMark) })
 }
