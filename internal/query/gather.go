@@ -4,9 +4,10 @@ import (
 	"context"
 	"sync/atomic"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/column"
-	"golang.org/x/sync/errgroup"
 )
 
 // A gatherer holds the state of a gathering pipe. It belongs to one worker until
