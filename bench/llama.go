@@ -36,7 +36,7 @@ func (o *options) build(ctx context.Context) error {
 	if o.llama != "" {
 		return nil
 	}
-	o.llama = filepath.Join(o.temporary, "llama")
+	o.llama = filepath.Join(o.temporary, "llama-program") // not where its data goes
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-tags", "timetzdata", "-ldflags", "-s -w",
 		"-o", o.llama, "github.com/llama-logs/llama/cmd/llama")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")

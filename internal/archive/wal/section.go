@@ -62,8 +62,9 @@ func (s *Section) Share(kept string) {
 	in := text{data: s.data}
 	in.uvarint()
 	gap := s.data[:len(s.data)-len(in.data)]
-	in.uvarint() // a new shape, and its definition
-	in.string()
+	if in.uvarint() != shapeNew || in.string() != kept {
+		return // its first events have fields of their own
+	}
 	s.data, s.shape = gap+string(rune(1+shapeKnown))+in.data, kept
 	s.Shapes[0] = kept
 }

@@ -316,6 +316,20 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
+// TestSectionsThatBeginWideShareNoShape: the first shape is not at their beginning.
+func TestSectionsThatBeginWideShareNoShape(t *testing.T) {
+	t.Parallel()
+	const shape = "a definition"
+	data := binary.AppendUvarint(nil, 0)
+	data = binary.AppendUvarint(data, shapeOwn)
+	data = append(appendString(data, "source"), shapeNew)
+	data = appendString(data, shape)
+	s := Section{Shapes: []string{shape}, Events: Events{data: string(data)}}
+	if s.Share(shape); s.data != string(data) || s.shape != "" {
+		t.Errorf("%q was cut to %q, with the shape %q", data, s.data, s.shape)
+	}
+}
+
 // TestShapesAreSharedAndBounded reads one definition twice, and very many.
 func TestShapesAreSharedAndBounded(t *testing.T) {
 	t.Parallel()
