@@ -54,12 +54,15 @@ func TestAcross(t *testing.T) {
 			}
 		}
 	}
-	q, err := Parse(`options(across_targets=true) a | union (b:in(c | fields d))`, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := q.Across(); llama.CodeOf(err) != llama.Invalid {
-		t.Errorf("within union: %v", err)
+	for _, text := range []string{
+		`options(across_targets=true) a | union (b:in(c | fields d))`,
+		`options(across_targets=true) a | union (b | join by (c) (d:in(e | fields f)))`,
+		`a | union (options(across_targets=true) b:in(c | fields d))`,
+		`a:in(options(across_targets=true) b:in(c | fields d) | fields a)`,
+	} {
+		if _, err := mustParse(t, text).Across(); llama.CodeOf(err) != llama.Invalid {
+			t.Errorf("%s: %v, want it to be refused", text, err)
+		}
 	}
 }
 

@@ -66,7 +66,7 @@ func TestCancelledQueriesStopSoon(t *testing.T) {
 				switch n := looks.Add(1); {
 				case n == 40:
 					cancel(over)
-					time.Sleep(5 * time.Millisecond) // until it is known everywhere
+					time.Sleep(50 * time.Millisecond) // until it is known everywhere
 					readBefore.Store(src.reads.Load())
 				case readBefore.Load() > 0:
 					after.Add(1)

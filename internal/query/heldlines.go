@@ -65,7 +65,7 @@ func (h *heldLines) add(node string, f Frame) (bytes int, err error) {
 		return 0, errFrame
 	}
 	held.first, held.last = keys[0], keys[len(keys)-1]
-	bytes = lineFrameSize + len(f.Bytes) + f.Packed
+	bytes = lineFrameSize + len(f.Bytes) + f.Packed + nameSize*len(held.names)
 	if held.again == nil {
 		bytes += len(f.Text)
 	}

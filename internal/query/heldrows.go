@@ -38,6 +38,7 @@ type heldRow struct {
 }
 
 const (
+	nameSize    = 16 // of a name, without its text
 	heldRowSize = 48 // with the share of a growing slice's spare room
 	tieSize     = 40 // of an orderKey, without its text
 )
@@ -54,6 +55,7 @@ func (h *heldRows) add(node string, f Frame) (bytes int, err error) {
 	}
 	r := newReader(f.Bytes)
 	held := heldFrame{packedFrame{again: f.Again, plain: f.Bytes}, r.names()}
+	bytes = len(f.Bytes) - len(r.b) + nameSize*len(held.names) // names have memory of their own
 	before := len(h.rows)
 	for n := r.count(5); n > 0 && r.err == nil; n-- {
 		row := heldRow{node: number, frame: uint32(len(h.frames)), at: uint32(len(f.Bytes) - len(r.b))}

@@ -32,7 +32,9 @@ func TestHeldRowsAreInOrder(t *testing.T) {
 			if err := readRows(f.Bytes, node, func(k *kept) error { want = append(want, k); return nil }); err != nil {
 				t.Fatal(err)
 			}
-			most := heldRowSize*f.Rows + 7
+			r := newReader(f.Bytes)
+			names := r.names()
+			most := heldRowSize*f.Rows + 7 + len(f.Bytes) - len(r.b) + nameSize*len(names)
 			for _, k := range want[len(want)-f.Rows:] {
 				for i := range k.keys {
 					most += int(unsafe.Sizeof(k.keys[i])) + len(k.keys[i].s)
@@ -106,5 +108,19 @@ func TestHeldRowsOfADamagedFrameAreRefused(t *testing.T) {
 				t.Fatalf("%x was taken, and then: %v", bad, err)
 			}
 		}
+	}
+}
+
+// TestNamesOfHeldRowsAreCounted: many empty names pack to nothing, and each takes memory.
+func TestNamesOfHeldRowsAreCounted(t *testing.T) {
+	t.Parallel()
+	const names = 1 << 20
+	w := &wire{b: []byte{frameVersion}}
+	w.uint(names)
+	w.b = append(w.b, make([]byte, names)...) // the length of each
+	w.uint(0)                                 // rows
+	f := Frame{Kind: Rows, Bytes: w.b, Packed: 100, Again: func() ([]byte, error) { return w.b, nil }}
+	if held, err := (&heldRows{}).add("n", f); err != nil || held < 16*names {
+		t.Errorf("%d bytes are counted for %d names, %v", held, names, err)
 	}
 }

@@ -159,7 +159,7 @@ func (m *rowMaker) found(sel []uint32, form foundForm, buffer []byte) found {
 		}
 		switch form {
 		case asKeyedLines:
-			f.keys = append(f.keys, m.lineKey(sel[i]))
+			f.keys = append(f.keys, m.c.lineKey(sel[i]))
 			fallthrough
 		case asLines:
 			f.lines = append(m.appendJSON(f.lines, sel[i]), '\n')
@@ -179,14 +179,6 @@ func (m *rowMaker) found(sel []uint32, form foundForm, buffer []byte) found {
 	f.size += cap(f.lines) + cap(f.keys)*lineKeySize
 	m.lineBytes = max(m.lineBytes, len(f.lines)/f.count+32)
 	return f
-}
-
-func (m *rowMaker) lineKey(r uint32) (k lineKey) {
-	k.time, k.seq = m.c.order(r)
-	if m.c.items != nil {
-		k.item = m.c.items[r]
-	}
-	return k
 }
 
 func (r *run) deliver(ctx context.Context, order <-chan job, emit func(found) error) error {

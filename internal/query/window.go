@@ -39,7 +39,7 @@ func manyOf(pipes []pipe, few int) (rows []rowPipe, w *window) {
 		switch {
 		case isWindow(p):
 			windows = append(windows, p)
-		case !ok || len(windows) > 0 && !keepsRows(p):
+		case !ok || len(windows) > 0 && (!keepsRows(p) || len(inFilters(allFilter{}, []pipe{p})) > 0): // all nodes' values are meant there
 			return nil, nil
 		default:
 			rows = append(rows, row)
@@ -77,6 +77,7 @@ func (r *run) untilLast(ctx context.Context, src Source, held int) error {
 	if err != nil {
 		return err
 	}
+	r.so.Bytes = look.so.Bytes // they were read for this run
 	keys := g.(*keyGatherer).keys
 	if len(keys) < r.window.last() {
 		return nil

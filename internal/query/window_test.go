@@ -79,12 +79,13 @@ func TestManyOf(t *testing.T) {
 		"* | limit 20000":  {0, 20_000, true},
 		"* | limit 10000":  nil,
 		"* | offset 20000": nil, // all the others
-		"* | limit 20000 | fields a | offset 5 | limit 9995": nil,
-		"* | filter x | limit 20000 | fields a":              {0, 20_000, false},
-		"* | limit 20000 | filter x":                         nil,
-		"* | limit 20000 | stats count()":                    nil,
-		"* | sort by (a) | limit 20000":                      nil,
-		"* | sample 3 | offset 2 | limit 20000":              {2, 20_000, false},
+		"* | limit 20000 | fields a | offset 5 | limit 9995":        nil,
+		"* | filter x | limit 20000 | fields a":                     {0, 20_000, false},
+		"* | limit 20000 | filter x":                                nil,
+		"* | limit 20000 | stats count()":                           nil,
+		"* | sort by (a) | limit 20000":                             nil,
+		`* | limit 20000 | format if (a:in(x | fields a)) "y" as z`: nil,
+		"* | sample 3 | offset 2 | limit 20000":                     {2, 20_000, false},
 	} {
 		_, got := manyOf(mustParse(t, text).pipes, manyRows)
 		if d := cmp.Diff(want, got, cmp.AllowUnexported(window{})); d != "" {
