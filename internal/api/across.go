@@ -39,6 +39,9 @@ func (s *Server) across(ctx context.Context, q Question) (Question, error) {
 	end, ok := ctx.Deadline()
 	if !ok {
 		end = time.Now().Add(acrossTime)
+		if !q.Deadline.IsZero() && q.Deadline.Before(end) {
+			end = q.Deadline
+		}
 		limited, cancel := context.WithDeadline(ctx, end)
 		defer cancel()
 		ctx = limited
@@ -73,16 +76,22 @@ func (s *Server) valuesAcross(ctx context.Context, q Question, w *query.Query, e
 	}
 	found, err := s.await(ctx, asked.ID, time.Until(end))
 	switch {
-	case err != nil && !time.Now().Before(end), err == nil && found.State != Done:
+	case err != nil && !time.Now().Before(end):
 		return nil, llama.Errorf(llama.Unavailable, "the values that were to go across targets could not all be found (query %s): each target has to be online, and to answer within %v", asked.ID, acrossTime)
+	case err == nil && found.State != Done:
+		return nil, llama.Errorf(llama.Unavailable, "the values that were to go across targets could not all be found: %s; each target has to be online, and to answer within %v", shortfall(found), acrossTime)
 	case err != nil:
 		return nil, err
 	case found.Rows > maxAcross:
 		return nil, llama.Errorf(llama.TooLarge, "the query %s found more than %d values, and no more go across targets; narrow it", asked.ID, maxAcross)
 	}
+	size := 0
 	err = s.Results.Rows(ctx, asked.ID, 0, maxAcross, func(row []llama.Field) error {
 		var kept query.Row
 		for _, f := range row {
+			if size += len(f.Value); size > maxQueryText {
+				return llama.Errorf(llama.TooLarge, "the values of query %s have more than the %d KiB that are sent; narrow it", asked.ID, maxQueryText>>10)
+			}
 			kept = append(kept, llama.Field{Name: strings.Clone(f.Name), Value: strings.Clone(f.Value)})
 		}
 		rows = append(rows, kept)

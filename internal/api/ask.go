@@ -104,6 +104,11 @@ func (s *Server) await(ctx context.Context, id string, wait time.Duration) (Quer
 
 // incomplete says what an answer does not stand on.
 func incomplete(q Query) error {
+	return llama.Errorf(llama.Unavailable, "%s; with partial=true it is answered as it is", shortfall(q))
+}
+
+// shortfall says which targets have not answered, and why.
+func shortfall(q Query) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "the answer of query %s is not complete; its state is %s", q.ID, q.State)
 	if q.Error != "" {
@@ -122,6 +127,5 @@ func incomplete(q Query) error {
 			break
 		}
 	}
-	b.WriteString("; with partial=true it is answered as it is")
-	return llama.Errorf(llama.Unavailable, "%s", b.String())
+	return b.String()
 }

@@ -161,7 +161,7 @@ type Submission struct {
 // target.
 type Query struct {
 	ID       string    `json:"id" format:"uuid" example:"8f14e45f-ceea-467f-9575-1b5d3d1f0c2a" doc:"The query's id."`
-	Query    string    `json:"query" doc:"As it was written."`
+	Query    string    `json:"query" doc:"As it was asked; with across_targets, with the values that were found in it."`
 	Normal   string    `json:"normal" doc:"In its normal form."`
 	Name     string    `json:"name,omitempty" doc:"The name it was given."`
 	Targets  []string  `json:"targets" nullable:"false" doc:"The targets asked."`

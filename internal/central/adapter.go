@@ -29,7 +29,7 @@ func (a adapter) Submit(ctx context.Context, q api.Question) (api.Query, error) 
 		From: start(q.From), To: end(q.To), Limit: int(q.Limit), User: q.User,
 	}
 	if !q.Deadline.IsZero() {
-		r.Deadline = time.Until(q.Deadline)
+		r.Deadline = max(time.Until(q.Deadline), 1) // 0 would be the default
 	}
 	asked, err := a.tasks.Submit(ctx, r)
 	if err != nil {

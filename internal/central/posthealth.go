@@ -81,6 +81,7 @@ func (p *Post) Run(ctx context.Context) error {
 	for _, l := range p.health {
 		group.Go(func() error {
 			if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				server.Close() // the other door, too, so that Run returns
 				return fmt.Errorf("serve %s: %w", l.Addr(), err)
 			}
 			return nil

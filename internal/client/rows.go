@@ -108,7 +108,7 @@ type mark struct {
 	target      string
 }
 
-var errMark = errors.New("the rows are not marked")
+var errMark error = llama.Errorf(llama.Unavailable, "the rows do not come as this version of llama expects them; central may be of another")
 
 // next returns some rows, good until the next call, or io.EOF behind the last.
 func (m *marked) next() ([]byte, error) {

@@ -1574,7 +1574,7 @@ export interface components {
             readonly name?: string;
             /** @description In its normal form. */
             readonly normal: string;
-            /** @description As it was written. */
+            /** @description As it was asked; with across_targets, with the values that were found in it. */
             readonly query: string;
             /**
              * Format: int64
