@@ -41,6 +41,8 @@ func (a *Archive) readHead(ctx context.Context, h headView) (*column.Block, erro
 	if v.lazy == nil {
 		v.lazy = a.newLazy(h)
 	}
+	grew := 0
+	defer func() { a.viewed(h.block, grew) }()
 	for v.pieces < len(h.pieces) && v.err == nil {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -49,7 +51,7 @@ func (a *Archive) readHead(ctx context.Context, h headView) (*column.Block, erro
 		v.known.Store(&known)
 		var bytes int
 		bytes, v.err = v.lazy.Add(func(to *column.Builder) error { return readPieces(&a.shapes, known[v.pieces:], to.AddRow) })
-		a.viewed(h.block, bytes)
+		grew += bytes
 		v.pieces++
 	}
 	if v.err != nil {

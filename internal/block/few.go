@@ -3,6 +3,9 @@ package block
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
+	"sort"
+	"strings"
 	"unsafe"
 
 	"github.com/llama-logs/llama/internal/column"
@@ -47,20 +50,21 @@ func (d *decoder) generic(c *chunk, name string) ([]byte, error) {
 	return all.of(name), err
 }
 
-// A looseList is columns of loose events that lie together.
-type looseList []struct {
+// A looseList is columns of loose events that lie together, by name.
+type looseList []namedData
+
+type namedData struct {
 	name string
 	data []byte
 }
 
 // of returns the column called name as it was written; nil for none.
 func (l looseList) of(name string) []byte {
-	for i := range l {
-		if l[i].name == name {
-			return l[i].data
-		}
+	i := sort.Search(len(l), func(i int) bool { return l[i].name >= name })
+	if i == len(l) || l[i].name != name {
+		return nil
 	}
-	return nil
+	return l[i].data
 }
 
 // fewLoose returns the columns of loose events that lie together.
@@ -75,14 +79,12 @@ func (d *decoder) fewLoose() (looseList, error) {
 		for len(r.Data) > 0 {
 			name := r.Bytes(r.Count(1))
 			text := unsafe.String(unsafe.SliceData(name), len(name)) // the chunk is kept with it
-			all = append(all, struct {
-				name string
-				data []byte
-			}{text, r.Bytes(r.Count(1))})
+			all = append(all, namedData{text, r.Bytes(r.Count(1))})
 		}
 		if r.Failed {
 			return nil, 0, fmt.Errorf("%w: columns of loose events", ErrDamaged)
 		}
+		slices.SortStableFunc(all, func(a, b namedData) int { return strings.Compare(a.name, b.name) }) // mostly they are
 		return all, len(data) + 40*cap(all), nil
 	})
 }

@@ -8,8 +8,8 @@ import (
 )
 
 // timeCounts returns how many rows have their time in each stretch of a length; see
-// column.Block. The times of each unit are walked through as they were written: neither
-// which row each is of is read, nor do they stay in memory.
+// column.Block. The times of each unit are walked through as they were written: which
+// row each is of is not decoded, and they do not stay in memory.
 func (d *decoder) timeCounts(first llama.Time, length int64) ([]column.TimeCount, error) {
 	return kept(d.Keep, fmt.Sprintf("times by %d from %d", length, first), func() ([]column.TimeCount, int, error) {
 		ofUnit, err := d.rowsByUnit()
