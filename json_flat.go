@@ -1,5 +1,10 @@
 package llama
 
+import (
+	"errors"
+	"strings"
+)
+
 // ReadFlat appends the fields of an object that AppendFlat wrote to dst: each member is
 // one field, whatever dots its name has, and however many there are. The texts share
 // object's memory.
@@ -33,6 +38,22 @@ func ReadFlat(dst []Field, object string) ([]Field, error) {
 		return dst, d.errorf("text after the object")
 	}
 	return out, nil
+}
+
+// CheckFlatLines is CheckFlat of lines, each of which ends. It returns how many are right
+// before the first that is wrong.
+func CheckFlatLines(lines []byte) (right int, err error) {
+	for text := string(lines); len(text) > 0; right++ {
+		line, rest, ends := strings.Cut(text, "\n")
+		if !ends {
+			return right, errors.New("the last line does not end")
+		}
+		if err := CheckFlat(line); err != nil {
+			return right, err
+		}
+		text = rest
+	}
+	return right, nil
 }
 
 // CheckFlat says what is wrong with an object that AppendFlat should have written: what

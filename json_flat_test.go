@@ -31,6 +31,27 @@ func TestWhatIsNotFlatIsRefused(t *testing.T) {
 	}
 }
 
+// TestLinesAreCheckedOneByOne: it is said how many are right before the one that is not.
+func TestLinesAreCheckedOneByOne(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		lines string
+		right int
+		wrong bool
+	}{
+		{"", 0, false},
+		{"{}\n{\"a\":1}\n", 2, false},
+		{"{}\n{\"a\":1}", 1, true},
+		{"{}\n{\"a\":1}\n{\"a\":{}}x\n{}\n", 2, true},
+		{"\n", 0, true},
+	}
+	for _, test := range tests {
+		if right, err := CheckFlatLines([]byte(test.lines)); right != test.right || (err != nil) != test.wrong {
+			t.Errorf("%q: %d lines are right, %v", test.lines, right, err)
+		}
+	}
+}
+
 // TestObjectIsOneLine: whatever white space an array came with.
 func TestObjectIsOneLine(t *testing.T) {
 	t.Parallel()

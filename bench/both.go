@@ -162,7 +162,7 @@ func (o *options) askBoth(ctx context.Context, r *report, s *llamaServer, asked 
 		r.set("alone", asked[i].name, "ms", (before+after)/2)
 		r.set("at once", asked[i].name, "ms", beside)
 	}
-	overall(r, "ms", "")
+	overall(r, "ms", "", "at once, against alone, for each question")
 	return nil
 }
 

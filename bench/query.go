@@ -120,7 +120,7 @@ func questions(ctx context.Context, o *options) (*report, error) {
 				}
 			}
 		}
-		overall(r, "ms", coldPrefix)
+		overall(r, "ms", coldPrefix, "cold"+againstStores)
 	}
 	o.say("warm questions")
 	answers := map[string][]answer{}
@@ -128,8 +128,8 @@ func questions(ctx context.Context, o *options) (*report, error) {
 		return nil, err
 	}
 	compare(r, asked, answers, c.whole)
-	overall(r, "ms", "")
-	overall(r, "CPU ms", cpuPrefix)
+	overall(r, "ms", "", "warm"+againstStores)
+	overall(r, "CPU ms", cpuPrefix, "CPU time"+againstStores)
 	return r, nil
 }
 
@@ -308,10 +308,13 @@ func compare(r *report, asked []question, answers map[string][]answer, size int6
 	}
 }
 
+// againstStores says what a question of the peer is that LLAMA's is compared with.
+const againstStores = ", against the better of the peer's stores for each question"
+
 // overall adds the geometric mean of how many times better LLAMA is than the best
 // of the peer's stores, question by question, and the least of them: over the rows
-// with a unit whose names begin with prefix.
-func overall(r *report, unit, prefix string) {
+// with a unit whose names begin with prefix. What says what was compared.
+func overall(r *report, unit, prefix, what string) {
 	var ratios []float64
 	for _, x := range r.Rows {
 		if x.Unit != unit || !strings.HasPrefix(x.What, prefix) || prefix == "" && strings.HasPrefix(x.What, coldPrefix) {
@@ -334,7 +337,6 @@ func overall(r *report, unit, prefix string) {
 	for _, x := range ratios {
 		sum += math.Log(x)
 	}
-	name := map[string]string{"": "warm", coldPrefix: "cold", cpuPrefix: "CPU time"}[prefix]
-	r.Summary = append(r.Summary, fmt.Sprintf("%s, against the better of the peer's stores for each question: x %.2f in the geometric mean, x %.2f at the least",
-		name, math.Exp(sum/float64(len(ratios))), slices.Min(ratios)))
+	r.Summary = append(r.Summary, fmt.Sprintf("%s: x %.2f in the geometric mean, x %.2f at the least",
+		what, math.Exp(sum/float64(len(ratios))), slices.Min(ratios)))
 }

@@ -116,7 +116,7 @@ func broker(ctx context.Context, c Config, out io.Writer) (err error) {
 	}
 	notify("READY=1")
 	context.AfterFunc(ctx, func() { notify("STOPPING=1") })
-	if err := post.Run(ctx); err != nil {
+	if err := post.Run(ctx, newRegistry()); err != nil {
 		return err
 	}
 	words(os.Stderr, "llama: stopping")

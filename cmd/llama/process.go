@@ -93,6 +93,13 @@ func (p *process) run(ctx context.Context, c Config, out io.Writer) (err error) 
 	return err
 }
 
+// newRegistry returns where a role registers its metrics, with those of the process.
+func newRegistry() *prometheus.Registry {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return registry
+}
+
 func (p *process) open(ctx context.Context, c *Config) error {
 	if err := p.takeData(c); err != nil {
 		return err
@@ -107,8 +114,7 @@ func (p *process) open(ctx context.Context, c *Config) error {
 	if err := opens(c.Data, master); err != nil {
 		return err
 	}
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry := newRegistry()
 	if p.roles.central {
 		if err := p.openCentral(ctx, c, master, registry); err != nil {
 			return err

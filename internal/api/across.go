@@ -21,8 +21,6 @@ const (
 	acrossTime = 45 * time.Second
 	// maxAcross bounds the values of one query; as they go out in a text, few fit in any case.
 	maxAcross = 10_000
-	// maxQueryText is how long the text of a question may be, in bytes.
-	maxQueryText = 64 << 10
 )
 
 // across returns a question as it goes out: with the values in it that have to be found
@@ -56,8 +54,8 @@ func (s *Server) across(ctx context.Context, q Question) (Question, error) {
 	if err != nil {
 		return q, err
 	}
-	if q.Text = filled.String(); len(q.Text) > maxQueryText {
-		return q, llama.Errorf(llama.TooLarge, "with the values that go across targets the question has %d KiB, and %d at most are sent; narrow the query that finds them", (len(q.Text)+1023)>>10, maxQueryText>>10)
+	if q.Text = filled.String(); len(q.Text) > query.MaxText {
+		return q, llama.Errorf(llama.TooLarge, "with the values that go across targets the question has %d KiB, and %d at most are sent; narrow the query that finds them", (len(q.Text)+1023)>>10, query.MaxText>>10)
 	}
 	return q, nil
 }
@@ -77,9 +75,9 @@ func (s *Server) valuesAcross(ctx context.Context, q Question, w *query.Query, e
 	found, err := s.await(ctx, asked.ID, time.Until(end))
 	switch {
 	case err != nil && !time.Now().Before(end):
-		return nil, llama.Errorf(llama.Unavailable, "the values that were to go across targets could not all be found (query %s): each target has to be online, and to answer within %v", asked.ID, acrossTime)
+		return nil, llama.Errorf(llama.Unavailable, "the values that were to go across targets could not all be found in time (query %s): each target has to be online, and to answer by %s", asked.ID, end.UTC().Format(time.RFC3339))
 	case err == nil && found.State != Done:
-		return nil, llama.Errorf(llama.Unavailable, "the values that were to go across targets could not all be found: %s; each target has to be online, and to answer within %v", shortfall(found), acrossTime)
+		return nil, llama.Errorf(llama.Unavailable, "the values that were to go across targets could not all be found: %s; each target has to be online, and to answer by %s", shortfall(found), end.UTC().Format(time.RFC3339))
 	case err != nil:
 		return nil, err
 	case found.Rows > maxAcross:
@@ -89,8 +87,8 @@ func (s *Server) valuesAcross(ctx context.Context, q Question, w *query.Query, e
 	err = s.Results.Rows(ctx, asked.ID, 0, maxAcross, func(row []llama.Field) error {
 		var kept query.Row
 		for _, f := range row {
-			if size += len(f.Value); size > maxQueryText {
-				return llama.Errorf(llama.TooLarge, "the values of query %s have more than the %d KiB that are sent; narrow it", asked.ID, maxQueryText>>10)
+			if size += len(f.Value); size > query.MaxText {
+				return llama.Errorf(llama.TooLarge, "the values of query %s have more than the %d KiB that are sent; narrow it", asked.ID, query.MaxText>>10)
 			}
 			kept = append(kept, llama.Field{Name: strings.Clone(f.Name), Value: strings.Clone(f.Value)})
 		}

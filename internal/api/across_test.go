@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/query"
 )
 
 // TestValuesGoAcrossTargetsWhenTheQuestionSaysSo asks with a query in a filter: with the
@@ -43,7 +44,7 @@ func TestValuesGoAcrossTargetsWhenTheQuestionSaysSo(t *testing.T) {
 	s.queries[knownID].State, s.queries[knownID].Rows = state, maxAcross+1
 	resp, text = s.ask("POST", "/queries", ask(across), analyst)
 	wantProblem(t, resp, text, 413, "too_large", "more than 10000 values")
-	s.queries[knownID].Rows, s.rows = 1, [][]llama.Field{{{Name: "_msg", Value: strings.Repeat("x", maxQueryText)}}}
+	s.queries[knownID].Rows, s.rows = 1, [][]llama.Field{{{Name: "_msg", Value: strings.Repeat("x", query.MaxText)}}}
 	resp, text = s.ask("POST", "/queries", ask(across), analyst)
 	wantProblem(t, resp, text, 413, "too_large", "has 65 KiB, and 64 at most are sent")
 	s.rows = rows

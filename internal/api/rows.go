@@ -80,7 +80,7 @@ func (s *Server) rowPage(ctx context.Context, q Query, in *rowsRequest) (*huma.S
 				page = append(page, ',')
 			}
 			rows++
-			if line[0] != '{' || !json.Valid(line) { // a node wrote it, and nobody has looked at it since
+			if line[0] != '{' || !json.Valid(line) { // results of before were kept without a look at their lines
 				return fmt.Errorf("row %d of query %s is no JSON object", in.Offset+int64(rows), q.ID)
 			}
 			page = append(page, bytes.TrimSuffix(line, []byte{'\n'})...)

@@ -65,13 +65,8 @@ func (a *Archive) readHead(ctx context.Context, h headView) (*column.Block, erro
 func (a *Archive) newLazy(h headView) *column.LazyBuilder {
 	v := &h.block.view
 	replay := func(do func(*column.Row) bool) error {
-		known, more := *v.known.Load(), true
-		for i := 0; i < len(known) && more; i++ {
-			if err := readPieces(&a.shapes, known[i:i+1], func(r *column.Row) { more = more && do(r) }); err != nil {
-				return err
-			}
-		}
-		return nil
+		more := true // one piece at most is behind what do wants
+		return readPieces(&a.shapes, *v.known.Load(), func(r *column.Row) { more = more && do(r) })
 	}
 	asked := &column.Asked{}
 	before := h.part.asked.Swap(asked)

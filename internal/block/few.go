@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
-	"sort"
 	"strings"
 	"unsafe"
 
@@ -60,8 +59,8 @@ type namedData struct {
 
 // of returns the column called name as it was written; nil for none.
 func (l looseList) of(name string) []byte {
-	i := sort.Search(len(l), func(i int) bool { return l[i].name >= name })
-	if i == len(l) || l[i].name != name {
+	i, found := slices.BinarySearchFunc(l, name, func(d namedData, name string) int { return strings.Compare(d.name, name) })
+	if !found {
 		return nil
 	}
 	return l[i].data

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
 )
@@ -57,10 +56,10 @@ func (p *Post) MetricsAddress() string {
 	return p.health[1].Addr().String()
 }
 
-// Run answers who asks how the broker is, until ctx ends.
-func (p *Post) Run(ctx context.Context) error {
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), p.post.Metrics())
+// Run answers who asks how the broker is, until ctx ends. Its metrics go to the process's
+// registry.
+func (p *Post) Run(ctx context.Context, registry *prometheus.Registry) error {
+	registry.MustRegister(p.post.Metrics())
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	for _, path := range []string{"GET /healthz", "GET /readyz"} {

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -125,28 +124,16 @@ func (m *marked) next() ([]byte, error) {
 		err = fmt.Errorf("there are %d lines, and there should be %d", n, said.rows)
 	}
 	if err == nil {
-		err = m.check(m.text)
+		var right int
+		if right, err = llama.CheckFlatLines(m.text); err != nil {
+			err = fmt.Errorf("row %d: %w", m.read+1+int64(right), err)
+		}
 	}
 	if err != nil {
 		return nil, said.damaged(m.read+1, err)
 	}
 	m.read += int64(said.rows)
 	return m.text, nil
-}
-
-// check says whether each line is a row.
-func (m *marked) check(lines []byte) error {
-	for text, n := string(lines), m.read+1; len(text) > 0; n++ {
-		line, rest, ok := strings.Cut(text, "\n")
-		if !ok {
-			return errors.New("the last line does not end")
-		}
-		if err := llama.CheckFlat(line); err != nil {
-			return fmt.Errorf("row %d: %w", n, err)
-		}
-		text = rest
-	}
-	return nil
 }
 
 // damaged says whose rows are wrong.

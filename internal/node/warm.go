@@ -9,8 +9,8 @@ import (
 )
 
 // Of a program that has just been started little is in memory: the system reads it piece
-// by piece as it gets there, and the first question for the last 100 events took 59 ms, and 36 since. So the node asks
-// itself some, of one block, while it opens its receivers.
+// by piece as it gets there, and the first question for the last 100 events took 59 ms, and
+// 36 since. So the node asks itself some, of one block, while it opens its receivers.
 
 // warming are questions that get to most places that questions get to.
 var warming = []string{

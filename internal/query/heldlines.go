@@ -221,22 +221,8 @@ func (l *LinesOf) Checked() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return text, blamed(l.Node, CheckLines(text))
-}
-
-// CheckLines says whether each line is a row, as ReadLines reads it.
-func CheckLines(lines []byte) error {
-	for text := string(lines); len(text) > 0; {
-		line, rest, ok := strings.Cut(text, "\n")
-		if !ok {
-			return errFrame
-		}
-		if err := llama.CheckFlat(line); err != nil {
-			return err
-		}
-		text = rest
-	}
-	return nil
+	_, err = llama.CheckFlatLines(text)
+	return text, blamed(l.Node, err)
 }
 
 // All returns the rows, wherever they are.

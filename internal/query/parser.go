@@ -12,7 +12,9 @@ import (
 // Bounds of a query's text, so that no text can make the parser or the plan run
 // away.
 const (
-	maxText     = 64 << 10
+	// MaxText is how long it may be, in bytes.
+	MaxText = 64 << 10
+
 	maxDepth    = 64      // of parentheses, of `not` and of math operands
 	maxTerms    = 10_000  // filters, fields and functions together
 	maxPrograms = 200_000 // instructions of all its regular expressions
@@ -22,8 +24,8 @@ const (
 // Parse reads a query. Relative times in it are relative to now. The error is
 // an *Error.
 func Parse(text string, now time.Time) (*Query, error) {
-	if len(text) > maxText {
-		return nil, &Error{Column: 1, Problem: fmt.Sprintf("the query is %d bytes long; at most %d are read", len(text), maxText)}
+	if len(text) > MaxText {
+		return nil, &Error{Column: 1, Problem: fmt.Sprintf("the query is %d bytes long; at most %d are read", len(text), MaxText)}
 	}
 	p := &parser{text: text, tokens: lex(text), now: llama.At(now)}
 	q := p.query()

@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/query"
 	"github.com/llama-logs/llama/internal/store"
 )
 
@@ -101,7 +102,7 @@ func TestSubmitRefuses(t *testing.T) {
 		want    string
 	}{
 		{"a bad query", Request{Query: "| count"}, llama.Invalid, "column 1: "},
-		{"a long query", Request{Query: strings.Repeat("a", maxText+1)}, llama.TooLarge, "64 KiB"},
+		{"a long query", Request{Query: strings.Repeat("a", query.MaxText+1)}, llama.TooLarge, "64 KiB"},
 		{"an unknown target", Request{Query: "*", Targets: []string{"a", "x"}}, llama.NotFound, `there is no target "x"; there is "a"`},
 		{"an unknown language", Request{Query: "*", Language: "sql"}, llama.Invalid, "logsql"},
 		{"a range that ends first", Request{Query: "*", From: 2, To: 1}, llama.Invalid, "time range"},

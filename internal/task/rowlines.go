@@ -36,7 +36,7 @@ func (l RowLines) Text() ([]byte, error) {
 		err = fmt.Errorf("%w: there are %d lines, and there should be %d", errRows, n, l.count)
 	}
 	if err == nil && l.target != "" {
-		err = query.CheckLines(text)
+		_, err = llama.CheckFlatLines(text)
 	}
 	if err != nil && l.target != "" {
 		err = llama.Errorf(llama.Unavailable, "the rows that a node of %s has sent are damaged: %w", l.target, err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/config"
+	"github.com/llama-logs/llama/internal/query"
 	"github.com/llama-logs/llama/internal/store"
 )
 
@@ -29,10 +30,7 @@ type Request struct {
 	Schedule string        // the id of the schedule that asks; "" for none
 }
 
-const (
-	maxText    = 64 << 10 // of a query
-	maxTargets = 10_000
-)
+const maxTargets = 10_000
 
 // A Target is one that can be asked.
 type Target struct {
@@ -207,8 +205,8 @@ func (c *Central) plan(r Request, now time.Time) (Plan, error) {
 	if r.Language != "" && r.Language != "logsql" {
 		return nil, llama.Errorf(llama.Invalid, "the query language %q is not known; logsql is", cut(r.Language))
 	}
-	if len(r.Query) > maxText || len(r.Name) > maxText {
-		return nil, llama.Errorf(llama.TooLarge, "a query has at most %d KiB", maxText>>10)
+	if len(r.Query) > query.MaxText || len(r.Name) > query.MaxText {
+		return nil, llama.Errorf(llama.TooLarge, "a query has at most %d KiB", query.MaxText>>10)
 	}
 	if r.From != 0 && r.To != 0 && r.From > r.To {
 		return nil, llama.Errorf(llama.Invalid, "the time range ends (%s) before it begins (%s)", r.To, r.From)
