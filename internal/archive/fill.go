@@ -99,7 +99,11 @@ func (a *Archive) fill(w *segment.Writer, blocks []*headBlock) (n int, err error
 		}); err != nil {
 			return i, err
 		}
-		if err := w.Append(to, hasher.Root()); err != nil {
+		packed, err := a.codec.Pack(to, hasher.Root())
+		if err != nil {
+			return i, err
+		}
+		if err := w.Append(packed); err != nil {
 			return i, err
 		}
 		to.Reset()

@@ -116,7 +116,7 @@ func (a *Archive) merge(p *part, run []*stored) (*stored, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := merger{w: w, small: a.o.BlockRows / 2, rows: a.o.BlockRows}
+	m := merger{codec: a.codec, w: w, small: a.o.BlockRows / 2, rows: a.o.BlockRows}
 	generation := 0
 	for _, s := range run {
 		if err = m.add(s); err != nil {
@@ -158,6 +158,7 @@ func paths(segments []*stored) (paths []string) {
 
 // A merger copies large blocks as they are and joins small ones.
 type merger struct {
+	codec *segment.Codec
 	w     *segment.Writer
 	small int // blocks with fewer rows are joined
 	rows  int // up to so many
@@ -230,5 +231,9 @@ func (m *merger) flush() error {
 	}
 	roots := m.roots
 	m.pending, m.roots, m.waiting, m.columns, m.bytes = nil, nil, 0, 0, 0
-	return m.w.Append(to, roots...)
+	packed, err := m.codec.Pack(to, roots...)
+	if err != nil {
+		return err
+	}
+	return m.w.Append(packed)
 }

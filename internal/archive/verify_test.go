@@ -342,7 +342,7 @@ func forge(t *testing.T, disk fsys.FS, m seal.Master, change func(*llama.Event) 
 		if err != nil {
 			t.Fatal(err)
 		}
-		m := merger{w: w, small: 1, rows: a.o.BlockRows}
+		m := merger{codec: a.codec, w: w, small: 1, rows: a.o.BlockRows}
 		forgeInto(t, &m, g, change)
 		if err := disk.Remove(g.path); err != nil {
 			t.Fatal(err)
@@ -671,7 +671,11 @@ func forgeInto(t *testing.T, m *merger, g *stored, change func(*llama.Event) boo
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := m.w.Append(to, hasher.Root()); err != nil {
+		packed, err := m.codec.Pack(to, hasher.Root())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := m.w.Append(packed); err != nil {
 			t.Fatal(err)
 		}
 	}

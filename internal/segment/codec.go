@@ -7,8 +7,6 @@ import (
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
-
-	"github.com/llama-logs/llama/internal/block"
 )
 
 const (
@@ -27,24 +25,14 @@ var errSize = errors.New("longer than allowed")
 // A Codec compresses chunks. It may be used by many at once, and many segments
 // share one, as it keeps some megabytes of tables.
 type Codec struct {
-	enc    *zstd.Encoder
-	few    *zstd.Encoder // the fastest
-	dec    *zstd.Decoder
-	habits *habits
-	blocks sync.Pool // of *block.Encoder
-	packer sync.Pool // of *packer
-	sealed sync.Pool // of *[]byte, see room
+	enc     *zstd.Encoder
+	few     *zstd.Encoder // the fastest
+	dec     *zstd.Decoder
+	habits  *habits
+	packing sync.Pool // of *packing
+	packer  sync.Pool // of *packer
+	sealed  sync.Pool // of *[]byte, see room
 }
-
-// encoder returns an encoder of blocks, to be released.
-func (c *Codec) encoder() *block.Encoder {
-	if e, ok := c.blocks.Get().(*block.Encoder); ok {
-		return e
-	}
-	return block.NewEncoder()
-}
-
-func (c *Codec) release(e *block.Encoder) { c.blocks.Put(e) }
 
 // NewCodec returns a Codec.
 func NewCodec() (*Codec, error) {

@@ -111,9 +111,28 @@ func (f *Filters) Of(block int) *Filter { return f.of[block] }
 func (f *Filters) Bytes() int {
 	n := 100
 	for _, raw := range f.raw {
-		n += 230 + len(raw.words) + len(raw.message) + len(raw.beside)
+		n += raw.bytes()
 	}
 	return n
+}
+
+// bytes returns about how much memory a filter takes, as it was written and open.
+func (f rawFilter) bytes() int { return 230 + len(f.words) + len(f.message) + len(f.beside) }
+
+// open returns the filter, which shares memory; nil where it says nothing.
+func (f rawFilter) open() (*Filter, error) {
+	words, err := decodeFuse(f.words)
+	if err != nil {
+		return nil, err
+	}
+	if words == nil && len(f.message) == 0 {
+		return nil, nil
+	}
+	open := &Filter{words: words}
+	if len(f.message) > 0 {
+		open.message, open.beside = f.message, f.beside
+	}
+	return open, nil
 }
 
 // FilterBytes returns how many bytes of the file are filters.
@@ -149,15 +168,8 @@ func (s *Segment) Filters(d *Directory) (*Filters, error) {
 		return nil, s.corrupt(at, errors.New("wrong length of filters"))
 	}
 	for i, raw := range all.raw {
-		f := &Filter{}
-		if f.words, err = decodeFuse(raw.words); err != nil {
+		if all.of[i], err = raw.open(); err != nil {
 			return nil, s.corrupt(at, err)
-		}
-		if len(raw.message) > 0 {
-			f.message, f.beside = raw.message, raw.beside
-		}
-		if f.words != nil || f.message != nil {
-			all.of[i] = f
 		}
 	}
 	return all, nil

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"slices"
 
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/block"
@@ -35,6 +34,17 @@ const (
 	last  = int(block.Rows - block.Variables)
 )
 
+// chunkOf returns which of so many chunks of a block is that of a kind; of fields, the first.
+func chunkOf(kind block.Kind, chunks int) int {
+	switch kind {
+	case block.Field:
+		return fixed
+	case block.Loose, block.Facts, block.Rows:
+		return chunks - last + int(kind-block.Loose)
+	}
+	return int(kind) - 1
+}
+
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // ad appends the associated data of a piece to dst.
@@ -58,17 +68,18 @@ type Summary struct {
 	Bytes       int64 // of the whole file; not in it
 }
 
-func (s *Summary) add(stat column.Stat, ingested []llama.Time) {
+// add adds a block, of which the events arrived from first to last.
+func (s *Summary) add(stat column.Stat, first, last llama.Time) {
 	if s.Blocks == 0 {
 		s.FirstSeq = stat.FirstSeq
 		s.MinTime, s.MaxTime = stat.MinTime, stat.MaxTime
-		s.MinIngested, s.MaxIngested = ingested[0], ingested[0]
+		s.MinIngested, s.MaxIngested = first, last
 	}
 	s.LastSeq = stat.LastSeq
 	s.Rows += uint64(stat.Rows)
 	s.MinTime, s.MaxTime = min(s.MinTime, stat.MinTime), max(s.MaxTime, stat.MaxTime)
-	s.MinIngested = min(s.MinIngested, slices.Min(ingested))
-	s.MaxIngested = max(s.MaxIngested, slices.Max(ingested))
+	s.MinIngested = min(s.MinIngested, first)
+	s.MaxIngested = max(s.MaxIngested, last)
 	s.Blocks++
 }
 

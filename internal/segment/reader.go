@@ -178,17 +178,11 @@ func (s *Segment) blame(place *blockPlace, err error) error {
 func (s *Segment) source(d *Directory, place *blockPlace, read *atomic.Int64, seen func(block.Kind, string)) func(kind block.Kind, name string) ([]byte, error) {
 	offsets := place.offsets()
 	return func(kind block.Kind, name string) ([]byte, error) {
-		i, ok := int(kind)-1, true
-		switch kind {
-		case block.Field:
+		i, ok := chunkOf(kind, len(place.columns)), true
+		if kind == block.Field {
 			i, ok = find(d, place, name)
-		case block.Loose, block.Facts, block.Rows:
-			i = len(place.columns) - last + int(kind-block.Loose)
 		}
-		if !ok {
-			return nil, nil
-		}
-		if place.columns[i].length == 0 {
+		if !ok || place.columns[i].length == 0 {
 			return nil, nil
 		}
 		f, err := s.disk.Open(s.name)
@@ -214,12 +208,13 @@ func find(d *Directory, place *blockPlace, name string) (int, bool) {
 	return i + fixed, ok
 }
 
-func (s *Segment) ingested(d *Directory, place *blockPlace) ([]llama.Time, error) {
+// ingested returns when the first and the last event of a block arrived.
+func (s *Segment) ingested(d *Directory, place *blockPlace) (first, last llama.Time, err error) {
 	times, err := block.ReadIngested(place.stat.Rows, s.source(d, place, new(atomic.Int64), func(block.Kind, string) {}))
 	if err != nil {
-		return nil, s.blame(place, err)
+		return 0, 0, s.blame(place, err)
 	}
-	return times, nil
+	return slices.Min(times), slices.Max(times), nil
 }
 
 // chunk reads, unseals and unpacks the i-th chunk of a block, which is at offset.

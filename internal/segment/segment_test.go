@@ -65,6 +65,15 @@ func rowOf(e *llama.Event) *column.Row {
 	return r
 }
 
+func pack(t testing.TB, c *Codec, b *block.Builder, roots ...root.Root) *Packed {
+	t.Helper()
+	p, err := c.Pack(b, roots...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
 // write makes a segment of blocks with the given numbers of rows.
 func write(t testing.TB, disk fsys.FS, key seal.Key, c *Codec, rows ...int) (*Segment, []llama.Event) {
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -76,7 +85,7 @@ func write(t testing.TB, disk fsys.FS, key seal.Key, c *Codec, rows ...int) (*Se
 	next := uint64(1)
 	for _, n := range rows {
 		b, events := build(rng, next, n)
-		if err := w.Append(b, rootOf(events)); err != nil {
+		if err := w.Append(pack(t, c, b, rootOf(events))); err != nil {
 			t.Fatal(err)
 		}
 		next = events[n-1].Seq + 1
@@ -151,7 +160,7 @@ func TestCopyAndJoinKeepEvents(t *testing.T) {
 		}
 		roots = append(roots, d.Roots(i)...)
 	}
-	if err := w.Append(joined, roots...); err != nil {
+	if err := w.Append(pack(t, c, joined, roots...)); err != nil {
 		t.Fatal(err)
 	}
 	name, err := w.Close(2)
@@ -181,22 +190,28 @@ func TestCopyAndJoinKeepEvents(t *testing.T) {
 func TestAppendRefusesEarlierBlocks(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 2))
-	w, err := Create(fsys.NewMem(), ".", seal.NewKey(), codec(t), "sshd", 1)
+	c := codec(t)
+	w, err := Create(fsys.NewMem(), ".", seal.NewKey(), c, "sshd", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	b, events := build(rng, 10, 3)
-	if err := w.Append(b, rootOf(events)); err != nil {
+	p := pack(t, c, b, rootOf(events))
+	if err := w.Append(p); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Append(b, rootOf(events)); !errors.Is(err, ErrOrder) {
+	if err := w.Append(p); !errors.Is(err, ErrOrder) {
 		t.Errorf("the same block again: %v", err)
 	}
-	b, events = build(rng, 20, 3)
-	if err := w.Append(b, rootOf(events[1:])); err == nil {
+	w.Abort()
+}
+
+func TestPackRefusesRootsOfOthers(t *testing.T) {
+	t.Parallel()
+	b, events := build(rand.New(rand.NewPCG(1, 2)), 20, 3)
+	if _, err := codec(t).Pack(b, rootOf(events[1:])); err == nil {
 		t.Error("a root of fewer events is taken")
 	}
-	w.Abort()
 }
 
 // TestDamageIsNamed flips bytes all over a segment: what is read is right, or the
@@ -281,12 +296,13 @@ func TestCloseLeavesNothingAfterAnError(t *testing.T) {
 	t.Parallel()
 	mem := fsys.NewMem()
 	fault := fsys.NewFault(mem)
-	w, err := Create(fault, ".", seal.NewKey(), codec(t), "sshd", 1)
+	c := codec(t)
+	w, err := Create(fault, ".", seal.NewKey(), c, "sshd", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	b, events := build(rand.New(rand.NewPCG(1, 2)), 10, 3)
-	if err := w.Append(b, rootOf(events)); err != nil {
+	if err := w.Append(pack(t, c, b, rootOf(events))); err != nil {
 		t.Fatal(err)
 	}
 	fault.Set(fsys.Plan{Only: fsys.OpSync, At: 1})
@@ -369,7 +385,7 @@ func BenchmarkAppend(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if err := w.Append(blk, vouched); err != nil {
+		if err := w.Append(pack(b, c, blk, vouched)); err != nil {
 			b.Fatal(err)
 		}
 		if _, err := w.Close(1); err != nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"runtime"
 	"slices"
 
 	"github.com/llama-logs/llama"
@@ -41,7 +40,6 @@ type Writer struct {
 	summary   Summary
 	roots     []root.Root
 	filters   []rawFilter // of each block
-	make      filterMaker
 
 	copied        *Segment // the one that a block was copied of last
 	copiedFilters *Filters
@@ -87,41 +85,27 @@ func (w *Writer) Roots() []root.Root { return w.roots }
 // Rows returns the number of events written.
 func (w *Writer) Rows() uint64 { return w.summary.Rows }
 
-// Append writes one block, and uses the builder up. It comes behind the others by
-// its arrival numbers. The roots are of its events, one behind the other.
-func (w *Writer) Append(b *block.Builder, roots ...root.Root) error {
-	place, err := w.begin(b.Stat(), roots)
+// Append writes one block. It comes behind the others by its arrival numbers.
+func (w *Writer) Append(p *Packed) error {
+	place, err := w.begin(p.stat, p.roots)
 	if err != nil {
 		return err
 	}
-	place.messages = uint64(b.MessageBytes())
-	encoder := w.codec.encoder()
-	defer w.codec.release(encoder)
-	err = encoder.Encode(b, func(c block.Chunk) error {
-		runtime.Gosched() // a chunk takes milliseconds, and others have answers to give
-		column := columnPlace{kind: c.Kind, values: uint32(c.Values)}
-		if c.Kind == block.Field {
-			column.name = w.name(c.Name)
+	place.messages = p.messages
+	for _, c := range p.chunks {
+		column := columnPlace{kind: c.kind, values: c.values}
+		if c.kind == block.Field {
+			column.name = w.name(c.name)
 		}
-		w.packed = w.packed[:0]
-		if len(c.Data) > 0 {
-			w.packed = w.codec.packColumn(w.packed, c.Data, w.directory.collection, c.Kind, c.Name)
-		}
-		w.sealChunk(place, column, w.packed)
-		return nil
-	})
-	if err != nil {
-		return err
+		w.sealChunk(place, column, c.data)
 	}
-	f := rawFilter{words: w.make.encode(encoder.Keys(), place.stat.Rows)}
-	f.message, f.beside = encoder.Numbers()
-	return w.end(place, b.Ingested(), f)
+	return w.end(place, p.first, p.last, p.raw)
 }
 
 // Copy writes a block of another segment as it is, without decoding its columns.
 func (w *Writer) Copy(s *Segment, d *Directory, number int) error {
 	from := &d.blocks[number]
-	ingested, err := s.ingested(d, from)
+	first, last, err := s.ingested(d, from)
 	if err != nil {
 		return err
 	}
@@ -144,20 +128,13 @@ func (w *Writer) Copy(s *Segment, d *Directory, number int) error {
 		}
 		w.sealChunk(place, c, packed[i])
 	}
-	return w.end(place, ingested, filters.raw[number])
+	return w.end(place, first, last, filters.raw[number])
 }
 
 // begin starts a block.
 func (w *Writer) begin(stat column.Stat, roots []root.Root) (*blockPlace, error) {
 	if w.summary.Blocks > 0 && stat.FirstSeq <= w.summary.LastSeq {
 		return nil, fmt.Errorf("append to %s: first %d, last %d: %w", w.tmp, stat.FirstSeq, w.summary.LastSeq, ErrOrder)
-	}
-	rows := 0
-	for _, r := range roots {
-		rows += r.Rows
-	}
-	if rows != stat.Rows {
-		return nil, fmt.Errorf("append to %s: roots of %d events for %d", w.tmp, rows, stat.Rows)
 	}
 	w.roots = append(w.roots, roots...)
 	return &blockPlace{stat: stat, piece: w.piece, roots: roots}, nil
@@ -191,10 +168,10 @@ func (w *Writer) sealChunk(place *blockPlace, c columnPlace, packed []byte) {
 	place.columns = append(place.columns, c)
 }
 
-// end writes the block to the file.
-func (w *Writer) end(place *blockPlace, ingested []llama.Time, filter rawFilter) error {
+// end writes the block, of which the events arrived from first to last, to the file.
+func (w *Writer) end(place *blockPlace, first, last llama.Time, filter rawFilter) error {
 	w.filters = append(w.filters, filter)
-	w.summary.add(place.stat, ingested)
+	w.summary.add(place.stat, first, last)
 	w.directory.blocks = append(w.directory.blocks, *place)
 	return w.flush()
 }
