@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/llama-logs/llama/internal/block"
+	"github.com/llama-logs/llama/internal/segment"
 )
 
 // decoded keeps what was decoded of blocks, piece by piece, as far as it fits into limit
@@ -15,10 +16,12 @@ import (
 // it has used: who reads more than fits, again and again, would else always find just that
 // gone which comes next. What finds no room then passes: it stays while its block is being
 // looked at, and a little longer.
+//
+// Pieces are those of a block, wherever the block lies: when segments are merged most blocks
+// are copied as they are, and what was decoded of them goes with them.
 type decoded struct {
 	mu      sync.Mutex
 	readers uint64 // that have begun to read
-	pieces  map[*stored]map[pieceKey]*list.Element
 	stay    pieces
 	pass    pieces
 }
@@ -29,15 +32,9 @@ type pieces struct {
 	newest       *list.List // of *decodedPiece, the one used last in front
 }
 
-// A pieceKey names a piece within a segment.
-type pieceKey struct {
-	block int
-	name  string
-}
-
 type decodedPiece struct {
-	of    *stored
-	key   pieceKey
+	of    *heldBlock
+	name  string
 	value any
 	bytes int
 	used  uint64 // by the reader of this number, or one before
@@ -54,9 +51,8 @@ const (
 func newDecoded(limit int) decoded {
 	passing := limit / passingShare
 	return decoded{
-		pieces: map[*stored]map[pieceKey]*list.Element{},
-		stay:   pieces{limit: limit - passing, newest: list.New()},
-		pass:   pieces{limit: passing, newest: list.New()},
+		stay: pieces{limit: limit - passing, newest: list.New()},
+		pass: pieces{limit: passing, newest: list.New()},
 	}
 }
 
@@ -68,35 +64,37 @@ func (c *decoded) begin() uint64 {
 	return c.readers
 }
 
-// of returns the memory of a block of a segment, for a reader; readers are numbered as they
-// come. Two that ask at once for the same may both make it.
-func (c *decoded) of(s *stored, number int, reader uint64) block.Keep {
+// of returns the memory of a block, for a reader; readers are numbered as they come. Two
+// that ask at once for the same may both make it.
+func (c *decoded) of(h *holder, id segment.BlockID, reader uint64) block.Keep {
 	return func(name string, make func() (any, int, error)) (any, error) {
-		key := pieceKey{number, name}
-		if v, ok := c.find(s, key, reader); ok {
+		if v, ok := c.find(h, id, name, reader); ok {
 			return v, nil
 		}
 		value, bytes, err := make()
 		if err == nil {
-			c.add(&decodedPiece{of: s, key: key, value: value, bytes: bytes + pieceOverhead, used: reader})
+			c.add(h, id, &decodedPiece{name: name, value: value, bytes: bytes + pieceOverhead, used: reader})
 		}
 		return value, err
 	}
 }
 
-// has reports whether a piece is kept.
-func (c *decoded) has(s *stored, number int, name string) bool {
+// used returns the newest reader that has used a piece, if it is kept.
+func (c *decoded) used(h *holder, id segment.BlockID, name string) (reader uint64, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	_, ok := c.pieces[s][pieceKey{number, name}]
-	return ok
+	e := h.piece(id, name)
+	if e == nil {
+		return 0, false
+	}
+	return e.Value.(*decodedPiece).used, true
 }
 
-func (c *decoded) find(s *stored, key pieceKey, reader uint64) (any, bool) {
+func (c *decoded) find(h *holder, id segment.BlockID, name string, reader uint64) (any, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e, ok := c.pieces[s][key]
-	if !ok {
+	e := h.piece(id, name)
+	if e == nil {
 		return nil, false
 	}
 	p := e.Value.(*decodedPiece)
@@ -105,15 +103,15 @@ func (c *decoded) find(s *stored, key pieceKey, reader uint64) (any, bool) {
 	return p.value, true
 }
 
-// add keeps a piece, and drops others for it. One that is large beside the limit is not
-// kept.
-func (c *decoded) add(p *decodedPiece) {
+// add keeps a piece of a block, and drops others for it. One that is large beside the limit
+// is not kept.
+func (c *decoded) add(h *holder, id segment.BlockID, p *decodedPiece) {
 	if p.bytes > c.stay.limit/8 {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, ok := c.pieces[p.of][p.key]; ok || p.of.forgotten {
+	if h = h.now(); h.gone || h.piece(id, p.name) != nil {
 		return
 	}
 	p.in = &c.stay
@@ -124,23 +122,49 @@ func (c *decoded) add(p *decodedPiece) {
 			p.in = &c.pass
 		}
 	}
-	if c.pieces[p.of] == nil {
-		c.pieces[p.of] = map[pieceKey]*list.Element{}
-	}
-	c.pieces[p.of][p.key] = p.in.newest.PushFront(p)
+	p.of = h.block(id)
+	p.of.pieces[p.name] = p.in.newest.PushFront(p)
 	p.in.bytes += p.bytes
 	for c.pass.bytes > c.pass.limit {
 		c.remove(c.pass.newest.Back())
 	}
 }
 
-// forget drops what is kept of a segment that is no longer used, for good: who still
-// reads it remembers nothing.
-func (c *decoded) forget(s *stored) {
+// move gives what is kept of the blocks of some holders to the one that they become, as far
+// as it has these blocks; nothing is kept of it before. Who still reads the old ones finds,
+// and keeps, what is kept of the new.
+func (c *decoded) move(to *holder, has []segment.BlockID, from ...*holder) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s.forgotten = true
-	for _, e := range c.pieces[s] {
+	moves := map[segment.BlockID]bool{}
+	for _, id := range has {
+		moves[id] = true
+	}
+	for _, h := range from {
+		for id, b := range h.blocks {
+			if moves[id] {
+				to.put(b)
+			} else {
+				c.drop(b)
+			}
+		}
+		h.blocks, h.into = nil, to
+	}
+}
+
+// forget drops what is kept of a segment that is no longer used, for good: who still
+// reads it remembers nothing.
+func (c *decoded) forget(h *holder) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	h.gone = true
+	for _, b := range h.blocks {
+		c.drop(b)
+	}
+}
+
+func (c *decoded) drop(b *heldBlock) {
+	for _, e := range b.pieces {
 		c.remove(e)
 	}
 }
@@ -149,8 +173,8 @@ func (c *decoded) remove(e *list.Element) {
 	p := e.Value.(*decodedPiece)
 	p.in.newest.Remove(e)
 	p.in.bytes -= p.bytes
-	delete(c.pieces[p.of], p.key)
-	if len(c.pieces[p.of]) == 0 {
-		delete(c.pieces, p.of)
+	delete(p.of.pieces, p.name)
+	if len(p.of.pieces) == 0 {
+		delete(p.of.in.blocks, p.of.id)
 	}
 }

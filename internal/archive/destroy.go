@@ -121,7 +121,7 @@ func (a *Archive) forget(key partKey) {
 	}
 	for _, s := range p.segments {
 		a.directories.forget(s)
-		a.decoded.forget(s)
+		a.decoded.forget(&s.held)
 		a.forgetAnswers(s)
 		a.metrics.removed.Inc()
 	}

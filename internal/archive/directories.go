@@ -2,6 +2,7 @@ package archive
 
 import (
 	"container/list"
+	"slices"
 	"sync"
 
 	"github.com/llama-logs/llama/internal/segment"
@@ -55,12 +56,16 @@ func (c *directories) of(s *stored) (*segment.Directory, error) {
 	return d, nil
 }
 
+// knows reports whether the directory of one of some segments is known.
+func (c *directories) knows(some []*stored) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.ContainsFunc(some, func(s *stored) bool { return c.byFile[s] != nil })
+}
+
 // ahead has the system begin to read the directory of a segment, if it is not known.
 func (c *directories) ahead(s *stored) {
-	c.mu.Lock()
-	_, ok := c.byFile[s]
-	c.mu.Unlock()
-	if !ok && s.Segment != nil {
+	if s.Segment != nil && !c.knows([]*stored{s}) {
 		s.AheadOfDirectory()
 	}
 }

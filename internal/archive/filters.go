@@ -5,17 +5,11 @@ import (
 	"github.com/llama-logs/llama/internal/segment"
 )
 
-// noBlock stands for a segment as a whole among what was decoded of it.
-const noBlock = -1
-
-// filtersName is what its filters are called there.
-const filtersName = "filters"
-
 // filter returns the filter of a block, or nil when it has none. Where filters cannot be
 // read blocks are looked through, so that no answer is wrong for it; it is counted as
 // damage, and verifying says where it is. Readers are numbered.
 func (a *Archive) filter(p *catalogPart, g *stored, number int, reader uint64) column.Filter {
-	v, err := a.decoded.of(g, noBlock, reader)(filtersName, func() (any, int, error) {
+	v, err := a.decoded.of(&g.held, wholeSegment, reader)(g.path, func() (any, int, error) {
 		d, err := a.directories.of(g)
 		if err != nil {
 			return nil, 0, err
@@ -34,6 +28,17 @@ func (a *Archive) filter(p *catalogPart, g *stored, number int, reader uint64) c
 		return f
 	}
 	return nil
+}
+
+// filtersUsed returns the newest reader that has used the filters of one of some segments, if
+// they are kept. They are kept by the segment's path: who still reads a segment that was
+// merged must not find those of the merged one.
+func (a *Archive) filtersUsed(some ...*stored) (reader uint64, kept bool) {
+	for _, s := range some {
+		used, ok := a.decoded.used(&s.held, wholeSegment, s.path)
+		reader, kept = max(reader, used), kept || ok
+	}
+	return reader, kept
 }
 
 // A knower looks whether a filter knows the words of events.

@@ -131,7 +131,30 @@ func (a *Archive) merge(p *part, run []*stored) (*stored, error) {
 		w.Abort()
 		return nil, err
 	}
-	return a.closeSegment(p, key, w, generation+1)
+	merged, err := a.closeSegment(p, key, w, generation+1)
+	if err == nil {
+		a.carry(run, merged, w)
+	}
+	return merged, err
+}
+
+// carry gives a merged segment what is known in memory of those it was made of, before
+// somebody reads it: who asks all the time would read and decode it again after each merge.
+func (a *Archive) carry(run []*stored, merged *stored, w *segment.Writer) {
+	reader, used := a.filtersUsed(run...)
+	holders := make([]*holder, len(run))
+	for i, s := range run {
+		holders[i] = &s.held
+	}
+	a.decoded.move(&merged.held, w.BlockIDs(), holders...)
+	if used {
+		if f, err := w.Filters(); err == nil { // who asks reads them else, and is told
+			a.decoded.add(&merged.held, wholeSegment, &decodedPiece{name: merged.path, value: f, bytes: f.Bytes() + pieceOverhead, used: reader})
+		}
+	}
+	if a.directories.knows(run) {
+		a.directories.of(merged) // best effort, likewise
+	}
 }
 
 // replace puts a merged segment in the place of those it was made of.
@@ -143,7 +166,6 @@ func (a *Archive) replace(p *part, run []*stored, merged *stored) {
 	a.mu.Unlock()
 	for _, s := range run {
 		a.directories.forget(s)
-		a.decoded.forget(s)
 		a.forgetAnswers(s)
 	}
 	a.removeFiles(gone)
@@ -156,18 +178,24 @@ func paths(segments []*stored) (paths []string) {
 	return paths
 }
 
-// A merger copies large blocks as they are and joins small ones.
+// A merger copies blocks as they are, and joins small ones that lie side by side.
 type merger struct {
 	codec *segment.Codec
 	w     *segment.Writer
 	small int // blocks with fewer rows are joined
 	rows  int // up to so many
 
-	pending []*column.Block
-	roots   []root.Root // of pending
-	columns int         // of pending, at most
-	waiting int         // rows of pending
+	pending []sealedBlock
+	fields  int // of pending, at most
+	waiting int // rows of pending
 	bytes   int64
+}
+
+// A sealedBlock is a block of a segment.
+type sealedBlock struct {
+	of     *stored
+	d      *segment.Directory
+	number int
 }
 
 func (m *merger) add(s *stored) error {
@@ -176,61 +204,70 @@ func (m *merger) add(s *stored) error {
 		return err
 	}
 	for i, stat := range d.Blocks() {
+		b := sealedBlock{s, d, i}
 		if stat.Rows >= m.small || stat.Bytes >= maxJoined {
 			if err := m.flush(); err != nil {
 				return err
 			}
-			if !m.w.Fits(d.Columns(i)) {
-				return errLeft
-			}
-			if err := m.w.Copy(s.Segment, d, i); err != nil {
+			if err := m.copy(b); err != nil {
 				return err
 			}
 			continue
 		}
-		b, err := s.Block(d, i)
-		if err != nil {
-			return err
-		}
-		if err := m.join(b, d.Roots(i), stat.Bytes); err != nil {
+		if err := m.join(b, stat); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// copy writes a block as it is.
+func (m *merger) copy(b sealedBlock) error {
+	if !m.w.Fits(b.d.Fields(b.number)) {
+		return errLeft
+	}
+	return m.w.Copy(b.of.Segment, b.d, b.number)
+}
+
 // join adds a small block to those that wait.
-func (m *merger) join(b *column.Block, roots []root.Root, bytes int64) error {
-	rows, columns := m.waiting+b.Rows(), m.columns+len(b.Names)
-	if rows > m.rows || m.bytes+bytes > maxJoined || rows*columns > column.MaxCells {
+func (m *merger) join(b sealedBlock, stat column.Stat) error {
+	rows, fields := m.waiting+stat.Rows, m.fields+b.d.Fields(b.number)
+	if rows > m.rows || m.bytes+stat.Bytes > maxJoined || rows*fields > column.MaxCells {
 		if err := m.flush(); err != nil {
 			return err
 		}
 	}
 	m.pending = append(m.pending, b)
-	m.roots = append(m.roots, roots...)
-	m.waiting += b.Rows()
-	m.columns += len(b.Names)
-	m.bytes += bytes
+	m.waiting += stat.Rows
+	m.fields += b.d.Fields(b.number)
+	m.bytes += stat.Bytes
 	return nil
 }
 
 // flush writes the blocks that wait as one.
 func (m *merger) flush() error {
-	if len(m.pending) == 0 {
+	pending, fields := m.pending, m.fields
+	m.pending, m.waiting, m.fields, m.bytes = nil, 0, 0, 0
+	switch {
+	case len(pending) == 0:
 		return nil
-	}
-	if !m.w.Fits(m.columns) {
+	case len(pending) == 1:
+		return m.copy(pending[0])
+	case !m.w.Fits(fields):
 		return errLeft
 	}
-	to := block.NewBuilder(m.pending[0].Collection)
-	for _, b := range m.pending {
+	to := block.NewBuilder(pending[0].d.Collection())
+	var roots []root.Root
+	for _, p := range pending {
+		b, err := p.of.Block(p.d, p.number)
+		if err != nil {
+			return err
+		}
 		if err := b.Each(func(r *column.Row) error { to.Add(r); return nil }); err != nil {
 			return err
 		}
+		roots = append(roots, p.d.Roots(p.number)...)
 	}
-	roots := m.roots
-	m.pending, m.roots, m.waiting, m.columns, m.bytes = nil, nil, 0, 0, 0
 	packed, err := m.codec.Pack(to, roots...)
 	if err != nil {
 		return err

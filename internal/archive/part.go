@@ -77,10 +77,10 @@ type stored struct {
 	*segment.Segment       // nil when it cannot be opened
 	damage           error // why
 	path             string
-	left             bool // merging it has failed; it stays as it is
-	recorded         bool // that it expires is in the history, or waits to be
-	answerless       bool // no answers are kept of it any more; the mutex of answers guards this
-	forgotten        bool // decoded, whose mutex guards this, keeps nothing of it
+	left             bool   // merging it has failed; it stays as it is
+	recorded         bool   // that it expires is in the history, or waits to be
+	answerless       bool   // no answers are kept of it any more; the mutex of answers guards this
+	held             holder // of what was decoded of it
 }
 
 // size returns its bytes on disk, as far as it can be told.

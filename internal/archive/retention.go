@@ -81,7 +81,7 @@ func (a *Archive) expire(ctx context.Context) error {
 	a.mu.Unlock()
 	for _, s := range dropped {
 		a.directories.forget(s)
-		a.decoded.forget(s)
+		a.decoded.forget(&s.held)
 		a.forgetAnswers(s)
 		a.metrics.removed.Inc()
 	}

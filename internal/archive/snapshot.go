@@ -171,7 +171,7 @@ func (s *Snapshot) segmentRefs(refs []column.Ref, p *catalogPart, g *stored, fro
 	}
 	sealed := s.a.sealedOf(p, g, d)
 	sealed.Ahead = func() {
-		if !s.a.decoded.has(g, noBlock, filtersName) {
+		if _, known := s.a.filtersUsed(g); !known {
 			g.AheadOfFilters()
 		}
 	}
@@ -190,7 +190,7 @@ func (s *Snapshot) segmentRefs(refs []column.Ref, p *catalogPart, g *stored, fro
 				return nil, err
 			}
 			return g.KeptBlock(d, i, segment.View{
-				Keep: s.a.decoded.of(g, i, s.reader()), Seen: s.read.begin(p.collection),
+				Keep: s.a.decoded.of(&g.held, d.ID(i), s.reader()), Seen: s.read.begin(p.collection),
 				Explain: func(err error) error { return s.a.met(p.explain(err)) },
 			})
 		}, Filter: func() column.Filter { return s.a.filter(p, g, i, s.reader()) }, Ahead: s.ahead(p.collection, g, i)})

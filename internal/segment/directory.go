@@ -66,8 +66,8 @@ func (d *Directory) Blocks() []column.Stat {
 	return stats
 }
 
-// Columns returns how many columns a block has.
-func (d *Directory) Columns(block int) int { return len(d.blocks[block].columns) }
+// Fields returns how many fields a block has.
+func (d *Directory) Fields(block int) int { return len(d.blocks[block].fields()) }
 
 // Collection returns whose events the segment has.
 func (d *Directory) Collection() string { return d.collection }
@@ -75,6 +75,27 @@ func (d *Directory) Collection() string { return d.collection }
 // Roots returns what vouches for the events of a block: runs of them, one behind the
 // other.
 func (d *Directory) Roots(block int) []root.Root { return d.blocks[block].roots }
+
+// A BlockID is of a block and of what Copy makes of it, and of no other block: the first of
+// its roots is salted, and who joins blocks makes one that has more events.
+type BlockID struct {
+	salt [root.SaltSize]byte
+	rows int
+}
+
+// IDOf returns the BlockID of a block with such roots.
+func IDOf(roots []root.Root) (id BlockID) {
+	if len(roots) > 0 {
+		id.salt = roots[0].Salt
+	}
+	for i := range roots {
+		id.rows += roots[i].Rows
+	}
+	return id
+}
+
+// ID returns the BlockID of a block.
+func (d *Directory) ID(block int) BlockID { return IDOf(d.blocks[block].roots) }
 
 // MessageBytes returns how long the messages of a block are together.
 func (d *Directory) MessageBytes(block int) int64 { return int64(d.blocks[block].messages) }

@@ -140,7 +140,7 @@ func (s *Segment) FilterBytes() int64 { return int64(s.end.filtersLength) }
 
 // Filters reads the filters of all blocks.
 func (s *Segment) Filters(d *Directory) (*Filters, error) {
-	all := &Filters{raw: make([]rawFilter, len(d.blocks)), of: make([]*Filter, len(d.blocks))}
+	all := newFilters(make([]rawFilter, len(d.blocks)))
 	if s.end.filtersLength == 0 {
 		return all, nil
 	}
@@ -167,12 +167,32 @@ func (s *Segment) Filters(d *Directory) (*Filters, error) {
 	if r.Failed || len(r.Data) > 0 {
 		return nil, s.corrupt(at, errors.New("wrong length of filters"))
 	}
-	for i, raw := range all.raw {
-		if all.of[i], err = raw.open(); err != nil {
-			return nil, s.corrupt(at, err)
-		}
+	if err := all.decode(); err != nil {
+		return nil, s.corrupt(at, err)
 	}
 	return all, nil
+}
+
+// decode makes filters of what was written.
+func (f *Filters) decode() (err error) {
+	for i, raw := range f.raw {
+		if f.of[i], err = raw.open(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// newFilters returns filters that are yet to be decoded.
+func newFilters(raw []rawFilter) *Filters { return &Filters{raw: raw, of: make([]*Filter, len(raw))} }
+
+// Filters returns those of all blocks that were written.
+func (w *Writer) Filters() (*Filters, error) {
+	f := newFilters(w.filters)
+	if err := f.decode(); err != nil {
+		return nil, fmt.Errorf("filters of %s: %w", w.tmp, err)
+	}
+	return f, nil
 }
 
 // filtersOf returns the filters of a segment that blocks are copied from, read once.

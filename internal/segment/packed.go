@@ -103,6 +103,9 @@ func (p *Packed) encode(b *block.Builder, to *packing) error {
 // Stat is what is known of the block.
 func (p *Packed) Stat() column.Stat { return p.stat }
 
+// ID returns the BlockID, also of the block in a segment.
+func (p *Packed) ID() BlockID { return IDOf(p.roots) }
+
 // Columns returns how many chunks the block has.
 func (p *Packed) Columns() int { return len(p.chunks) }
 

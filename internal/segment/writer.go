@@ -82,6 +82,15 @@ func (w *Writer) Fits(columns int) bool {
 // Roots returns the roots of all blocks written.
 func (w *Writer) Roots() []root.Root { return w.roots }
 
+// BlockIDs returns those of all blocks written.
+func (w *Writer) BlockIDs() []BlockID {
+	ids := make([]BlockID, len(w.directory.blocks))
+	for i := range ids {
+		ids[i] = w.directory.ID(i)
+	}
+	return ids
+}
+
 // Rows returns the number of events written.
 func (w *Writer) Rows() uint64 { return w.summary.Rows }
 
