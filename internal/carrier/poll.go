@@ -224,6 +224,9 @@ func (p *Poll) post(ctx context.Context, token string) error {
 	for {
 		select {
 		case <-ctx.Done():
+			if body := p.next(); body.Len() > 0 {
+				_ = p.postOne(ctx, token, body) // what is not posted is as if lost under way
+			}
 			return ctx.Err()
 		case <-p.more:
 		}
@@ -235,10 +238,14 @@ func (p *Poll) post(ctx context.Context, token string) error {
 	}
 }
 
+// lastWords is how long after its end what was sent before may take to be posted.
+const lastWords = time.Second
+
 func (p *Poll) postOne(ctx context.Context, token string, body *bytes.Buffer) error {
-	ctx, cancel := context.WithTimeout(ctx, slowLine)
+	posting, cancel := context.WithTimeout(context.WithoutCancel(ctx), slowLine)
 	defer cancel()
-	resp, err := p.request(ctx, http.MethodPost, "send", token, body)
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(lastWords, cancel) })()
+	resp, err := p.request(posting, http.MethodPost, "send", token, body)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/llama-logs/llama/internal/store"
 )
 
 // TestNodesComeAndGo watches a node that joins, falls silent and comes back, and looks at
@@ -36,7 +37,7 @@ func TestNodesComeAndGo(t *testing.T) {
 	if diff := cmp.Diff(Health{FreeBytes: 7, TotalBytes: 9, EventsPerSecond: 1.5}, got.Health); diff != "" {
 		t.Errorf("health: -want +got\n%s", diff)
 	}
-	s.halt()
+	s.silent()
 	w.until("the node is missed", func() bool { return !seen().Online })
 	s.start()
 	w.until("the node is back", func() bool { return seen().Online })
@@ -44,5 +45,22 @@ func TestNodesComeAndGo(t *testing.T) {
 	defer mu.Unlock()
 	if diff := cmp.Diff([]bool{true, false, true}, told); diff != "" {
 		t.Errorf("told that it is online: -want +got\n%s", diff)
+	}
+}
+
+// TestNodeThatStopsInOrderSaysSo: it is not taken for online until it has been silent for
+// long. What it had is asked for again when it is back.
+func TestNodeThatStopsInOrderSaysSo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{Offline: time.Hour})
+	s := w.site("brno", emits(0, 3, 1))
+	seen := func() Node { return w.central.Targets()[0].Nodes[0] }
+	for range 3 {
+		s.halt()
+		w.until("the node is gone", func() bool { return !seen().Online })
+		id := w.submit(Request{Query: "all"})
+		s.start()
+		w.until("the node is back", func() bool { return seen().Online })
+		w.in(id, store.Done)
 	}
 }

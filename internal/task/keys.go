@@ -74,5 +74,5 @@ func (r *Runner) offer(node string, next *envelope.Peer, public []byte, key carr
 // then central knows that it has them, and takes the old ones no more. Tasks go on.
 func (r *Runner) UseKeys() {
 	r.central.Store(&peers{now: r.offered.Load(), before: r.central.Load().now})
-	r.hello()
+	r.hello(false)
 }

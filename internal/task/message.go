@@ -53,6 +53,7 @@ type hello struct {
 	Boot    string `json:"boot"` // drawn when the node starts
 	Tasks   []held `json:"tasks"`
 	Health  Health `json:"health"`
+	Leaving bool   `json:"leaving,omitempty"` // it is the last: the node stops in order
 }
 
 // held is a task that a node has: waiting, running, or not wholly acknowledged.

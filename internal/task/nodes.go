@@ -71,6 +71,10 @@ func (c *Central) hello(ctx context.Context, n *node, body []byte) error {
 	if err := json.Unmarshal(body, &h); err != nil || len(h.Tasks) > maxHeld {
 		return fmt.Errorf("damaged hello of node %s", n.id)
 	}
+	if h.Leaving {
+		c.gone(ctx, n, func() bool { return n.boot == h.Boot })
+		return nil
+	}
 	n.mu.Lock()
 	before, last := n.online, n.seen
 	n.mu.Unlock()
@@ -193,17 +197,22 @@ func (c *Central) sendTask(l *live, n *node, t *store.Task) {
 
 func (c *Central) checkPresence(ctx context.Context) {
 	for _, n := range c.allNodes() {
-		n.mu.Lock()
-		gone := n.online && time.Since(n.seen) > c.o.Offline
-		if gone {
-			n.online = false
-		}
-		last := n.seen
-		n.mu.Unlock()
-		if gone {
-			c.tellPresence(ctx, n, false, last)
-			c.keepPresence(ctx, n)
-		}
+		c.gone(ctx, n, func() bool { return time.Since(n.seen) > c.o.Offline })
+	}
+}
+
+// gone notes that a node is not there any more, if it was and is says so under its lock.
+func (c *Central) gone(ctx context.Context, n *node, is func() bool) {
+	n.mu.Lock()
+	gone := n.online && is()
+	if gone {
+		n.online = false
+	}
+	last := n.seen
+	n.mu.Unlock()
+	if gone {
+		c.tellPresence(ctx, n, false, last)
+		c.keepPresence(ctx, n)
 	}
 }
 

@@ -67,6 +67,7 @@ type Runner struct {
 	queue fair[*run]
 	tails map[uuid.UUID]*tail
 	asks  int
+	left  bool // the last hello was said
 
 	obeyed obeyed
 }
@@ -109,15 +110,22 @@ func NewRunner(o RunnerOptions) *Runner {
 	return r
 }
 
-// Run answers until ctx ends. What is unfinished then, central asks for again.
+// Run answers until ctx ends. What is unfinished then, central asks for again. It says
+// that it leaves, as far as the link is up, so that nobody waits for it in vain.
 func (r *Runner) Run(ctx context.Context) error {
+	linked, leave := context.WithCancel(context.WithoutCancel(ctx))
+	defer leave()
 	group, ctx := errgroup.WithContext(ctx)
+	context.AfterFunc(ctx, func() {
+		r.hello(true)
+		leave()
+	})
 	group.Go(func() error {
 		var asks sync.WaitGroup
 		defer asks.Wait()
-		return r.o.Link.Run(ctx, carrier.Handler{
+		return r.o.Link.Run(linked, carrier.Handler{
 			Message:   func(m carrier.Message) { r.receive(ctx, &asks, m) },
-			Connected: func() { r.hello(); r.resend(true) },
+			Connected: func() { r.hello(false); r.resend(true) },
 		})
 	})
 	for range r.o.Workers {
@@ -141,7 +149,7 @@ func (r *Runner) beat(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-hello.C:
-			r.hello()
+			r.hello(false)
 			wait = min(2*wait, r.o.Heartbeat)
 			hello.Reset(wait)
 		case <-progress.C:
@@ -153,11 +161,15 @@ func (r *Runner) beat(ctx context.Context) error {
 }
 
 // hello is sent under the lock, so that it does not overtake what is said of a
-// task that it does not list yet.
-func (r *Runner) hello() {
+// task that it does not list yet. After the last nothing is said.
+func (r *Runner) hello(last bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	h := hello{Version: r.o.Version, Boot: r.boot, Tasks: []held{}}
+	if r.left {
+		return
+	}
+	r.left = last
+	h := hello{Version: r.o.Version, Boot: r.boot, Tasks: []held{}, Leaving: last}
 	if r.o.Health != nil {
 		h.Health = r.o.Health()
 		h.Health.At = llama.At(time.Now())

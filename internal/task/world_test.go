@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -108,6 +109,7 @@ type site struct {
 	health func() Health // may be nil
 	obeys  Commander     // likewise
 	halt   func()
+	silent func() // halt, but nobody hears of it
 }
 
 // site enrols a node and starts it.
@@ -153,13 +155,27 @@ func (w *world) dial(as *envelope.Identity, node string) carrier.Dial {
 
 func (s *site) start() {
 	s.w.t.Helper()
-	link := must(carrier.Open(s.dial(), s.w.log))(s.w.t)
+	link := &mutable{Link: must(carrier.Open(s.dial(), s.w.log))(s.w.t)}
 	r := NewRunner(RunnerOptions{Health: s.health,
 		Identity: s.own, Central: s.w.own.Public(), Target: s.target, Version: "v1", Link: s.w.wrap(link), Executor: s.does, Commander: s.obeys, Log: s.w.log,
 		Heartbeat: 100 * time.Millisecond, Resend: 100 * time.Millisecond, Lease: time.Second, Workers: s.w.workers,
 	})
 	stop := running(s.w.t, r.Run)
 	s.halt = sync.OnceFunc(func() { stop(); link.Close() })
+	s.silent = func() { link.muted.Store(true); s.halt() }
+}
+
+// A mutable link can be muted: then nothing that is sent arrives.
+type mutable struct {
+	*carrier.Link
+	muted atomic.Bool
+}
+
+func (m *mutable) Send(message carrier.Message) error {
+	if m.muted.Load() {
+		return nil
+	}
+	return m.Link.Send(message)
 }
 
 // until waits for something to become true.

@@ -39,6 +39,7 @@ func Run(t *testing.T, open func(t *testing.T) Network) {
 	t.Run("carries both ways, in order", func(t *testing.T) { carries(t, open(t)) })
 	t.Run("keeps nodes apart", func(t *testing.T) { keepsApart(t, open(t)) })
 	t.Run("refuses what is too large", func(t *testing.T) { refusesLarge(t, open(t)) })
+	t.Run("brings the last words", func(t *testing.T) { lastWords(t, open(t)) })
 	t.Run("comes back", func(t *testing.T) { comesBack(t, open(t)) })
 }
 
@@ -49,6 +50,7 @@ type End struct {
 	got       []carrier.Message
 	connected int
 	changed   chan struct{}
+	end       func() // ends it before the test does
 }
 
 // Start runs a link until the test ends and waits until it is connected.
@@ -66,11 +68,12 @@ func Start(t *testing.T, l Link) *End {
 			t.Errorf("run: %v", err)
 		}
 	})
-	t.Cleanup(func() {
+	e.end = sync.OnceFunc(func() {
 		cancel()
 		running.Wait()
 		l.Close()
 	})
+	t.Cleanup(e.end)
 	e.connections(t, 1)
 	return e
 }
@@ -180,6 +183,19 @@ func refusesLarge(t *testing.T, n Network) {
 	}
 	send(t, node, "", carrier.Frame, []byte("small"))
 	want(t, central.Received(t, 1)[0], "a", carrier.Frame, []byte("small"))
+}
+
+// lastWords: what a node sends right before it ends in order arrives.
+func lastWords(t *testing.T, n Network) {
+	const words = 50
+	central, node := Start(t, n.Central), Start(t, n.Node("a"))
+	for i := range words {
+		send(t, node, "", carrier.Hello, bytes.Repeat([]byte{byte(i)}, 64<<10))
+	}
+	node.end()
+	for i, m := range central.Received(t, words) {
+		want(t, m, "a", carrier.Hello, bytes.Repeat([]byte{byte(i)}, 64<<10))
+	}
 }
 
 func comesBack(t *testing.T, n Network) {
