@@ -20,7 +20,7 @@ const module = "github.com/llama-logs/llama"
 var rows = map[string]int{
 	"": 1,
 
-	"internal/fsys": 2, "internal/seal": 2, "internal/column": 2, "internal/digest": 2, "web": 2,
+	"internal/fsys": 2, "internal/seal": 2, "internal/column": 2, "internal/digest": 2, "internal/turns": 2, "web": 2,
 
 	"internal/config": 3, "internal/block": 3, "internal/root": 3, "internal/envelope": 3, "internal/carrier": 3,
 

@@ -46,6 +46,7 @@ func reservedNames() []string {
 type Registry struct {
 	modules []*Module // sorted by name
 	parsers map[string]Parser
+	syslog  *Syslog
 	index   *index
 }
 
@@ -75,6 +76,7 @@ func Load(o Options) (*Registry, error) {
 		r.parsers[s.Name] = &chain{env: v, steps: []step{mustMake(s, v)}}
 	}
 	r.parsers[Auto] = newAuto(r, v)
+	r.syslog = &Syslog{&syslogStep{clock: v.clock}}
 	return r, errors.Join(l.errs...)
 }
 
@@ -157,6 +159,9 @@ func (r *Registry) Names() []string {
 	slices.Sort(names)
 	return names
 }
+
+// Syslog returns what takes syslog headers off.
+func (r *Registry) Syslog() *Syslog { return r.syslog }
 
 // Modules returns the modules that were read from files, sorted by name.
 func (r *Registry) Modules() []*Module { return slices.Clone(r.modules) }

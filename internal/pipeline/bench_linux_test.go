@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/archive/wal"
 	"github.com/llama-logs/llama/internal/pipeline"
 	"golang.org/x/sys/unix"
 )
@@ -57,4 +58,69 @@ func threadTime(b *testing.B) int64 {
 		b.Fatal(err)
 	}
 	return t.Nano()
+}
+
+// BenchmarkEncodeCorpus measures the same with the archive's half of Put up to the disk:
+// runs of 64 events are parsed and written down, and become a frame for each MiB of lines.
+func BenchmarkEncodeCorpus(b *testing.B) {
+	const chunkBytes = 1 << 20
+	text := strings.Join(corpus(b), "\n") + "\n"
+	next := &encodingSink{b: b}
+	sink := open(b, "", next).From(pipeline.Origin{Receiver: "syslog", Port: 5514})
+	at := llama.At(time.Date(2026, 11, 20, 10, 0, 1, 0, time.UTC))
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // one worker, and so one thread
+	var events []llama.Event
+	rest, done := text, 0
+	for b.Loop() {
+		if len(rest) < chunkBytes {
+			rest = text
+		}
+		end := strings.LastIndexByte(rest[:min(chunkBytes, len(rest))], '\n') + 1
+		chunk := strings.Clone(rest[:end])
+		rest = rest[end:]
+		events = events[:0]
+		for line := range strings.Lines(chunk) {
+			events = append(events, llama.Event{Time: at, Ingested: at, Source: "syslog-tcp 192.0.2.1", Message: line[:len(line)-1]})
+		}
+		if err := sink.Put(context.Background(), &llama.Batch{Events: events}); err != nil {
+			b.Fatal(err)
+		}
+		done += len(events)
+	}
+	all := float64(next.prepare + next.add + next.frame)
+	b.ReportMetric(float64(next.prepare)/float64(done), "prepare-ns/event")
+	b.ReportMetric(float64(next.add)/float64(done), "add-ns/event")
+	b.ReportMetric(float64(next.frame)/float64(done), "frame-ns/event")
+	b.ReportMetric(all/float64(done), "cpu-ns/event")
+}
+
+// An encodingSink does what an archive does before it writes, and keeps time.
+type encodingSink struct {
+	b                   *testing.B
+	encoder             wal.Encoder
+	prepare, add, frame int64 // ns of this thread
+}
+
+func (s *encodingSink) Put(ctx context.Context, b *llama.Batch) error { return s.PutPrepared(ctx, b) }
+
+func (s *encodingSink) PutPrepared(_ context.Context, b *llama.Batch, prepare ...func([]llama.Event) error) error {
+	s.encoder.Plain = true
+	for at := 0; at < len(b.Events); at += 64 {
+		run := b.Events[at:min(at+64, len(b.Events))]
+		t0 := threadTime(s.b)
+		if err := prepare[0](run); err != nil {
+			return err
+		}
+		t1 := threadTime(s.b)
+		if err := s.encoder.Add(run, at); err != nil {
+			return err
+		}
+		s.prepare, s.add = s.prepare+t1-t0, s.add+threadTime(s.b)-t1
+	}
+	t := threadTime(s.b)
+	_, err := s.encoder.Frame(llama.Position{}, len(b.Events))
+	s.frame += threadTime(s.b) - t
+	return err
 }

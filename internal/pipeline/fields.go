@@ -1,11 +1,6 @@
 package pipeline
 
-import (
-	"sync"
-
-	"github.com/llama-logs/llama"
-	"github.com/llama-logs/llama/internal/parse"
-)
+import "github.com/llama-logs/llama"
 
 // A fieldMemory lends memory to the events of a run for as long as it is at work on
 // them. Their fields lie there one after another, so that they are written and read in
@@ -27,14 +22,6 @@ const (
 	// to the next; an event with more fields gets memory of its own.
 	usualFields = 128
 )
-
-// tools are what a worker takes up for a batch and leaves to the next.
-type tools struct {
-	fields fieldMemory
-	parse  parse.Worker
-}
-
-var toolboxes = sync.Pool{New: func() any { return new(tools) }}
 
 // lend gives e memory for its fields if it came without.
 func (m *fieldMemory) lend(e *llama.Event) bool {

@@ -30,6 +30,8 @@ import (
 type Parsers interface {
 	// Parser returns the parser called name, or an error that lists near names.
 	Parser(name string) (parse.Parser, error)
+	// Syslog returns what takes syslog headers off.
+	Syslog() *parse.Syslog
 	// Match returns the parser of the module that knows e.
 	Match(e *llama.Event) (parse.Parser, bool)
 }
@@ -39,7 +41,6 @@ type Parsers interface {
 type Pipeline struct {
 	next    llama.Sink
 	parsers Parsers
-	header  parse.Parser // takes the syslog header off
 	whole   parse.Parser // the parser auto, for messages that may have a header
 	routes  []*route
 	log     *slog.Logger
@@ -58,9 +59,6 @@ func New(o Options, parsers Parsers, next llama.Sink) (*Pipeline, error) {
 		p.log = slog.New(slog.DiscardHandler)
 	}
 	var err error
-	if p.header, err = parsers.Parser(parserSyslog); err != nil {
-		return nil, fmt.Errorf("pipeline: %w", err)
-	}
 	if p.whole, err = parsers.Parser(parse.Auto); err != nil {
 		return nil, fmt.Errorf("pipeline: %w", err)
 	}
@@ -161,86 +159,6 @@ func (e *Entry) PutDecoded(ctx context.Context, b *llama.Batch, decoder func() (
 		workers[0].tally.add(&w.tally)
 	}
 	e.p.count(&workers[0].tally, b, err)
-	return err
-}
-
-// A worker prepares events, run by run.
-type worker struct {
-	*tools
-	entry  *Entry
-	tally  tally
-	origin origin                   // of the event before
-	decode func(*llama.Event) error // nil: events are
-	failed bool                     // to decode
-}
-
-func newWorker(e *Entry, decoder func() func(*llama.Event) error) *worker {
-	w := &worker{tools: toolboxes.Get().(*tools), entry: e, origin: origin{Origin: e.origin}}
-	if decoder != nil {
-		w.decode = decoder()
-	}
-	return w
-}
-
-// end takes back what was lent to events.
-func (w *worker) end() {
-	w.fields.takeBack()
-	toolboxes.Put(w.tools)
-}
-
-// prepare makes events ready for the archive. Neighbours mostly have one source,
-// so what is known of it is kept from event to event.
-func (w *worker) prepare(events []llama.Event) error {
-	w.fields.takeBack() // from the run before
-	o, t := &w.origin, &w.tally
-	for i := range events {
-		event := &events[i]
-		lent := w.fields.lend(event)
-		if w.decode != nil {
-			if err := w.decode(event); err != nil {
-				w.failed = true
-				return err
-			}
-		}
-		if t.now == nil || event.Source != o.source {
-			o.read(event.Source)
-			t.from(event.Source)
-		}
-		t.now.Bytes += int64(len(event.Message))
-		t.now.Events++
-		if err := w.event(event); err != nil {
-			t.now.Failed++
-			event.Set("error.message", err.Error(), llama.String)
-		}
-		if lent {
-			w.fields.settle(event)
-		}
-	}
-	return nil
-}
-
-// event routes and parses one event. The error is its parser's.
-func (w *worker) event(event *llama.Event) error {
-	var err error
-	e, o := w.entry, &w.origin
-	original := event.Message
-	w.parse.Begin()
-	if o.syslog {
-		err = w.parse.Parse(e.p.header, event)
-	}
-	r := e.p.route(event, o)
-	h := e.how
-	if h.kind == usual && r != nil {
-		h = r.how
-	}
-	known := ""
-	if err == nil {
-		known, err = e.p.parse(&w.parse, event, o, h)
-	}
-	if r != nil {
-		r.apply(event, original)
-	}
-	fillDefaults(event, o, known)
 	return err
 }
 

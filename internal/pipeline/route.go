@@ -132,6 +132,9 @@ func matches(patterns []string, file string) bool {
 	})
 }
 
+// isSyslog reports whether events of a source have a syslog header.
+func isSyslog(source string) bool { return strings.HasPrefix(source, "syslog-") }
+
 // An origin is where the events of one source come from.
 type origin struct {
 	Origin
@@ -149,7 +152,7 @@ type origin struct {
 func (o *origin) read(source string) {
 	protocol, from, _ := strings.Cut(source, " ")
 	*o = origin{Origin: o.Origin, source: source, protocol: protocol, collection: o.collection}
-	o.syslog = strings.HasPrefix(protocol, "syslog-")
+	o.syslog = isSyslog(source)
 	o.decoded = protocol == "http-jsonl" || protocol == "http-bulk"
 	if protocol == "file" {
 		o.path = from
