@@ -78,7 +78,7 @@ func newWorld(t *testing.T, m seal.Master, seed uint64) *world {
 	w.o.Now = w.now
 	w.name = fmt.Sprintf("LLAMA_SEEDS=%d-%d", seed, seed)
 	w.o.LogFileSize = config.Size(1+w.rng.IntN(4)) * config.KiB
-	w.o.SegmentRows = 5 + w.rng.IntN(30)
+	w.o.SegmentRows, w.o.BlockRows = 5+w.rng.IntN(60), 4+w.rng.IntN(36) // so that some blocks are packed long before they are sealed
 	w.o.MergedRows = 20 + w.rng.IntN(200)
 	w.o.Retention.Age = time.Duration(1+w.rng.IntN(3)) * day
 	if w.rng.IntN(3) == 0 {

@@ -36,6 +36,7 @@ func newScripted(t *testing.T, m seal.Master, plan fsys.Plan) *world {
 	w.o = small()
 	w.o.Now = w.now
 	w.o.LogFileSize = 1 << 10
+	w.o.BlockRows = 5
 	w.o.Retention.Age = day
 	w.name = fmt.Sprintf("%+v", plan)
 	return w

@@ -4,12 +4,8 @@ import (
 	"errors"
 	"io/fs"
 	"path"
-	"runtime"
 	"slices"
 
-	"github.com/llama-logs/llama/internal/block"
-	"github.com/llama-logs/llama/internal/column"
-	"github.com/llama-logs/llama/internal/root"
 	"github.com/llama-logs/llama/internal/seal"
 	"github.com/llama-logs/llama/internal/segment"
 )
@@ -67,85 +63,15 @@ func (a *Archive) closeSegment(p *part, key seal.Key, w *segment.Writer, generat
 	return s, nil
 }
 
-// yieldEvery is after how many events, some two milliseconds, sealing lets others
-// go first. A Put that comes back from the disk would wait for ten milliseconds
-// otherwise until it has a processor again.
-const yieldEvery = 1024
-
-// fill writes blocks until the segment has enough, and returns how many.
+// fill writes packed blocks until the segment has enough, and returns how many.
 func (a *Archive) fill(w *segment.Writer, blocks []*headBlock) (n int, err error) {
-	var hasher *root.Hasher
-	defer func() {
-		if err != nil {
-			clear(a.builders) // one of them is not empty,
-			a.slots.Reset()   // and has taken room
-		}
-	}()
 	for i, b := range blocks {
-		if !w.Fits(b.columns) {
+		if !w.Fits(b.packed.Fields()) {
 			return i, nil
 		}
-		to := a.builder(b.stat.Collection)
-		if hasher == nil {
-			hasher = root.NewHasher(b.stat.Collection)
-		}
-		rows := 0
-		if err := readPieces(&a.shapes, b.pieces, func(r *column.Row) {
-			to.Add(r)
-			hasher.Add(r)
-			if rows++; rows%yieldEvery == 0 {
-				runtime.Gosched()
-			}
-		}); err != nil {
+		if err := w.Append(b.packed.Packed); err != nil {
 			return i, err
 		}
-		packed, err := a.codec.Pack(to, hasher.Root())
-		if err != nil {
-			return i, err
-		}
-		if err := w.Append(packed); err != nil {
-			return i, err
-		}
-		to.Reset()
-		a.spareBuilders(to)
 	}
 	return len(blocks), nil
-}
-
-// maxBuilders bounds the collections whose templates are known from block to block, and
-// maxSpare what is kept in memory for their blocks.
-const (
-	maxBuilders = 32
-	maxSpare    = 64 << 20
-)
-
-// builder returns an empty builder for a block of a collection, if possible one that
-// knows the templates of the block before. The caller holds sealing, and resets it.
-func (a *Archive) builder(collection string) *block.Builder {
-	if b := a.builders[collection]; b != nil {
-		return b
-	}
-	if len(a.builders) == maxBuilders {
-		for any := range a.builders {
-			delete(a.builders, any)
-			break
-		}
-	}
-	b := block.NewBuilderIn(&a.slots, collection)
-	a.builders[collection] = b
-	return b
-}
-
-// spareBuilders drops builders that keep too much together, but for one.
-func (a *Archive) spareBuilders(but *block.Builder) {
-	spare := 0
-	for _, b := range a.builders {
-		spare += b.Spare()
-	}
-	for collection, b := range a.builders {
-		if b != but && spare > maxSpare {
-			spare -= b.Spare()
-			delete(a.builders, collection)
-		}
-	}
 }

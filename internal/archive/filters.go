@@ -41,6 +41,14 @@ func (a *Archive) filtersUsed(some ...*stored) (reader uint64, kept bool) {
 	return reader, kept
 }
 
+// keepFilters keeps those of a segment that was written, for who read those of its blocks
+// before: the newest was reader.
+func (a *Archive) keepFilters(s *stored, w *segment.Writer, reader uint64) {
+	if f, err := w.Filters(); err == nil { // who asks reads them else, and is told
+		a.decoded.add(&s.held, wholeSegment, &decodedPiece{name: s.path, value: f, bytes: f.Bytes() + pieceOverhead, used: reader})
+	}
+}
+
 // A knower looks whether a filter knows the words of events.
 type knower struct {
 	filter *segment.Filter // nil: knows all

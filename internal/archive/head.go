@@ -9,26 +9,27 @@ import (
 	"github.com/llama-logs/llama/internal/column"
 )
 
-// A headBlock is a run of a part's events that are only in memory, and in the log, as
-// sections of frames. It grows while it is the last of its part. Archive.mu guards it,
-// but for its view.
+// A headBlock is a run of a part's events that are only in memory, and in the log. It grows
+// while it is the last of its part, and has sections of frames then. When it is full it is
+// packed, as its segment will have it, and has these no more. Archive.mu guards it, but for
+// its view.
 type headBlock struct {
-	pieces []piece     // appended to, never changed
-	stat   column.Stat // of all of them
+	pieces []piece // appended to, never changed; none in one that is packed
+	view   *view   // of these
+	packed *packed // nil: not yet; only who holds Archive.sealing sets it
+
+	stat   column.Stat // of all events
 	since  time.Time
 	full   bool // it grows no more
 	gone   bool // its events are in a segment, and its memory is no longer counted
 	bytes  int  // memory of all but the view
 	viewed int  // memory of the view
-
-	columns int // of a full block: its fields, `_msg` and `_source`
+	logged int  // bytes of its sections
 
 	// What is known of its columns while it grows.
 
 	shapes map[string]string // their definitions, in memory that sections share
 	names  map[string]struct{}
-
-	view view
 }
 
 // A piece is a section of a frame in a head.
@@ -84,8 +85,9 @@ func (a *Archive) addPiece(p *part, s *wal.Section, frame uint64) {
 	if b == nil || !a.takes(b, s, stat.Rows, pc.size()) {
 		if b != nil {
 			a.close(b)
+			a.askToSeal() // which packs it
 		}
-		b = &headBlock{stat: stat, since: a.o.Now(), shapes: map[string]string{}, names: map[string]struct{}{}}
+		b = &headBlock{stat: stat, since: a.o.Now(), shapes: map[string]string{}, names: map[string]struct{}{}, view: &view{}}
 		b.stat.Rows = 0
 		p.head = append(p.head, b)
 		a.heads[p] = struct{}{}
@@ -98,6 +100,7 @@ func (a *Archive) addPiece(p *part, s *wal.Section, frame uint64) {
 	b.pieces = append(b.pieces, pc)
 	b.stat = both(b.stat, stat)
 	b.bytes += pc.size()
+	b.logged += pc.Bytes()
 	a.headSize += pc.size()
 }
 
@@ -159,7 +162,7 @@ func (a *Archive) close(b *headBlock) {
 	for name := range b.names {
 		freed += bytesOfEntry + len(name)
 	}
-	b.full, b.columns, b.shapes, b.names = true, len(b.names)+2, nil, nil
+	b.full, b.shapes, b.names = true, nil, nil
 	b.bytes -= freed
 	a.headSize -= freed
 }

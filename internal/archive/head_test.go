@@ -96,7 +96,7 @@ func TestOlderSnapshotIsReadLater(t *testing.T) {
 func TestHeadIsReadWhileItGrows(t *testing.T) {
 	t.Parallel()
 	o := small()
-	o.BlockRows, o.SegmentRows = 100, 300
+	o.BlockRows, o.SegmentRows = 25, 60
 	a := open(t, fsys.NewMem(), newMaster(t), o)
 	var want []llama.Event
 	var mu sync.Mutex // guards want

@@ -148,9 +148,7 @@ func (a *Archive) carry(run []*stored, merged *stored, w *segment.Writer) {
 	}
 	a.decoded.move(&merged.held, w.BlockIDs(), holders...)
 	if used {
-		if f, err := w.Filters(); err == nil { // who asks reads them else, and is told
-			a.decoded.add(&merged.held, wholeSegment, &decodedPiece{name: merged.path, value: f, bytes: f.Bytes() + pieceOverhead, used: reader})
-		}
+		a.keepFilters(merged, w, reader)
 	}
 	if a.directories.knows(run) {
 		a.directories.of(merged) // best effort, likewise

@@ -309,7 +309,7 @@ func (a *Archive) openLog() error {
 			return err
 		}
 		for !stuck && a.overfull() {
-			if err := a.sealPart(a.largest()); err != nil {
+			if err := a.shrink(); err != nil {
 				// The process before had room in memory for about as much.
 				a.o.Logger.Warn("events stay in the log, as no segment can be written", "error", err)
 				stuck = true

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"path"
 	"slices"
 	"time"
@@ -49,16 +50,19 @@ func (a *Archive) sealDue(ctx context.Context) error {
 		return err
 	}
 	defer func() { <-a.sealing }()
-	due := a.due()
-	if err := a.makeKeys(due); err != nil {
-		return err
-	}
 	var errs []error
-	for _, p := range due {
+	if err := a.pack(ctx, a.unpacked()); err != nil && ctx.Err() == nil {
+		errs = append(errs, err)
+	}
+	due := a.due()
+	if err := a.makeKeys(slices.Collect(maps.Keys(due))); err != nil {
+		return errors.Join(append(errs, err)...)
+	}
+	for p, blocks := range due {
 		if ctx.Err() != nil {
 			break
 		}
-		if err := a.sealPart(p); err != nil {
+		if err := a.sealPart(p, blocks); err != nil {
 			errs = append(errs, err)
 		}
 	}
@@ -84,7 +88,7 @@ func (a *Archive) sealHeads() error {
 	}
 	var errs []error
 	for _, p := range parts {
-		if err := a.sealPart(p); err != nil {
+		if err := a.sealPart(p, allBlocks); err != nil {
 			errs = append(errs, err)
 		}
 	}
@@ -114,11 +118,20 @@ func (a *Archive) relieve(ctx context.Context) error {
 	}
 	defer func() { <-a.sealing }()
 	for a.overfull() && ctx.Err() == nil {
-		if err := a.sealPart(a.largest()); err != nil {
+		if err := a.shrink(); err != nil {
 			return a.refuse(err)
 		}
 	}
 	return ctx.Err()
+}
+
+// shrink makes the heads take less memory: it packs a block, or seals a part when all are
+// packed that can be. The caller holds sealing.
+func (a *Archive) shrink() error {
+	if blocks := a.unpacked(); len(blocks) > 0 {
+		return a.pack(context.Background(), blocks[:1])
+	}
+	return a.sealPart(a.largest(), allBlocks)
 }
 
 func (a *Archive) overfull() bool {
@@ -140,41 +153,57 @@ func (a *Archive) largest() (largest *part) {
 	return largest
 }
 
-// due returns the parts to be sealed now.
-func (a *Archive) due() []*part {
+// allBlocks stands for as many blocks as there are.
+const allBlocks = math.MaxInt
+
+// due returns the parts to be sealed now, and how many blocks of each.
+func (a *Archive) due() map[*part]int {
 	behind := a.log.Behind(int64(a.o.LogSize))
 	a.mu.RLock()
 	defer a.mu.RUnlock()
-	var due []*part
+	due := map[*part]int{}
 	var rest []*part
+	size := a.headSize
 	for p := range a.heads {
-		if p.rows() >= a.o.SegmentRows || p.firstUnsealed() <= behind || a.o.Now().Sub(p.head[0].since) >= a.o.SealAfter {
-			due = append(due, p)
-		} else {
+		switch {
+		case p.firstUnsealed() <= behind || a.o.Now().Sub(p.head[0].since) >= a.o.SealAfter:
+			due[p] = allBlocks
+		case p.rows() >= a.o.SegmentRows:
+			due[p] = a.enough(p)
+		default:
 			rest = append(rest, p)
+			continue
 		}
+		size -= p.size()
 	}
 	// Half of the memory is for what is being sealed.
 	slices.SortFunc(rest, func(x, y *part) int { return y.size() - x.size() })
-	size := a.headSize
-	for _, p := range due {
-		size -= p.size()
-	}
 	for _, p := range rest {
 		if size <= int(a.o.HeadSize)/2 {
 			break
 		}
 		size -= p.size()
-		due = append(due, p)
+		due[p] = allBlocks
 	}
 	return due
 }
 
-// sealPart writes the head of a part into segments. Readers find the events in the
-// head until they are in the segments. The caller holds sealing.
-func (a *Archive) sealPart(p *part) error {
+// enough returns how many blocks of a part with enough events for a segment to seal: the
+// full ones, if they are worth a segment. The one that grows would make a small block, which
+// is encoded once more when segments are merged.
+func (a *Archive) enough(p *part) int {
+	blocks, rows := len(p.head), p.rows()
+	if b := p.growing(); b != nil && rows-b.stat.Rows >= a.o.SegmentRows/2 {
+		blocks--
+	}
+	return blocks
+}
+
+// sealPart writes the first blocks of a part's head into segments. Readers find the events
+// in the head until they are in the segments. The caller holds sealing.
+func (a *Archive) sealPart(p *part, first int) error {
 	a.mu.Lock()
-	blocks := p.head
+	blocks := p.head[:min(first, len(p.head))]
 	if n := len(blocks); n > 0 {
 		a.close(blocks[n-1]) // the next event begins a new block
 	}
@@ -183,6 +212,9 @@ func (a *Archive) sealPart(p *part) error {
 		return nil
 	}
 	began := a.o.Now()
+	if err := a.pack(context.Background(), blocks); err != nil {
+		return fmt.Errorf("seal %s: %w", p.folder(), err)
+	}
 	key, err := a.keyring.Key(p.keyID())
 	if err != nil {
 		return err
@@ -205,6 +237,7 @@ func (a *Archive) sealPart(p *part) error {
 			return fmt.Errorf("seal %s: %w", p.folder(), err)
 		}
 		a.recordSealed(p.partKey, w.Roots())
+		a.carryPacked(blocks[:n], s, w)
 		a.sealed(p, n, s)
 		blocks = blocks[n:]
 	}

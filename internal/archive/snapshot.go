@@ -41,12 +41,16 @@ func (a *Archive) Snapshot() *Snapshot {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	s := &Snapshot{a: a, next: a.next, id: a.readers.open(), reader: sync.OnceValue(a.decoded.begin)}
-	logBytes := float64(a.log.Bytes())
+	logged := int64(0)
 	for p := range a.heads {
 		for _, b := range p.head {
-			share := float64(b.size()) / float64(max(a.headSize, 1))
-			s.heads = append(s.heads, headView{p, b, b.pieces[:len(b.pieces):len(b.pieces)], b.stat, int64(share * logBytes)})
+			s.heads = append(s.heads, b.snapshot(p))
+			logged += int64(b.logged)
 		}
+	}
+	share := float64(a.log.Bytes()) / float64(max(logged, 1))
+	for i := range s.heads {
+		s.heads[i].logBytes = int64(share * float64(s.heads[i].logBytes))
 	}
 	s.parts = a.sealedParts()
 	return s
@@ -83,7 +87,7 @@ func (s *Snapshot) Refs(collection string, from, to llama.Time) []column.Ref {
 	var refs []column.Ref
 	for _, h := range s.heads {
 		if (collection == "" || collection == h.stat.Collection) && overlaps(h.stat, from, to) {
-			refs = append(refs, column.Ref{Stat: h.stat, Read: func(ctx context.Context) (*column.Block, error) { return s.a.readHead(ctx, h) }})
+			refs = append(refs, s.headRef(h))
 		}
 	}
 	segments := s.segments(collection, from, to)

@@ -21,28 +21,44 @@ type view struct {
 	err    error
 }
 
-// A headView is the part of a headBlock that a snapshot sees.
+// A headView is the part of a headBlock that a snapshot sees. It keeps what is read of a
+// block that is packed meanwhile.
 type headView struct {
 	part     *part
 	block    *headBlock
+	packed   *packed // nil: it is read by its view
+	view     *view
 	pieces   []piece
 	stat     column.Stat
 	logBytes int64 // about what the log holds of it
 }
 
-// readHead returns what a snapshot sees of a block in memory.
+// snapshot returns what a snapshot sees of a block. The caller holds mu.
+func (b *headBlock) snapshot(p *part) headView {
+	return headView{part: p, block: b, packed: b.packed, view: b.view, pieces: b.pieces[:len(b.pieces):len(b.pieces)], stat: b.stat, logBytes: int64(b.logged)}
+}
+
+// headRef returns a block in memory.
+func (s *Snapshot) headRef(h headView) column.Ref {
+	if h.packed != nil {
+		return s.packedRef(h)
+	}
+	return column.Ref{Stat: h.stat, Read: func(ctx context.Context) (*column.Block, error) { return s.a.readHead(ctx, h) }}
+}
+
+// readHead returns what a snapshot sees of a block in memory that is not packed.
 func (a *Archive) readHead(ctx context.Context, h headView) (*column.Block, error) {
 	if err := h.part.explain(nil); err != nil {
 		return nil, err
 	}
-	v := &h.block.view
+	v := h.view
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.lazy == nil {
 		v.lazy = a.newLazy(h)
 	}
 	grew := 0
-	defer func() { a.viewed(h.block, grew) }()
+	defer func() { a.viewed(h, grew) }()
 	for v.pieces < len(h.pieces) && v.err == nil {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -63,24 +79,26 @@ func (a *Archive) readHead(ctx context.Context, h headView) (*column.Block, erro
 // newLazy begins the view of a block. The columns that were asked for of the view before, of
 // the same part, are filled from the beginning.
 func (a *Archive) newLazy(h headView) *column.LazyBuilder {
-	v := &h.block.view
+	v := h.view
 	replay := func(do func(*column.Row) bool) error {
 		more := true // one piece at most is behind what do wants
 		return readPieces(&a.shapes, *v.known.Load(), func(r *column.Row) { more = more && do(r) })
 	}
 	asked := &column.Asked{}
 	before := h.part.asked.Swap(asked)
-	return column.NewLazyBuilder(h.stat.Collection, before.Names(), asked, replay, func(bytes int) { a.viewed(h.block, bytes) })
+	return column.NewLazyBuilder(h.stat.Collection, before.Names(), asked, replay, func(bytes int) { a.viewed(h, bytes) })
 }
 
-// viewed counts the memory that the view of a block has grown by.
-func (a *Archive) viewed(b *headBlock, bytes int) {
+// viewed counts the memory that the view of a block has grown by, unless the block has
+// another form by now: what is left of the view goes with its snapshots.
+func (a *Archive) viewed(h headView, bytes int) {
 	if bytes == 0 {
 		return
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if b.gone {
+	b := h.block
+	if b.gone || b.view != h.view {
 		return
 	}
 	b.viewed += bytes

@@ -106,8 +106,11 @@ func (p *Packed) Stat() column.Stat { return p.stat }
 // ID returns the BlockID, also of the block in a segment.
 func (p *Packed) ID() BlockID { return IDOf(p.roots) }
 
-// Columns returns how many chunks the block has.
-func (p *Packed) Columns() int { return len(p.chunks) }
+// Fields returns how many fields the block has.
+func (p *Packed) Fields() int { return len(p.fields()) }
+
+// fields returns the chunks of fields, which stand between those that each block has.
+func (p *Packed) fields() []packedChunk { return p.chunks[fixed : len(p.chunks)-last] }
 
 // Bytes returns about how much memory it takes.
 func (p *Packed) Bytes() int { return p.size }
@@ -117,7 +120,7 @@ func (p *Packed) Filter() *Filter { return p.filter }
 
 // Block returns the block, of which nothing is decoded until it is asked for.
 func (p *Packed) Block(v View) (*column.Block, error) {
-	fields := p.chunks[fixed : len(p.chunks)-last]
+	fields := p.fields()
 	names := make([]string, len(fields))
 	for i := range fields {
 		names[i] = fields[i].name
@@ -129,7 +132,7 @@ func (p *Packed) Block(v View) (*column.Block, error) {
 func (p *Packed) read(kind block.Kind, name string) ([]byte, error) {
 	i := chunkOf(kind, len(p.chunks))
 	if kind == block.Field {
-		n, ok := slices.BinarySearchFunc(p.chunks[fixed:len(p.chunks)-last], name, func(c packedChunk, name string) int { return strings.Compare(c.name, name) })
+		n, ok := slices.BinarySearchFunc(p.fields(), name, func(c packedChunk, name string) int { return strings.Compare(c.name, name) })
 		if !ok {
 			return nil, nil
 		}

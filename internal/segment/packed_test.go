@@ -85,7 +85,7 @@ func TestPackedAnswersAsItsSegment(t *testing.T) {
 		if (filters.Of(i) == nil) != (p.Filter() == nil) {
 			t.Errorf("block %d has a filter in only one form", i)
 		}
-		if p.ID() != d.ID(i) || p.Columns() != len(d.blocks[i].columns) || !slices.Equal(p.roots, d.Roots(i)) || int64(p.messages) != d.MessageBytes(i) {
+		if p.ID() != d.ID(i) || p.Fields() != d.Fields(i) || !slices.Equal(p.roots, d.Roots(i)) || int64(p.messages) != d.MessageBytes(i) {
 			t.Errorf("block %d is described in two ways", i)
 		}
 		if sum := packedBytes(p); p.Bytes() < sum || p.Bytes() > 2*sum+10_000 {
