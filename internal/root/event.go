@@ -28,10 +28,7 @@ func appendEvent(dst, salt []byte, row *column.Row, s *shape) []byte {
 	dst = binary.BigEndian.AppendUint64(dst, uint64(row.Ingested))
 	dst = append(dst, s.digest[:]...)
 	dst = appendString(dst, row.Message)
-	for _, i := range s.order {
-		dst = appendString(dst, row.Values[i])
-	}
-	return dst
+	return appendValues(dst, row.Values[:len(row.Shape.Names)], s.order)
 }
 
 // run is how many events a leaf of the tree stands for, but for the last, which has what
