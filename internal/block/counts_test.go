@@ -42,7 +42,7 @@ func checkCounts(t testing.TB, b *column.Block) {
 			}
 			got[valueKey{value, kind}] = counts.Rows[i]
 		}
-		if d := cmp.Diff(want, got, cmp.AllowUnexported(valueKey{})); d != "" || without != counts.Without {
+		if d := diff(want, got, cmp.AllowUnexported(valueKey{})); d != "" || without != counts.Without {
 			t.Fatalf("counts of %s: %d rows without it, want %d; -want +got\n%.2000s", name, counts.Without, without, d)
 		}
 	}

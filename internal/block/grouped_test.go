@@ -4,8 +4,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/column"
 )
@@ -57,7 +55,7 @@ func checkGrouped(t testing.TB, b *column.Block) {
 	}
 	slices.Sort(want)
 	slices.Sort(got)
-	if d := cmp.Diff(want, got); d != "" || next != b.Rows() {
+	if d := diff(want, got); d != "" || next != b.Rows() {
 		t.Fatalf("%d rows in groups; -want +got\n%.3000s", next, d)
 	}
 	if _, err := g.Times(); err == nil {
@@ -99,7 +97,7 @@ func checkTimeCounts(t testing.TB, b *column.Block) {
 		for _, n := range counts {
 			got[stretch(n.Time)] += n.Rows
 		}
-		if d := cmp.Diff(want, got); d != "" {
+		if d := diff(want, got); d != "" {
 			t.Fatalf("rows in each %d ns; -want +got\n%.2000s", length, d)
 		}
 	}

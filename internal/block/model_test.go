@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/column"
 )
@@ -62,7 +60,7 @@ func compare(t testing.TB, name string, s *stored, rows []column.Row) {
 		again.Add(r)
 		return nil
 	})
-	if d := cmp.Diff(want, got); d != "" || err != nil {
+	if d := diff(want, got); d != "" || err != nil {
 		t.Fatalf("%s: row by row: error %v, -want +got\n%.3000s", name, err, d)
 	}
 	checkCounts(t, b)
@@ -72,7 +70,7 @@ func compare(t testing.TB, name string, s *stored, rows []column.Row) {
 		if got, err = b.Events(nil, 0, b.Rows()); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if d := cmp.Diff(want, got); d != "" {
+		if d := diff(want, got); d != "" {
 			t.Fatalf("%s: by columns, round %d: -want +got\n%.3000s", name, round, d)
 		}
 		if b, err = store(t, again).open(); err != nil {
