@@ -11,6 +11,7 @@ import (
 
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/archive/wal"
+	"github.com/llama-logs/llama/internal/column"
 )
 
 // maxGroup is how many bytes are written to the log at once, if it is more than one
@@ -33,12 +34,16 @@ type commit struct {
 // error is a *llama.Error with code Unavailable; later is fine.
 func (a *Archive) Put(ctx context.Context, b *llama.Batch) error { return a.PutPrepared(ctx, b) }
 
+// A Prepare makes a run of events ready. It may say of which layout each is; see
+// column.Layout.
+type Prepare = func(run []llama.Event, layouts []*column.Layout) error
+
 // PutPrepared is Put for events that are made ready on the way, run by run, right before
 // they are written down: what a run refers to is still near then, and its fields need no
 // memory beyond the next run. Each prepare is given a share of the batch in its order, by
 // a goroutine of its own; events that were stored before are given to none. An error of
 // one is returned as it is, and nothing is stored.
-func (a *Archive) PutPrepared(ctx context.Context, b *llama.Batch, prepare ...func(run []llama.Event) error) error {
+func (a *Archive) PutPrepared(ctx context.Context, b *llama.Batch, prepare ...Prepare) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -124,7 +129,7 @@ func (a *Archive) unknown(b *llama.Batch) ([]llama.Event, error) {
 
 // store makes a frame of events, has it written, and numbers the events. It sets rests
 // once nothing is left but to wait for the disk.
-func (a *Archive) store(p llama.Position, events []llama.Event, prepare []func([]llama.Event) error, rests *bool) error {
+func (a *Archive) store(p llama.Position, events []llama.Event, prepare []Prepare, rests *bool) error {
 	encoders := make([]*wal.Encoder, max(1, len(prepare)))
 	for i := range encoders {
 		if encoders[i], _ = a.encoders.Get().(*wal.Encoder); encoders[i] == nil {
@@ -160,7 +165,7 @@ func (a *Archive) store(p llama.Position, events []llama.Event, prepare []func([
 }
 
 // encode makes a frame, with one goroutine for each encoder.
-func (a *Archive) encode(encoders []*wal.Encoder, p llama.Position, events []llama.Event, prepare []func([]llama.Event) error) (*wal.Frame, error) {
+func (a *Archive) encode(encoders []*wal.Encoder, p llama.Position, events []llama.Event, prepare []Prepare) (*wal.Frame, error) {
 	n := len(encoders)
 	errs := make([]error, n)
 	share := (len(events) + n - 1) / n
@@ -171,7 +176,7 @@ func (a *Archive) encode(encoders []*wal.Encoder, p llama.Position, events []lla
 			errs[i] = a.encodeShare(encoders[i], events[from:min(from+share, len(events))], from, prepare[i])
 		})
 	}
-	var first func([]llama.Event) error
+	var first Prepare
 	if len(prepare) > 0 {
 		first = prepare[0]
 	}
@@ -190,11 +195,13 @@ const encodeAtOnce = 64
 
 // encodeShare encodes events, of which the first is numbered from in its frame. Those
 // without a time of arrival are given one.
-func (a *Archive) encodeShare(to *wal.Encoder, events []llama.Event, from int, prepare func([]llama.Event) error) error {
+func (a *Archive) encodeShare(to *wal.Encoder, events []llama.Event, from int, prepare Prepare) error {
+	var layouts [encodeAtOnce]*column.Layout
 	for len(events) > 0 {
 		run := events[:min(encodeAtOnce, len(events))]
 		if prepare != nil {
-			if err := prepare(run); err != nil {
+			clear(layouts[:])
+			if err := prepare(run, layouts[:len(run)]); err != nil {
 				return err
 			}
 		}
@@ -203,7 +210,7 @@ func (a *Archive) encodeShare(to *wal.Encoder, events []llama.Event, from int, p
 				run[i].Ingested = llama.At(a.o.Now())
 			}
 		}
-		if err := to.Add(run, from); err != nil {
+		if err := to.Add(run, from, layouts[:len(run)]); err != nil {
 			return err
 		}
 		events, from = events[len(run):], from+len(run)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/column"
 	"github.com/llama-logs/llama/internal/fsys"
 )
 
@@ -27,10 +28,10 @@ func TestPutPrepared(t *testing.T) {
 		}
 		var mu sync.Mutex
 		var prepared []uint64
-		prepare := make([]func([]llama.Event) error, tt.workers)
+		prepare := make([]Prepare, tt.workers)
 		for w := range prepare {
 			fields := make([]llama.Field, encodeAtOnce)
-			prepare[w] = func(run []llama.Event) error {
+			prepare[w] = func(run []llama.Event, _ []*column.Layout) error {
 				for i := range run {
 					e := &run[i]
 					fields[i] = llama.Field{Name: "n", Value: fmt.Sprint(e.Place)}

@@ -100,6 +100,11 @@ func newMap(o mapOptions, _ *env) (step, error) {
 	s.set, errs[3] = readAssignments(o.Set)
 	s.set = inBlocks(s.set)
 	s.absent, errs[4] = readAssignments(o.Default)
+	for i := range s.absent {
+		if a := &s.absent[i]; a.fixed() {
+			a.block = newFieldBlock([]llama.Field{{Name: a.name, Value: a.value, Kind: a.kind}})
+		}
+	}
 	s.when, errs[5] = readWhens(o.When)
 	for _, l := range o.Lookup {
 		if l.From == "" || len(l.Values) == 0 {

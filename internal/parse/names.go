@@ -91,6 +91,7 @@ func (x *nameIndex) find(fields []llama.Field, m mark, name string) int {
 // A fieldBlock is fields that are set together. Most events have none of them, and
 // get them by one copy.
 type fieldBlock struct {
+	slot   slot // stands for the block in ways
 	fields []llama.Field
 	marks  []mark
 	seen   markSet
@@ -113,8 +114,12 @@ func newFieldBlock(fields []llama.Field) *fieldBlock {
 func (b *fieldBlock) run(w *work) {
 	from := len(w.e.Fields)
 	if w.names.seen.overlaps(&b.seen) || from+len(b.fields) > 255 {
+		way, added := w.way, true
 		for i := range b.fields {
-			w.give(b.marks[i], b.fields[i].Name, b.fields[i].Value, b.fields[i].Kind)
+			added = w.give(b.marks[i], b.fields[i].Name, b.fields[i].Value, b.fields[i].Kind) && added
+		}
+		if added {
+			w.turn(way, turn{slot: &b.slot}, len(b.fields), true)
 		}
 		return
 	}
@@ -124,4 +129,5 @@ func (b *fieldBlock) run(w *work) {
 	}
 	w.names.seen.join(&b.seen)
 	w.names.shared.join(&b.shared)
+	w.turn(w.way, turn{slot: &b.slot}, len(b.fields), true)
 }

@@ -22,6 +22,8 @@ type work struct {
 	own     llama.Event // its fields are those whose name starts with ~; they live within a module only
 	names   nameIndex   // of the event's fields
 	known   int         // how many of them it has, if the next event is the same; -1 if it is not
+	ways    ways
+	way     *way // of the event so far; nil if it has none
 	match   schemaMatch
 	json    llama.FieldDecoder
 }
@@ -34,6 +36,10 @@ func (w *work) begin(e *llama.Event) {
 	}
 	if w.known != len(e.Fields) || w.known == 0 {
 		w.names.learn(e.Fields)
+		w.way = nil
+		if len(e.Fields) == 0 {
+			w.way = w.ways.begin()
+		}
 	}
 }
 
@@ -62,6 +68,7 @@ func (w *work) undo() {
 	}
 	w.e.Time, w.e.Message, w.e.Fields = w.time, w.message, w.e.Fields[:w.came]
 	w.names.learn(w.e.Fields)
+	w.way = nil
 }
 
 // touch must be called before a field that came with the event is changed.
@@ -129,8 +136,15 @@ func (w *work) fill(s *slot, value string, kind llama.Kind) {
 		*seen |= s.bit
 		w.names.place[s.mark] = uint8(n)
 		w.e.Add(s.name, value, kind)
+		if way := w.way; way != nil && way.turn.slot == s && way.turn.kind == kind {
+			w.way = way.next
+		} else {
+			w.turn(way, turn{s, kind}, 1, false)
+		}
 	case s.plain:
-		w.give(s.mark, s.name, value, kind)
+		if way := w.way; w.give(s.mark, s.name, value, kind) {
+			w.turn(way, turn{s, kind}, 1, false)
+		}
 	default:
 		w.set(s.name, value, kind)
 	}
@@ -140,18 +154,22 @@ func (w *work) fill(s *slot, value string, kind llama.Kind) {
 // whatever it begins with.
 func (w *work) put(name, value string, kind llama.Kind) { w.give(markOf(name), name, value, kind) }
 
-func (w *work) give(m mark, name, value string, kind llama.Kind) {
+// give adds a field or changes the one of that name, and reports whether it was added. It
+// leaves the event without a way.
+func (w *work) give(m mark, name, value string, kind llama.Kind) (added bool) {
+	w.way = nil
 	if w.names.seen.has(m) {
 		if i := w.names.find(w.e.Fields, m, name); i >= 0 {
 			if i < w.came {
 				w.touch()
 			}
 			w.e.Fields[i].Value, w.e.Fields[i].Kind = value, kind
-			return
+			return false
 		}
 	}
 	w.names.add(m, len(w.e.Fields))
 	w.e.Add(name, value, kind)
+	return true
 }
 
 // at is find for a name that is known before the event.
@@ -193,6 +211,7 @@ func (w *work) keep(f *llama.Field) {
 		w.give(m, f.Name, f.Value, f.Kind)
 		return
 	}
+	w.way = nil
 	n := len(w.e.Fields)
 	w.names.add(m, n)
 	w.e.Fields = w.e.Fields[:n+1]
@@ -205,6 +224,7 @@ func (w *work) remove(name string) {
 	if name[0] == '~' {
 		w.own.Delete(name)
 	} else if i := w.index(name); i >= 0 {
+		w.way = nil
 		if i < w.came {
 			w.touch()
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/archive/wal"
+	"github.com/llama-logs/llama/internal/column"
 	"github.com/llama-logs/llama/internal/pipeline"
 	"golang.org/x/sys/unix"
 )
@@ -105,16 +106,17 @@ type encodingSink struct {
 
 func (s *encodingSink) Put(ctx context.Context, b *llama.Batch) error { return s.PutPrepared(ctx, b) }
 
-func (s *encodingSink) PutPrepared(_ context.Context, b *llama.Batch, prepare ...func([]llama.Event) error) error {
+func (s *encodingSink) PutPrepared(_ context.Context, b *llama.Batch, prepare ...func([]llama.Event, []*column.Layout) error) error {
 	s.encoder.Plain = true
 	for at := 0; at < len(b.Events); at += 64 {
 		run := b.Events[at:min(at+64, len(b.Events))]
+		layouts := make([]*column.Layout, len(run))
 		t0 := threadTime(s.b)
-		if err := prepare[0](run); err != nil {
+		if err := prepare[0](run, layouts); err != nil {
 			return err
 		}
 		t1 := threadTime(s.b)
-		if err := s.encoder.Add(run, at); err != nil {
+		if err := s.encoder.Add(run, at, layouts); err != nil {
 			return err
 		}
 		s.prepare, s.add = s.prepare+t1-t0, s.add+threadTime(s.b)-t1

@@ -22,6 +22,7 @@ import (
 	"sync/atomic"
 
 	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/column"
 	"github.com/llama-logs/llama/internal/parse"
 	"github.com/llama-logs/llama/internal/receive"
 )
@@ -111,9 +112,10 @@ func (e *Entry) WithParser(name string) (llama.Sink, error) {
 }
 
 // A preparing sink has events made ready by functions that are each given a share of the
-// batch, run by run, in its order. The fields of a run are needed until the next only.
+// batch, run by run, in its order, and say of which layout its events are, as far as they
+// know. The fields of a run are needed until the next only.
 type preparing interface {
-	PutPrepared(ctx context.Context, b *llama.Batch, prepare ...func(run []llama.Event) error) error
+	PutPrepared(ctx context.Context, b *llama.Batch, prepare ...func(run []llama.Event, layouts []*column.Layout) error) error
 }
 
 // parallelFrom is how many events are worth another core: starting one takes as
@@ -134,7 +136,7 @@ func (e *Entry) PutDecoded(ctx context.Context, b *llama.Batch, decoder func() (
 	if !ok {
 		w := newWorker(e, decoder)
 		defer w.end()
-		if err := w.prepare(b.Events); err != nil {
+		if err := w.prepare(b.Events, nil); err != nil {
 			return err
 		}
 		err := e.p.next.Put(ctx, b)
@@ -145,7 +147,7 @@ func (e *Entry) PutDecoded(ctx context.Context, b *llama.Batch, decoder func() (
 	// core and written down by the same need not travel.
 	idle := runtime.GOMAXPROCS(0) - busy
 	workers := make([]*worker, max(1, min(1+idle, len(b.Events)/parallelFrom)))
-	prepare := make([]func([]llama.Event) error, len(workers))
+	prepare := make([]func([]llama.Event, []*column.Layout) error, len(workers))
 	for i := range workers {
 		workers[i] = newWorker(e, decoder)
 		defer workers[i].end()

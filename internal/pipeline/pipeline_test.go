@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/column"
 	"github.com/llama-logs/llama/internal/config"
 	"github.com/llama-logs/llama/internal/parse"
 	"github.com/llama-logs/llama/internal/pipeline"
@@ -251,7 +252,7 @@ type keepPrepared struct {
 	trim    int // events that are known already
 }
 
-func (k *keepPrepared) PutPrepared(_ context.Context, b *llama.Batch, prepare ...func([]llama.Event) error) error {
+func (k *keepPrepared) PutPrepared(_ context.Context, b *llama.Batch, prepare ...func([]llama.Event, []*column.Layout) error) error {
 	if k.err != nil {
 		return k.err
 	}
@@ -263,7 +264,7 @@ func (k *keepPrepared) PutPrepared(_ context.Context, b *llama.Batch, prepare ..
 	for i := range prepare {
 		all.Go(func() {
 			for run := range slices.Chunk(events[min(i*share, len(events)):min((i+1)*share, len(events))], 7) {
-				if errs[i] = prepare[i](run); errs[i] != nil {
+				if errs[i] = prepare[i](run, nil); errs[i] != nil {
 					return
 				}
 				shares[i].Put(context.Background(), &llama.Batch{Events: run})

@@ -106,8 +106,8 @@ func (r *route) fits(e *llama.Event, o *origin) bool {
 const fieldOriginal = "event.original"
 
 // apply gives a parsed event what the route says. Its message was original before
-// its header was taken off.
-func (r *route) apply(e *llama.Event, original string) {
+// its header was taken off. It reports whether the event's fields were changed.
+func (r *route) apply(e *llama.Event, original string) (changed bool) {
 	if r.KeepOriginal {
 		if _, ok := e.Lookup(fieldOriginal); !ok {
 			e.Fields = append(e.Fields, llama.Field{Name: fieldOriginal, Value: original})
@@ -119,6 +119,7 @@ func (r *route) apply(e *llama.Event, original string) {
 	if r.Collection != "" && (e.Collection == "" || r.Override) {
 		e.Collection = r.Collection
 	}
+	return r.KeepOriginal || len(r.fields) > 0
 }
 
 func contains(networks []netip.Prefix, addr netip.Addr) bool {

@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/column"
 	"github.com/llama-logs/llama/internal/parse"
 	"github.com/llama-logs/llama/internal/turns"
 )
@@ -41,29 +42,34 @@ func (w *worker) end() {
 	toolboxes.Put(w.tools)
 }
 
-// prepare makes events ready for the archive.
-func (w *worker) prepare(events []llama.Event) error {
+// prepare makes events ready for the archive, and says their layouts if there is room.
+func (w *worker) prepare(events []llama.Event, layouts []*column.Layout) error {
 	w.fields.takeBack() // from the run before
 	for len(events) > 0 {
 		n := min(len(events), turns.Max)
 		for _, i := range w.reader.order(w.entry.p.parsers.Syslog(), events[:n]) {
-			if err := w.event(&events[i], &w.reader.headers[i]); err != nil {
+			layout, err := w.event(&events[i], &w.reader.headers[i])
+			if err != nil {
 				w.failed = true
 				return err
 			}
+			if int(i) < len(layouts) {
+				layouts[i] = layout
+			}
 		}
-		events = events[n:]
+		events, layouts = events[n:], layouts[min(n, len(layouts)):]
 	}
 	return nil
 }
 
 // event decodes, routes and parses one event. Neighbours mostly have one source, so what
-// is known of it is kept from event to event. The error is one of decoding.
-func (w *worker) event(event *llama.Event, h *parse.Header) error {
+// is known of it is kept from event to event. It returns the event's layout, if that is known. The error is
+// one of decoding.
+func (w *worker) event(event *llama.Event, h *parse.Header) (*column.Layout, error) {
 	lent := w.fields.lend(event)
 	if w.decode != nil {
 		if err := w.decode(event); err != nil {
-			return err
+			return nil, err
 		}
 		if isSyslog(event.Source) {
 			w.entry.p.parsers.Syslog().Read(h, event.Message) // which was not there before
@@ -76,18 +82,21 @@ func (w *worker) event(event *llama.Event, h *parse.Header) error {
 	}
 	t.now.Bytes += int64(len(event.Message))
 	t.now.Events++
-	if err := w.parseEvent(event, h); err != nil {
+	layout, err := w.parseEvent(event, h)
+	if err != nil {
+		layout = nil
 		t.now.Failed++
 		event.Set("error.message", err.Error(), llama.String)
 	}
 	if lent {
 		w.fields.settle(event)
 	}
-	return nil
+	return layout, nil
 }
 
-// parseEvent routes and parses one event. The error is its parser's.
-func (w *worker) parseEvent(event *llama.Event, h *parse.Header) error {
+// parseEvent routes and parses one event, and returns its layout, if that is known. The error
+// is its parser's.
+func (w *worker) parseEvent(event *llama.Event, h *parse.Header) (*column.Layout, error) {
 	var err error
 	p, o := w.entry.p, &w.origin
 	original := event.Message
@@ -104,11 +113,12 @@ func (w *worker) parseEvent(event *llama.Event, h *parse.Header) error {
 	if err == nil {
 		known, err = p.parse(&w.parse, event, o, how)
 	}
-	if r != nil {
-		r.apply(event, original)
+	layout := w.parse.Layout(event)
+	if r != nil && r.apply(event, original) {
+		layout = nil
 	}
 	fillDefaults(event, o, known)
-	return err
+	return layout, err
 }
 
 // A headerReader reads the headers of events before they are parsed.

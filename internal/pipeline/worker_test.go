@@ -1,11 +1,17 @@
 package pipeline_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/archive/wal"
+	"github.com/llama-logs/llama/internal/column"
 	"github.com/llama-logs/llama/internal/pipeline"
 )
 
@@ -36,6 +42,71 @@ func TestTurnsChangeNothing(t *testing.T) {
 			t.Fatalf("seed %d, event %d; -alone +together\n%s", seed, i, d)
 		}
 	}
+}
+
+// TestLayoutsChangeNothing writes real lines for the log with what their parsers know of
+// their layouts and without: both give the same bytes.
+func TestLayoutsChangeNothing(t *testing.T) {
+	t.Parallel()
+	routes := []string{
+		"",
+		"routes: [{parser: auto}]",
+		"routes: [{when: {program: sshd}, fields: {event.action: other, site: a}}]",
+	}
+	for _, yaml := range routes {
+		next := &twoEncoders{}
+		sink := open(t, yaml, next).From(pipeline.Origin{})
+		lines := realLines(t)
+		seed := rand.Uint64()
+		rng := rand.New(rand.NewPCG(seed, 0))
+		rng.Shuffle(len(lines), func(i, k int) { lines[i], lines[k] = lines[k], lines[i] })
+		var batch llama.Batch
+		for _, line := range lines[:min(len(lines), 20_000)] {
+			batch.Events = append(batch.Events, llama.Event{Time: 1, Ingested: 1, Source: "syslog-tcp 192.0.2.1", Message: string(line)})
+		}
+		if err := sink.Put(t.Context(), &batch); err != nil {
+			t.Fatalf("routes %q, seed %d: %v", yaml, seed, err)
+		}
+		if known := next.known; known < len(batch.Events)/6 {
+			t.Errorf("routes %q: the layouts of %d of %d events are known", yaml, known, len(batch.Events))
+		}
+	}
+}
+
+// twoEncoders is a sink that writes events down with their layouts and without.
+type twoEncoders struct{ known int }
+
+func (s *twoEncoders) Put(ctx context.Context, b *llama.Batch) error { return s.PutPrepared(ctx, b) }
+
+func (s *twoEncoders) PutPrepared(_ context.Context, b *llama.Batch, prepare ...func([]llama.Event, []*column.Layout) error) error {
+	var with, without wal.Encoder
+	share := (len(b.Events) + len(prepare) - 1) / len(prepare)
+	for at := 0; at < len(b.Events); {
+		worker := at / share
+		run := b.Events[at:min(at+50, (worker+1)*share, len(b.Events))]
+		layouts := make([]*column.Layout, len(run))
+		if err := errors.Join(prepare[worker](run, layouts), with.Add(run, at, layouts), without.Add(run, at, nil)); err != nil {
+			return err
+		}
+		for i, l := range layouts {
+			if l != nil {
+				s.known++
+				if l.Fields != len(run[i].Fields) {
+					return fmt.Errorf("event %d has %d fields, its layout %d", at+i, len(run[i].Fields), l.Fields)
+				}
+			}
+		}
+		at += len(run)
+	}
+	f, err := with.Frame(llama.Position{}, len(b.Events))
+	g, err2 := without.Frame(llama.Position{}, len(b.Events))
+	if err = errors.Join(err, err2); err != nil {
+		return err
+	}
+	if !reflect.DeepEqual(f.Sections, g.Sections) {
+		return errors.New("events are written in another way with their layouts")
+	}
+	return nil
 }
 
 // TestDecodedSyslog gives events their messages while they are parsed: their headers are

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/column"
 	"github.com/llama-logs/llama/internal/turns"
 )
 
@@ -52,7 +53,7 @@ const (
 // only until it was written. A batch that cannot be stored is refused with a
 // *llama.Error.
 func (e *Encoder) Encode(p llama.Position, events []llama.Event) (*Frame, error) {
-	if err := e.Add(events, 0); err != nil {
+	if err := e.Add(events, 0, nil); err != nil {
 		e.Reset()
 		return nil, err
 	}
@@ -60,20 +61,24 @@ func (e *Encoder) Encode(p llama.Position, events []llama.Event) (*Frame, error)
 }
 
 // Add adds events, of which the first has a number in the frame, from 0 and growing. The
-// events are the caller's again when it returns. After an error, which is a *llama.Error,
-// the Encoder has to be reset.
-func (e *Encoder) Add(events []llama.Event, first int) error {
+// events are the caller's again when it returns. Where layouts are known there is one for each
+// event or nil. After an error, which is a *llama.Error, the Encoder has to be reset.
+func (e *Encoder) Add(events []llama.Event, first int, layouts []*column.Layout) error {
 	for len(events) > 0 {
 		n := min(len(events), turns.Max)
 		for i := range n {
 			e.kinds[i] = kindOf(events[i].Collection)
 		}
 		for _, i := range e.turns.Of(e.kinds[:n]) {
-			if err := e.add(&events[i], first+int(i)); err != nil {
+			var layout *column.Layout
+			if int(i) < len(layouts) {
+				layout = layouts[i]
+			}
+			if err := e.add(&events[i], first+int(i), layout); err != nil {
 				return err
 			}
 		}
-		events, first = events[n:], first+n
+		events, first, layouts = events[n:], first+n, layouts[min(n, len(layouts)):]
 	}
 	return nil
 }
@@ -89,14 +94,14 @@ func kindOf(collection string) uint8 {
 }
 
 // add adds the event numbered at.
-func (e *Encoder) add(ev *llama.Event, at int) error {
+func (e *Encoder) add(ev *llama.Event, at int, layout *column.Layout) error {
 	w := e.writer(ev)
 	if w.full(ev) {
 		e.ended = append(e.ended, w.end())
 		w.begin()
 	}
 	before := len(w.body)
-	if err := w.add(ev, at); err != nil {
+	if err := w.add(ev, at, layout); err != nil {
 		return err
 	}
 	if e.bytes += len(w.body) - before; e.bytes > MaxBody {

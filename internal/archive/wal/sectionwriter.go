@@ -5,6 +5,7 @@ import (
 	"math/bits"
 
 	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/column"
 )
 
 // A sectionWriter writes one section after the other, of a collection and day.
@@ -18,6 +19,8 @@ type sectionWriter struct {
 	maxTime        llama.Time
 
 	shapes      []shape
+	newest      int // number of the shape that shape found last, from 1
+	byLayout    [layouts]ofLayout
 	bySight     [sights]uint16 // shapes, from 1, by what is seen of them at a glance
 	byHash      map[uint64]int
 	definitions []int // where in the body each shape's definition begins and ends
@@ -33,8 +36,18 @@ type sectionWriter struct {
 // A shape is one that the section has.
 type shape struct {
 	source string
-	fields []llama.Field // of its newest event
+	fields []llama.Field  // of its newest event
+	layout *column.Layout // of that event; nil if it is not known
 }
+
+// An ofLayout is the shape of the events of a layout.
+type ofLayout struct {
+	layout *column.Layout
+	shape  int // from 1
+}
+
+// layouts is how many layouts are remembered at once; it is a power of two.
+const layouts = 64
 
 func newSectionWriter(wideOf int) *sectionWriter {
 	return &sectionWriter{last: -1, width: width{of: wideOf}, pairs: newPairs(), byHash: map[uint64]int{}}
@@ -44,6 +57,7 @@ func newSectionWriter(wideOf int) *sectionWriter {
 func (w *sectionWriter) begin() {
 	w.body, w.rows, w.last, w.time, w.ingested = w.body[:0], 0, -1, 0, 0
 	clear(w.shapes)
+	clear(w.byLayout[:])
 	clear(w.bySight[:])
 	clear(w.byHash)
 	clear(w.room)
@@ -66,18 +80,19 @@ func (w *sectionWriter) full(ev *llama.Event) bool {
 }
 
 // add writes the event numbered at.
-func (w *sectionWriter) add(ev *llama.Event, at int) error {
+func (w *sectionWriter) add(ev *llama.Event, at int, layout *column.Layout) error {
 	w.body = binary.AppendUvarint(w.body, uint64(at-w.last-1))
 	if w.rows == 0 {
 		w.width.begin(w.collection)
 	}
 	w.width.judge(w.rows, len(w.shapes))
-	var known []llama.Field
+	var s *shape
+	fixed := uint64(0)
 	var err error
 	if w.width.wide {
 		err = w.own(ev, at)
 	} else {
-		known, err = w.shape(ev, at)
+		s, fixed, err = w.laidOut(ev, at, layout)
 	}
 	if err != nil {
 		return err
@@ -88,7 +103,7 @@ func (w *sectionWriter) add(ev *llama.Event, at int) error {
 	if w.width.wide {
 		w.body = appendOwnValues(w.body, ev)
 	} else {
-		w.body = appendValues(w.body, ev, known)
+		w.body = appendValues(w.body, ev, s.fields, fixed)
 	}
 	if w.rows == 0 {
 		w.first, w.minTime, w.maxTime = at, ev.Time, ev.Time
@@ -128,10 +143,38 @@ func (s *Section) append(dst []byte) []byte {
 	return append(dst, s.data...)
 }
 
+// laidOut is shape for an event whose layout may be known, and returns marks for those of its
+// fields that have the values of the event before of that shape.
+func (w *sectionWriter) laidOut(ev *llama.Event, at int, layout *column.Layout) (s *shape, fixed uint64, err error) {
+	if layout == nil {
+		if s, err = w.shape(ev, at); err == nil {
+			s.layout = nil
+		}
+		return s, 0, err
+	}
+	of := &w.byLayout[layoutHash(layout)]
+	if of.layout == layout {
+		if s = &w.shapes[of.shape-1]; len(s.fields) == len(ev.Fields) && same(s.source, ev.Source) {
+			w.body = binary.AppendUvarint(w.body, uint64(of.shape)+shapeKnown)
+			if s.layout == layout {
+				return s, layout.Fixed, nil
+			}
+			s.layout = layout
+			return s, 0, nil
+		}
+	}
+	if s, err = w.shape(ev, at); err != nil {
+		return nil, 0, err
+	}
+	s.layout = layout
+	*of = ofLayout{layout, w.newest}
+	return s, 0, nil
+}
+
 // shape writes the number of the event's shape, or its definition when it is new to
-// the section. It returns the fields of the event before of that shape; of a new one,
-// they have no values.
-func (w *sectionWriter) shape(ev *llama.Event, at int) (known []llama.Field, err error) {
+// the section. It returns the shape with the fields of the event before; of a new one, they
+// have no values.
+func (w *sectionWriter) shape(ev *llama.Event, at int) (*shape, error) {
 	glance := &w.bySight[sight(ev)]
 	n := int(*glance)
 	if n == 0 || !w.shapes[n-1].is(ev) {
@@ -143,12 +186,14 @@ func (w *sectionWriter) shape(ev *llama.Event, at int) (known []llama.Field, err
 			n = len(w.shapes)
 			w.byHash[hash] = n
 			*glance = uint16(n)
-			return w.shapes[n-1].fields, nil
+			w.newest = n
+			return &w.shapes[n-1], nil
 		}
 		*glance = uint16(n)
 	}
 	w.body = binary.AppendUvarint(w.body, uint64(n)+shapeKnown)
-	return w.shapes[n-1].fields, nil
+	w.newest = n
+	return &w.shapes[n-1], nil
 }
 
 // define writes the definition of the shape of the event numbered at, and makes it known.
@@ -173,7 +218,7 @@ func (w *sectionWriter) define(ev *llama.Event, at int) error {
 	for i := range known {
 		known[i] = llama.Field{Name: ev.Fields[i].Name, Kind: ev.Fields[i].Kind}
 	}
-	w.shapes = append(w.shapes, shape{ev.Source, known})
+	w.shapes = append(w.shapes, shape{source: ev.Source, fields: known})
 	return nil
 }
 
@@ -183,36 +228,40 @@ func wrongKind(f *llama.Field, at int) error {
 
 // appendValues appends the values of an event's fields. Parsers cut most values out of
 // the message, or give constants; neither is written again. known are the fields of the
-// event before of the same shape, which become those of this one.
-func appendValues(dst []byte, ev *llama.Event, known []llama.Field) []byte {
+// event before of the same shape, which become those of this one. Those that fixed has a bit
+// for are known to have the same values.
+func appendValues(dst []byte, ev *llama.Event, known []llama.Field, fixed uint64) []byte {
 	fields := ev.Fields
 	known = known[:len(fields)]
-	marks := len(dst)
+	at := len(dst) // of the marks
 	for range (len(fields) + 7) / 8 {
 		dst = append(dst, 0)
 	}
-	bits := byte(0) // in a register: the next field would wait for what was just written
-	for i := range fields {
-		if i%8 == 0 && i > 0 {
-			dst[marks+i/8-1], bits = bits, 0
+	for len(fields) > 0 {
+		n := min(len(fields), 64)
+		marks := fixed
+		for left := ^fixed & (^uint64(0) >> (64 - n)); left != 0; left &= left - 1 {
+			i := bits.TrailingZeros64(left)
+			value, before := fields[i].Value, &known[i].Value
+			if offset, ok := within(ev.Message, value); ok {
+				*before = value
+				dst = binary.AppendUvarint(dst, uint64(len(value))<<1|1)
+				dst = binary.AppendUvarint(dst, uint64(offset))
+				continue
+			}
+			if same(*before, value) {
+				marks |= 1 << i
+				continue
+			}
+			*before = value
+			dst = binary.AppendUvarint(dst, uint64(len(value))<<1)
+			dst = append(dst, value...)
 		}
-		value, before := fields[i].Value, known[i].Value
-		if offset, ok := within(ev.Message, value); ok {
-			known[i].Value = value
-			dst = binary.AppendUvarint(dst, uint64(len(value))<<1|1)
-			dst = binary.AppendUvarint(dst, uint64(offset))
-			continue
+		for i := 0; i < n; i += 8 {
+			dst[at] = byte(marks >> i)
+			at++
 		}
-		if same(before, value) {
-			bits |= 1 << (i % 8)
-			continue
-		}
-		known[i].Value = value
-		dst = binary.AppendUvarint(dst, uint64(len(value))<<1)
-		dst = append(dst, value...)
-	}
-	if len(fields) > 0 {
-		dst[marks+(len(fields)-1)/8] = bits
+		fields, known, fixed = fields[n:], known[n:], 0
 	}
 	return dst
 }
@@ -220,11 +269,25 @@ func appendValues(dst []byte, ev *llama.Event, known []llama.Field) []byte {
 // is reports whether an event has the shape. Most names are the parser's, and the same
 // memory in all events.
 func (s *shape) is(ev *llama.Event) bool {
-	if len(s.fields) != len(ev.Fields) || !same(s.source, ev.Source) {
+	known, fields := s.fields, ev.Fields
+	if len(known) != len(fields) || !same(s.source, ev.Source) {
 		return false
 	}
-	for i := range s.fields {
-		x, y := &s.fields[i], &ev.Fields[i]
+	for i := range known {
+		x, y := &known[i], &fields[i]
+		if x.Kind != y.Kind || len(x.Name) != len(y.Name) {
+			return false
+		}
+		if address(x.Name) != address(y.Name) {
+			return haveSameNames(known[i:], fields[i:])
+		}
+	}
+	return true
+}
+
+func haveSameNames(known, fields []llama.Field) bool {
+	for i := range known {
+		x, y := &known[i], &fields[i]
 		if x.Kind != y.Kind || !same(x.Name, y.Name) {
 			return false
 		}

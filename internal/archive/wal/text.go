@@ -1,6 +1,10 @@
 package wal
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"github.com/llama-logs/llama/internal/column"
+)
 
 // text is a string that is read from its front. After anything that is not there,
 // failed is set and it is empty.
@@ -67,6 +71,14 @@ func bytesString(b []byte) string { return unsafe.String(unsafe.SliceData(b), le
 func within(whole, part string) (offset uintptr, ok bool) {
 	offset = uintptr(unsafe.Pointer(unsafe.StringData(part))) - uintptr(unsafe.Pointer(unsafe.StringData(whole)))
 	return offset, offset < uintptr(len(whole)) && uintptr(len(part)) <= uintptr(len(whole))-offset && part != ""
+}
+
+// address returns where the memory of s begins, to be compared with others.
+func address(s string) uintptr { return uintptr(unsafe.Pointer(unsafe.StringData(s))) }
+
+// layoutHash returns a number below layouts for a layout, which it is told by.
+func layoutHash(f *column.Layout) uint64 {
+	return uint64(uintptr(unsafe.Pointer(f))) >> 4 * 0x9e3779b97f4a7c15 >> 58
 }
 
 // same is a == b, quick for strings of the same memory.

@@ -760,7 +760,7 @@ func TestRunsAreEncodedAsTheyCome(t *testing.T) {
 				used = append(used, run[k].Fields...)
 				run[k].Fields = used[from:]
 			}
-			if err := e.Add(run, i); err != nil {
+			if err := e.Add(run, i, nil); err != nil {
 				t.Fatal(err)
 			}
 			for k := range room {
