@@ -233,13 +233,9 @@ func (e *Encoder) slots(home int32, slots []*slot, generic []byte, join bool) (v
 		}
 		values += rows
 		e.words.in(g.message)
-		facts, short := e.values.Short(e.words.to)
-		if !short {
-			v, err := e.words.values(rows, e.pieces[start:])
-			if err != nil {
-				return 0, err
-			}
-			facts = v.Facts()
+		facts, err := e.known(rows, e.pieces[start:])
+		if err != nil {
+			return 0, err
 		}
 		e.facts.group = append(e.facts.group, facts)
 	}
@@ -259,6 +255,23 @@ func (e *Encoder) slots(home int32, slots []*slot, generic []byte, join bool) (v
 	e.data = append(e.data, generic...)
 	e.data = append(e.data, e.pieces...)
 	return min(values, column.MaxRows), nil
+}
+
+// known adds the words of the column that was encoded last, as data of so many rows, and returns
+// what is known of its values.
+func (e *Encoder) known(rows int, data []byte) (column.Facts, error) {
+	if facts, short := e.values.Short(e.words.to); short {
+		return facts, nil
+	}
+	if texts := e.values.Texts(); texts != nil {
+		e.words.texts(texts)
+		return column.TextFacts(texts), nil
+	}
+	v, err := e.words.values(rows, data)
+	if err != nil {
+		return column.Facts{}, err
+	}
+	return v.Facts(), nil
 }
 
 // group puts each slot into a group, or all that look alike into one.

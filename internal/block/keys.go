@@ -124,6 +124,18 @@ func (k *keySet) text(text string) {
 // valuesAtOnce is after how many values it is looked at whether there are too many.
 const valuesAtOnce = 1024
 
+// texts adds those of texts.
+func (k *keySet) texts(texts []string) {
+	for len(texts) > 0 && !k.full {
+		n := min(valuesAtOnce, len(texts))
+		for _, text := range texts[:n] {
+			k.some = column.AppendKeys(k.some, text)
+		}
+		k.add()
+		texts = texts[n:]
+	}
+}
+
 // values adds those of a column that was encoded as data, of so many rows, and returns
 // the column as it is read.
 func (k *keySet) values(rows int, data []byte) (*column.Values, error) {

@@ -178,7 +178,9 @@ func (e *Encoder) looseColumn(l *looseEvents, name string, order []uint16, event
 	start := len(e.loose)
 	e.loose = e.values.Append(e.loose, e.texts)
 	e.words.in(name == llama.NameMessage)
-	if _, short := e.values.Short(e.words.to); !short && !e.words.full {
+	if texts := e.values.Texts(); texts != nil {
+		e.words.texts(texts)
+	} else if _, short := e.values.Short(e.words.to); !short && !e.words.full {
 		_, err = e.words.values(len(e.texts), e.loose[start:])
 	}
 	return e.values.Distinct(), err

@@ -79,6 +79,16 @@ func (v *Values) Facts() Facts {
 	return f
 }
 
+// TextFacts returns what is known of texts.
+func TextFacts(texts []string) Facts {
+	f := Facts{kind: factsText}
+	for _, text := range texts {
+		f.bytes |= setsIn(text)
+		f.longest = max(f.longest, len(text))
+	}
+	return f
+}
+
 // facts returns what is known of numbers of the Typing between two.
 func (t Typing) facts(low, high int64) Facts {
 	switch t.form {

@@ -18,6 +18,8 @@ type Encoder struct {
 	strings []string // values of pieces that are not all numbers
 	spelt   []byte   // of these, the numbers
 	found   int      // how many values were written last
+	written []string // these, if they are texts
+	single  [1]string
 
 	typing    Typing  // of the values that were written last, if they are numbers
 	low, high int64   // between which they lie
@@ -30,9 +32,10 @@ func NewEncoder() *Encoder { return &Encoder{hasher: NewHasher()} }
 // Append encodes values, of which there is at least one, and appends them to dst.
 func (e *Encoder) Append(dst []byte, values []string) []byte {
 	first := values[0]
-	e.typing = Typing{form: text}
+	e.typing, e.written = Typing{form: text}, nil
 	if allSame(values, first) {
-		e.found = 1
+		e.found, e.single[0] = 1, first
+		e.written = e.single[:]
 		return appendText(append(dst, byte(same)), first)
 	}
 	if t, ok := e.typed(values, first); ok {
@@ -112,7 +115,7 @@ func (e *Encoder) appendNumbers(dst []byte, ints []int64, t Typing) []byte {
 	for _, n := range ints {
 		low, high = min(low, n), max(high, n)
 	}
-	e.typing, e.low, e.high = t, low, high
+	e.typing, e.low, e.high, e.written = t, low, high, nil
 	e.found, e.seen = len(ints), ints
 	if plain := width(uint64(high - low)); plain > 1 && e.distinctInts(ints, low, high, plain) {
 		e.found, e.seen = len(e.keys), e.keys
@@ -149,7 +152,7 @@ func (e *Encoder) appendTexts(dst []byte, values []string) []byte {
 	for _, v := range values {
 		e.ints = append(e.ints, int64(len(v)))
 	}
-	e.found = len(e.ints)
+	e.found, e.written = len(e.ints), values
 	dst = AppendInts(dst, e.ints)
 	for _, v := range values {
 		dst = append(dst, v...)
@@ -265,11 +268,16 @@ func (e *Encoder) Short(to *NumberSet) (Facts, bool) {
 	return t.facts(e.low, e.high), true
 }
 
+// Texts returns the values that Append has seen, each once where there is a dictionary of them, if they
+// are neither numbers nor hexadecimal digits; else it returns nil. They are good until the next are encoded.
+func (e *Encoder) Texts() []string { return e.written }
+
 // Distinct returns how many distinct values Append has seen, at most.
 func (e *Encoder) Distinct() int { return e.found }
 
 // Forget lets go of the values that were encoded last.
 func (e *Encoder) Forget() {
+	e.written, e.single[0] = nil, ""
 	clear(e.texts[:cap(e.texts)])
 	clear(e.strings[:cap(e.strings)])
 }

@@ -128,3 +128,49 @@ func FuzzValues(f *testing.F) {
 		}
 	})
 }
+
+// TestTextsAreThoseThatAreRead compares what is said of texts that were encoded with what is read again.
+func TestTextsAreThoseThatAreRead(t *testing.T) {
+	t.Parallel()
+	e := NewEncoder()
+	for _, tt := range []struct {
+		name  string
+		value func(i int) string
+		texts bool
+	}{
+		{"one", func(int) string { return "the same" }, true},
+		{"one number", func(int) string { return "12345" }, true},
+		{"nothing", func(int) string { return "" }, true},
+		{"few", func(i int) string { return fmt.Sprintf("host-%d", i%7) }, true},
+		{"all others", func(i int) string { return fmt.Sprintf("Ä %d of %d", i, i*i) }, true},
+		{"numbers", func(i int) string { return fmt.Sprint(i) }, false},
+		{"numbers, and a text", func(i int) string { return fmt.Sprint(i) + "x"[:i/999] }, true},
+		{"digits", func(i int) string { return fmt.Sprintf("%032x", i) }, false},
+	} {
+		values := make([]string, 1000)
+		for i := range values {
+			values[i] = tt.value(i)
+		}
+		v, err := DecodeValues(len(values), e.Append(nil, values))
+		if err != nil {
+			t.Fatalf("%s: %v", tt.name, err)
+		}
+		texts := e.Texts()
+		if !tt.texts {
+			if texts != nil {
+				t.Errorf("%s: %d texts", tt.name, len(texts))
+			}
+			continue
+		}
+		read := make([]string, v.Distinct())
+		for code := range read {
+			read[code] = v.Value(code)
+		}
+		if !slices.Equal(texts, read) {
+			t.Errorf("%s: got %.100q, want %.100q", tt.name, texts, read)
+		}
+		if got, want := TextFacts(texts), v.Facts(); got != want {
+			t.Errorf("%s: got %+v, want %+v", tt.name, got, want)
+		}
+	}
+}
