@@ -235,6 +235,10 @@ func (l *largestGroups) gather(g *groupGatherer) error {
 	}
 	l.hasher = column.NewHasher() // senders choose the numbers
 	l.table, l.sums = make([]uint32, size), make([][]uint64, len(l.counts))
+	l.keys, l.kinds = make([]int64, 0, rows), make([]llama.Kind, 0, rows)
+	for k := range l.sums {
+		l.sums[k] = make([]uint64, 0, rows)
+	}
 	for i := range g.columns {
 		c := &g.columns[i]
 		for row := range c.counts[0] {
