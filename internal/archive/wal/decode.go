@@ -178,48 +178,42 @@ func (r *Reader) value(to *string) {
 	r.row.Outside--
 }
 
-// values reads what is not as in the event before.
+// values reads what is not as in the event before. Nearly all values have less than 64 bytes, and
+// those in the message do not begin behind its first 16 Ki: they are read here, without a call and
+// with what is left to read in registers.
 func (r *Reader) values(values []string) {
 	marks := r.in.bytes(uint64(len(values)+7) / 8)
+	data, message, outside := r.in.data, r.row.Message, r.row.Outside
 	for i := range len(marks) {
 		changed := ^marks[i]
 		if rest := len(values) - 8*i; rest < 8 {
 			changed &= 1<<rest - 1
 		}
 		for ; changed != 0; changed &= changed - 1 {
-			if to := &values[8*i+bits.TrailingZeros8(changed)]; !r.short(to) {
-				r.value(to)
+			to := &values[8*i+bits.TrailingZeros8(changed)]
+			if len(data) >= 3 && data[0] < 0x80 {
+				n := int(data[0] >> 1)
+				if data[0]&1 == 0 {
+					if n < len(data) {
+						*to, data = data[1:1+n], data[1+n:]
+						continue
+					}
+				} else {
+					start, used := int(data[1]), 2
+					if start >= 0x80 {
+						start, used = start&0x7f|int(data[2])<<7, 3
+					}
+					if start+n <= len(message) && (used == 2 || data[2] < 0x80) {
+						*to, data = message[start:start+n], data[used:]
+						outside--
+						continue
+					}
+				}
 			}
+			r.in.data, r.row.Outside = data, outside
+			r.value(to)
+			data, outside = r.in.data, r.row.Outside
 		}
 	}
-}
-
-// short is value for one of less than 64 bytes that is not behind the first 16 Ki of the
-// message, as nearly all are. It reports whether it was.
-func (r *Reader) short(to *string) bool {
-	data := r.in.data
-	if len(data) < 3 || data[0] >= 0x80 {
-		return false
-	}
-	n := int(data[0] >> 1)
-	if data[0]&1 == 0 {
-		if n >= len(data) {
-			return false
-		}
-		*to, r.in.data = data[1:1+n], data[1+n:]
-		return true
-	}
-	start, used := int(data[1]), 2
-	if start >= 0x80 {
-		if data[2] >= 0x80 {
-			return false
-		}
-		start, used = start&0x7f|int(data[2])<<7, 3
-	}
-	if start+n > len(r.row.Message) {
-		return false
-	}
-	*to, r.in.data = r.row.Message[start:start+n], data[used:]
-	r.row.Outside--
-	return true
+	r.in.data, r.row.Outside = data, outside
 }
