@@ -49,7 +49,7 @@ func (a *Archive) upkeep(ctx context.Context) error {
 		}
 		rest(ctx, time.Since(began))
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, a.log.Rest())...)
 }
 
 func rest(ctx context.Context, span time.Duration) {

@@ -27,7 +27,7 @@ type Log struct {
 	files   []file // those that are needed, oldest first; without the current
 	current *current
 	spare   *spare   // the next file, or nil; see Prepare
-	kept    uint64   // number of a file that is not needed, for the next spare; 0: none
+	kept    []uint64 // numbers of files that are not needed, for the next spares
 	next    uint64   // number of the next file
 	owed    []*Frame // that a process before wrote and may not have synced
 	buf     []byte
@@ -261,27 +261,20 @@ func (l *Log) Oldest(seq uint64) uint64 {
 	return l.upcoming()
 }
 
-// Remove removes the files before that numbered oldest. While files are prepared, one is
-// kept that the next can be made of. A Checkpoint that says so is durable already. One
-// Remove at a time.
+// Remove removes the files before that numbered oldest. While much comes in, some are kept
+// that the next can be made of. A Checkpoint that says so is durable already. One Remove at
+// a time.
 func (l *Log) Remove(oldest uint64) error {
 	for {
 		l.mu.Lock()
-		busy := l.current != nil && l.current.prepared
-		kept := l.kept
 		if len(l.files) == 0 || l.files[0].number >= oldest {
-			if !busy {
-				l.kept = 0
-			}
 			l.mu.Unlock()
-			if !busy && kept > 0 {
-				return l.remove(kept)
-			}
-			return nil
+			return l.Rest()
 		}
 		f := l.files[0]
+		keep := l.busy() && len(l.kept) < maxSpares
 		l.mu.Unlock()
-		keep := busy && kept == 0 && l.wipe(f.number) == nil
+		keep = keep && l.wipe(f.number) == nil
 		if !keep {
 			if err := l.remove(f.number); err != nil {
 				return err
@@ -289,7 +282,7 @@ func (l *Log) Remove(oldest uint64) error {
 		}
 		l.mu.Lock()
 		if keep {
-			l.kept = f.number
+			l.kept = append(l.kept, f.number)
 		}
 		l.bytes.Add(-f.durable)
 		l.files = l.files[1:]
@@ -346,9 +339,9 @@ func (l *Log) Close() error {
 		s.file.Close() // nothing is in it
 		err = l.remove(s.number)
 	}
-	if l.kept > 0 {
-		err = errors.Join(err, l.remove(l.kept))
-		l.kept = 0
+	for _, number := range l.kept {
+		err = errors.Join(err, l.remove(number))
 	}
+	l.kept = nil
 	return err
 }

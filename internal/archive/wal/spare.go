@@ -2,6 +2,7 @@ package wal
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -23,6 +24,9 @@ const (
 	// fastTime.
 	fastShare = 32
 	fastTime  = 10 * time.Second
+	// maxSpares is how many files are kept for the next ones: segments are written, and so
+	// files not needed any more, when several have been filled.
+	maxSpares = 6
 )
 
 // wiped is how many bytes of zeros a spare begins with at least. The first frame would be
@@ -71,8 +75,10 @@ func (l *Log) Prepare() error {
 	s := &spare{number: l.next}
 	l.spare = s
 	l.next++
-	kept := l.kept
-	l.kept = 0
+	kept := uint64(0)
+	if n := len(l.kept); n > 0 {
+		kept, l.kept = l.kept[n-1], l.kept[:n-1]
+	}
 	l.mu.Unlock()
 	var file fsys.File
 	var err error
@@ -99,6 +105,27 @@ func (l *Log) Prepare() error {
 	}
 	file.Close() // it came too late, and nothing is in it
 	return l.remove(s.number)
+}
+
+// busy reports whether so much comes in that files are prepared. The caller holds mu.
+func (l *Log) busy() bool {
+	c := l.current
+	return c != nil && (c.prepared || c.asked) && time.Since(c.marked) <= fastTime
+}
+
+// Rest removes the files that are kept for the next ones if not much comes in any more.
+func (l *Log) Rest() error {
+	l.mu.Lock()
+	var kept []uint64
+	if !l.busy() {
+		kept, l.kept = l.kept, nil
+	}
+	l.mu.Unlock()
+	var err error
+	for _, number := range kept {
+		err = errors.Join(err, l.remove(number))
+	}
+	return err
 }
 
 // zeros makes a file of zeros, durably, and opens it to be written over.

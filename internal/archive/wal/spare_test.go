@@ -192,10 +192,10 @@ func TestFilesAreUsedAgain(t *testing.T) {
 			fault.Set(fsys.Plan{Only: fsys.Changes, At: rng.IntN(300), Then: -1, Partial: rng.Float64(), Done: rng.IntN(2) == 0})
 			for range 120 {
 				if rng.IntN(8) == 0 {
-					kept := l.kept
+					kept := len(l.kept)
 					if err := l.Prepare(); err != nil && !fault.Failed() {
 						t.Fatal(err)
-					} else if err == nil && kept > 0 && l.kept == 0 {
+					} else if err == nil && len(l.kept) < kept {
 						again++
 					}
 				}
@@ -211,10 +211,13 @@ func TestFilesAreUsedAgain(t *testing.T) {
 					break
 				}
 			}
-			if l.kept > 0 {
-				data, err := fsys.ReadFile(w.disk, fileName(l.kept), 1<<20)
+			if len(l.kept) > maxSpares {
+				t.Fatalf("seed %d: %d files are kept", seed, len(l.kept))
+			}
+			for _, number := range l.kept {
+				data, err := fsys.ReadFile(w.disk, fileName(number), 1<<20)
 				if err != nil || string(data[:wiped]) != string(zeros[:wiped]) {
-					t.Fatalf("seed %d: the file that is kept is not wiped, %v", seed, err)
+					t.Fatalf("seed %d: file %d that is kept is not wiped, %v", seed, number, err)
 				}
 			}
 			if rng.IntN(2) == 0 {
@@ -253,4 +256,36 @@ func (w *written) long(rng *rand.Rand) *Frame {
 	w.bodies = append(w.bodies, f.Sections[0].data)
 	w.next++
 	return f
+}
+
+// TestKeptFilesGoAtRest keeps files for the next ones while much comes in, and not longer.
+func TestKeptFilesGoAtRest(t *testing.T) {
+	t.Parallel()
+	w := newWritten(t)
+	l, err := Open(w.disk, w.key, 0, 3*wiped, func(*Frame) error { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(1, 8))
+	for len(l.files) < 2*maxSpares {
+		if err := errors.Join(l.Write([]*Frame{w.long(rng)}), l.Prepare()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(l.Remove(l.Oldest(w.next-1)), l.Rest()); err != nil {
+		t.Fatal(err)
+	}
+	kept := l.kept
+	if len(kept) != maxSpares {
+		t.Fatalf("%d files are kept, want %d", len(kept), maxSpares)
+	}
+	l.current.marked = l.current.marked.Add(-2 * fastTime)
+	if err := l.Rest(); err != nil || len(l.kept) > 0 {
+		t.Fatalf("%d files are kept at rest, error %v", len(l.kept), err)
+	}
+	for _, number := range kept {
+		if _, err := w.disk.Stat(fileName(number)); err == nil {
+			t.Errorf("file %d is there", number)
+		}
+	}
 }
