@@ -324,3 +324,52 @@ func BenchmarkTrickle(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n*b.N), "ns/event")
 }
+
+// BenchmarkAskHead asks 120,000 events in memory, as sections of the log and packed, for the
+// first time and once more.
+func BenchmarkAskHead(b *testing.B) {
+	events, _ := corpus(120_000)
+	for _, form := range []string{"sections", "packed"} {
+		a := benchArchive(b)
+		for at := 0; at < len(events); at += 1000 {
+			must(b, a.Put(context.Background(), &llama.Batch{Events: events[at : at+1000]}))
+		}
+		var blocks []*headBlock
+		for p := range a.heads {
+			blocks = append(blocks, p.head...)
+		}
+		for _, block := range blocks {
+			a.close(block)
+		}
+		if form == "packed" {
+			must(b, a.pack(context.Background(), blocks))
+		}
+		forget := func() {
+			for _, block := range blocks {
+				if block.packed != nil {
+					a.decoded.forget(&block.packed.held)
+					block.packed = &packed{Packed: block.packed.Packed}
+				} else {
+					block.view = &view{}
+				}
+			}
+		}
+		for name, text := range map[string]string{
+			"rare phrase": `"user77 from 192.0.2.99" | stats count() n`, "needle": `"51234" | stats count() n`,
+			"by host": `* | stats by (host.name) count() n`, "by hour": `* | stats by (_time:1h) count() n`, "top": `* | stats by (source.ip) count() n | sort by (n desc) | limit 5`,
+		} {
+			for _, first := range []bool{true, false} {
+				b.Run(fmt.Sprintf("%s/%s/first=%t", form, name, first), func(b *testing.B) {
+					for b.Loop() {
+						if first {
+							forget()
+						}
+						s := a.Snapshot()
+						asked(b, s, text)
+						s.Close()
+					}
+				})
+			}
+		}
+	}
+}
