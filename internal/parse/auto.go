@@ -41,7 +41,7 @@ func (a *auto) run(w *work, e *llama.Event) error {
 	if looksLikeJSON(strings.TrimPrefix(e.Message, cee)) {
 		_ = runSteps(w, a.json, e) // text in braces may be anything
 	}
-	if m := a.index.find(e); m != nil {
+	if m := a.index.find(e, w.process(e)); m != nil {
 		if err := m.run(w, e); err != nil {
 			e.Set("error.message", err.Error(), llama.String)
 			w.forget()

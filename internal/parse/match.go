@@ -288,8 +288,7 @@ func (c *condition) mayStartWith(first byte) bool {
 
 // find returns the first module that says "mine": those that know how the message
 // starts before those that know the process, and those before all others.
-func (x *index) find(e *llama.Event) *Module {
-	process, _ := e.Lookup(fieldProcess)
+func (x *index) find(e *llama.Event, process string) *Module {
 	s := subject{e, baseName(process), headOf(e.Message)}
 	first := byteAt(e.Message, 0)
 	if m := firstThatHolds(x.byStart[first], &s); m != nil {

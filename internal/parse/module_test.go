@@ -202,7 +202,7 @@ func TestMatchPrefersWhatKnowsTheMessage(t *testing.T) {
 			e.Set(fieldProcess, tt.process, llama.String)
 		}
 		got := ""
-		if p, ok := r.Match(&e); ok {
+		if p, ok := r.Match(new(Worker), &e); ok {
 			got = p.(*Module).Name
 		}
 		if got != tt.want {

@@ -36,9 +36,10 @@ func (s *markSet) has(m mark) bool { return s[m>>6]>>(m&63)&1 != 0 }
 func (s *markSet) add(m mark)      { s[m>>6] |= 1 << (m & 63) }
 
 func (s *markSet) join(other *markSet) {
-	for i := range s {
-		s[i] |= other[i]
-	}
+	s[0] |= other[0] // not in a loop, which takes twice as long
+	s[1] |= other[1]
+	s[2] |= other[2]
+	s[3] |= other[3]
 }
 
 func (s *markSet) overlaps(other *markSet) bool {

@@ -166,9 +166,10 @@ func (r *Registry) Syslog() *Syslog { return r.syslog }
 // Modules returns the modules that were read from files, sorted by name.
 func (r *Registry) Modules() []*Module { return slices.Clone(r.modules) }
 
-// Match returns the module that says the event is meant for it.
-func (r *Registry) Match(e *llama.Event) (Parser, bool) {
-	if m := r.index.find(e); m != nil {
+// Match returns the module that says the event is meant for it. The worker is the one that
+// its parsers run by.
+func (r *Registry) Match(k *Worker, e *llama.Event) (Parser, bool) {
+	if m := r.index.find(e, k.w.process(e)); m != nil {
 		return m, true
 	}
 	return nil, false

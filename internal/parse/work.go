@@ -107,6 +107,18 @@ func (w *work) find(name string) *llama.Field {
 // there is none.
 func (w *work) index(name string) int { return w.names.find(w.e.Fields, markOf(name), name) }
 
+// process returns the process.name of an event, which may be between two parsers.
+func (w *work) process(e *llama.Event) string {
+	if w.known != len(e.Fields) {
+		process, _ := e.Lookup(fieldProcess)
+		return process
+	}
+	if i := w.names.find(e.Fields, slotProcess.mark, fieldProcess); i >= 0 {
+		return e.Fields[i].Value
+	}
+	return ""
+}
+
 func indexOf(fields []llama.Field, name string) int {
 	for i := range fields {
 		if fields[i].Name == name {

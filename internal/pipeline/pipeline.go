@@ -33,8 +33,8 @@ type Parsers interface {
 	Parser(name string) (parse.Parser, error)
 	// Syslog returns what takes syslog headers off.
 	Syslog() *parse.Syslog
-	// Match returns the parser of the module that knows e.
-	Match(e *llama.Event) (parse.Parser, bool)
+	// Match returns the parser of the module that knows e, for the worker that is at e.
+	Match(k *parse.Worker, e *llama.Event) (parse.Parser, bool)
 }
 
 // A Pipeline routes and parses events on their way to next. It is safe for
@@ -186,7 +186,7 @@ func (p *Pipeline) parse(with *parse.Worker, e *llama.Event, o *origin, h how) (
 	case !o.syslog:
 		return "", with.Parse(p.whole, e)
 	}
-	if parser, ok := p.parsers.Match(e); ok {
+	if parser, ok := p.parsers.Match(with, e); ok {
 		if m, ok := parser.(*parse.Module); ok {
 			known = m.Name
 		}
