@@ -298,9 +298,15 @@ func (a *Archive) write(group []*commit) error {
 // errClosed says that the archive was closed.
 var errClosed = llama.Errorf(llama.Unavailable, "the archive is closed")
 
-// room refuses to write when the disk's floor is reached.
+// room refuses to write when the disk's floor is reached, also without files that are kept for
+// the log.
 func (a *Archive) room() error {
 	free, total, err := a.disk.Free()
+	if err == nil && free < a.o.floor(total) {
+		if files, _ := a.log.Release(); files > 0 { // best effort: what is left is not there yet
+			free, total, err = a.disk.Free()
+		}
+	}
 	if err != nil {
 		return a.refuse(err)
 	}

@@ -70,3 +70,28 @@ func TestPutPrepared(t *testing.T) {
 		}
 	}
 }
+
+// TestFilesKeptForTheLogAreRoom: files that wait to become the next of the log do not keep
+// senders waiting when the disk runs full.
+func TestFilesKeptForTheLogAreRoom(t *testing.T) {
+	t.Parallel()
+	const fileSize, floor = 16 << 10, 8 << 10
+	disk := fsys.NewMem()
+	a := open(t, disk, newMaster(t), Options{FreeFloor: floor, LogFileSize: fileSize, BlockRows: 1000, SegmentRows: 10_000})
+	for range 2 {
+		for i := range 70 {
+			put(t, a, numbered(200*i, 200*(i+1)))
+			must(t, a.log.Prepare())
+		}
+		must(t, a.sealDue(t.Context())) // but for the newest
+	}
+	disk.SetFree(floor - 1)
+	put(t, a, numbered(0, 1)) // which fails if there is no room
+	if free, _, _ := disk.Free(); free < fileSize {
+		t.Errorf("%d bytes are free; want the room of what was kept", free)
+	}
+	disk.SetFree(floor - 1)
+	if err := a.Put(t.Context(), numbered(0, 1)); llama.CodeOf(err) != llama.Unavailable {
+		t.Errorf("with nothing to release: %v", err)
+	}
+}

@@ -116,16 +116,26 @@ func (l *Log) busy() bool {
 // Rest removes the files that are kept for the next ones if not much comes in any more.
 func (l *Log) Rest() error {
 	l.mu.Lock()
-	var kept []uint64
-	if !l.busy() {
-		kept, l.kept = l.kept, nil
-	}
+	busy := l.busy()
 	l.mu.Unlock()
-	var err error
+	if busy {
+		return nil
+	}
+	_, err := l.Release()
+	return err
+}
+
+// Release removes the files that are kept for the next ones, as their room is needed, and
+// returns how many they were.
+func (l *Log) Release() (files int, err error) {
+	l.mu.Lock()
+	kept := l.kept
+	l.kept = nil
+	l.mu.Unlock()
 	for _, number := range kept {
 		err = errors.Join(err, l.remove(number))
 	}
-	return err
+	return len(kept), err
 }
 
 // zeros makes a file of zeros, durably, and opens it to be written over.
