@@ -5,7 +5,18 @@ package llama
 type Batch struct {
 	Events   []Event
 	Position Position
+	Pace     Pace
 }
+
+// A Pace says whether who takes batches keeps up with their sender.
+type Pace uint8
+
+// The zero Pace says nothing: most senders wait for an answer before they send more.
+const (
+	UnknownPace Pace = iota
+	InPace           // what the sender has sent was in this batch
+	Behind           // more of it waits
+)
 
 // A Position says which part of a sender's stream a batch covers, so that the
 // same batch offered twice is stored once. A sender numbers what it sends in any

@@ -2,7 +2,10 @@ package archive
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/llama-logs/llama"
 )
 
 // A flow knows whether events come in, and whether who brings them has time to spare. At
@@ -16,7 +19,9 @@ type flow struct {
 	free   time.Time     // since when nobody is at work
 	window time.Time     // when the current window began
 	spare  time.Duration // with nobody at work, in the current window
-	keeps  bool          // in the window before there was time to spare
+	began  int           // batches that came in the current window
+	inPace int           // of those, that left nothing waiting
+	keeps  atomic.Bool   // in the window before there was time to spare; written under mu
 }
 
 const (
@@ -31,7 +36,7 @@ const (
 )
 
 // begin says that a batch has come and is worked on.
-func (f *flow) begin() {
+func (f *flow) begin(pace llama.Pace) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	t := time.Now()
@@ -42,6 +47,10 @@ func (f *flow) begin() {
 	f.came = t
 	f.coming++
 	f.atWork++
+	f.began++
+	if pace == llama.InPace {
+		f.inPace++
+	}
 }
 
 // rest says that a batch is on its way to the disk.
@@ -75,8 +84,10 @@ func (f *flow) roll(t time.Time) {
 		f.spare += t.Sub(f.free)
 		f.free = t
 	}
-	f.keeps = f.spare >= length/spareShare
-	f.window, f.spare = t, 0
+	// Work takes longer beside others who work. But who leaves nothing waiting keeps up, however
+	// little time is left.
+	f.keeps.Store(f.spare >= length/spareShare || f.began > 0 && f.inPace == f.began)
+	f.window, f.spare, f.began, f.inPace = t, 0, 0, 0
 }
 
 // busy is Busy of the archive.
@@ -88,7 +99,7 @@ func (f *flow) busy() int {
 	switch {
 	case f.came.IsZero() || t.Sub(f.came) > busyFor:
 		return min(f.coming, 1) // they may wait for long
-	case f.keeps:
+	case f.keeps.Load():
 		return 1
 	}
 	return 1 + f.coming

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
 	"sync"
 	"syscall"
@@ -53,7 +54,7 @@ func (a *Archive) PutPrepared(ctx context.Context, b *llama.Batch, prepare ...Pr
 	if err := a.check(b); err != nil {
 		return err
 	}
-	a.flow.begin()
+	a.flow.begin(b.Pace)
 	rests := false
 	defer func() { a.flow.end(rests) }()
 	if err := a.relieve(ctx); err != nil {
@@ -214,6 +215,9 @@ func (a *Archive) encodeShare(to *wal.Encoder, events []llama.Event, from int, p
 			return err
 		}
 		events, from = events[len(run):], from+len(run)
+		if a.flow.keeps.Load() {
+			runtime.Gosched() // who asks works in short turns, and would wait for each while a batch is made
+		}
 	}
 	return nil
 }

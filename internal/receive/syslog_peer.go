@@ -22,6 +22,7 @@ type peer struct {
 	splitter splitter
 	spans    []span
 	events   []llama.Event
+	pace     llama.Pace // of what was read last
 }
 
 // firstChunk is how much is read at once at first; what fills its chunk gets
@@ -38,6 +39,11 @@ func (p *peer) run(ctx context.Context) error {
 	for {
 		p.renewDeadline(ctx)
 		n, readErr := p.conn.Read(buf[held:])
+		full := held+n == len(buf)
+		p.pace = llama.InPace
+		if full && len(buf) >= maxBatchBytes {
+			p.pace = llama.Behind
+		}
 		used, err := p.take(ctx, buf[:held+n], readErr != nil)
 		if err != nil {
 			return err
@@ -45,7 +51,6 @@ func (p *peer) run(ctx context.Context) error {
 		if readErr != nil {
 			return ended(readErr)
 		}
-		full := held+n == len(buf)
 		held = copy(buf, buf[used:held+n])
 		if full && len(buf) < maxBatchBytes {
 			buf = append(make([]byte, 0, 2*len(buf)), buf[:held]...)
@@ -105,5 +110,5 @@ func (p *peer) batch(text string, at llama.Time) *llama.Batch {
 			p.metrics.markCut(e)
 		}
 	}
-	return &llama.Batch{Events: p.events}
+	return &llama.Batch{Events: p.events, Pace: p.pace}
 }
