@@ -14,8 +14,8 @@ type Pace uint8
 // The zero Pace says nothing: most senders wait for an answer before they send more.
 const (
 	UnknownPace Pace = iota
-	InPace           // what the sender has sent was in this batch
-	Behind           // more of it waits
+	InPace           // nothing more of the sender waited when the batch was read
+	Behind           // more may have waited than was read
 )
 
 // A Position says which part of a sender's stream a batch covers, so that the

@@ -308,11 +308,12 @@ func (a *Archive) openLog() error {
 		if err := a.replay(f); err != nil {
 			return err
 		}
-		for !stuck && a.overfull() {
+		for a.overfull() && (!stuck || len(a.unpacked()) > 0) {
 			if err := a.shrink(); err != nil {
-				// The process before had room in memory for about as much.
+				// The process before had room in memory for about as much, once it is packed.
 				a.o.Logger.Warn("events stay in the log, as no segment can be written", "error", err)
 				stuck = true
+				break
 			}
 		}
 		return nil

@@ -105,6 +105,9 @@ func (s *Snapshot) packedRef(h headView) column.Ref {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
+		if err := h.part.explain(nil); err != nil {
+			return nil, err
+		}
 		return p.Block(segment.View{
 			Keep:    s.a.decoded.of(&p.held, p.ID(), s.reader()),
 			Explain: func(err error) error { return s.a.met(h.part.explain(err)) },
@@ -113,7 +116,7 @@ func (s *Snapshot) packedRef(h headView) column.Ref {
 		reader := s.reader()
 		for was := p.asked.Load(); was < reader && !p.asked.CompareAndSwap(was, reader); was = p.asked.Load() {
 		}
-		if f := p.Filter(); f != nil {
+		if f := p.Filter(); f != nil && h.part.explain(nil) == nil { // else who reads it is told
 			return f
 		}
 		return nil

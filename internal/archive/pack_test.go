@@ -140,6 +140,47 @@ func TestSegmentsAreOfFullBlocks(t *testing.T) {
 	}
 }
 
+// TestDestroyedBlocksAreNotReadPacked: who had a snapshot with packed blocks is told that they
+// were destroyed, whatever they look for.
+func TestDestroyedBlocksAreNotReadPacked(t *testing.T) {
+	t.Parallel()
+	a := open(t, fsys.NewMem(), newMaster(t), Options{FreeFloor: 1, BlockRows: 100, SegmentRows: 1000})
+	for i := range 5 {
+		put(t, a, numbered(70*i, 70*(i+1)))
+	}
+	must(t, a.pack(t.Context(), a.unpacked()))
+	s := a.Snapshot()
+	defer s.Close()
+	must(t, a.Destroy(t.Context(), "web", now.Format(dayLayout)))
+	refs := s.Refs("web", math.MinInt64, math.MaxInt64)
+	for i, ref := range refs {
+		if _, err := ref.Read(t.Context()); llama.CodeOf(err) != llama.NotFound {
+			t.Errorf("block %d from the end: %v", i, err)
+		}
+		if i > 0 && ref.Filter() != nil {
+			t.Errorf("block %d from the end has a filter, by which it could be passed over", i)
+		}
+	}
+	if len(refs) != 5 {
+		t.Errorf("%d blocks, want 5", len(refs))
+	}
+}
+
+// TestWhatIsInTheWayIsSealed: of parts whose first events keep the log long those blocks are
+// sealed that begin there, and not the one that grows.
+func TestWhatIsInTheWayIsSealed(t *testing.T) {
+	t.Parallel()
+	a := open(t, fsys.NewMem(), newMaster(t), Options{FreeFloor: 1, BlockRows: 100, SegmentRows: 100_000, LogSize: 16 << 10, LogFileSize: 4 << 10})
+	for i := range 30 {
+		put(t, a, numbered(90*i, 90*(i+1)))
+	}
+	must(t, a.sealDue(t.Context()))
+	left := packedAre(a)
+	if s := a.Stat(); s.Segments != 1 || s.Events != 2700 || len(left) < 2 || left[len(left)-1] != nil || a.log.Bytes() > 24<<10 {
+		t.Errorf("%+v with %d blocks in memory and %d bytes of log; want a segment, and what came last in memory", s, len(left), a.log.Bytes())
+	}
+}
+
 // TestSealingKeepsWhatWasDecoded: who asked for packed blocks finds all in memory when they
 // are in a segment, and so does who still reads them packed. Destroying takes it away.
 func TestSealingKeepsWhatWasDecoded(t *testing.T) {

@@ -107,6 +107,14 @@ func (p *part) size() (n int) {
 	return n
 }
 
+// begunUpTo returns how many blocks of the head begin with an event up to seq.
+func (p *part) begunUpTo(seq uint64) (n int) {
+	for n < len(p.head) && p.head[n].stat.FirstSeq <= seq {
+		n++
+	}
+	return n
+}
+
 // firstUnsealed returns the arrival number of the oldest event that is not in a
 // segment, of a part with a head.
 func (p *part) firstUnsealed() uint64 { return p.head[0].stat.FirstSeq }

@@ -118,7 +118,7 @@ func (a *Archive) relieve(ctx context.Context) error {
 	}
 	defer func() { <-a.sealing }()
 	for a.overfull() && ctx.Err() == nil {
-		if err := a.shrink(); err != nil {
+		if err := a.shrink(); err != nil && a.overfull() {
 			return a.refuse(err)
 		}
 	}
@@ -165,16 +165,21 @@ func (a *Archive) due() map[*part]int {
 	var rest []*part
 	size := a.headSize
 	for p := range a.heads {
+		n := p.begunUpTo(behind) // and so in the way
 		switch {
-		case p.firstUnsealed() <= behind || a.o.Now().Sub(p.head[0].since) >= a.o.SealAfter:
-			due[p] = allBlocks
+		case a.o.Now().Sub(p.head[0].since) >= a.o.SealAfter:
+			n = allBlocks
 		case p.rows() >= a.o.SegmentRows:
-			due[p] = a.enough(p)
-		default:
+			n = max(n, a.enough(p))
+		}
+		if n == 0 {
 			rest = append(rest, p)
 			continue
 		}
-		size -= p.size()
+		due[p] = n
+		for _, b := range p.head[:min(n, len(p.head))] {
+			size -= b.size()
+		}
 	}
 	// Half of the memory is for what is being sealed.
 	slices.SortFunc(rest, func(x, y *part) int { return y.size() - x.size() })
@@ -193,7 +198,7 @@ func (a *Archive) due() map[*part]int {
 // is encoded once more when segments are merged.
 func (a *Archive) enough(p *part) int {
 	blocks, rows := len(p.head), p.rows()
-	if b := p.growing(); b != nil && rows-b.stat.Rows >= a.o.SegmentRows/2 {
+	if b := p.growing(); b != nil && blocks > 1 && rows-b.stat.Rows >= a.o.SegmentRows/2 {
 		blocks--
 	}
 	return blocks

@@ -224,8 +224,11 @@ func (p *Poll) post(ctx context.Context, token string) error {
 	for {
 		select {
 		case <-ctx.Done():
-			if body := p.next(); body.Len() > 0 {
-				_ = p.postOne(ctx, token, body) // what is not posted is as if lost under way
+			until := time.Now().Add(lastWords)
+			for body := p.next(); body.Len() > 0 && time.Now().Before(until); body = p.next() {
+				if p.postOne(ctx, token, body) != nil {
+					break // what is not posted is as if lost under way
+				}
 			}
 			return ctx.Err()
 		case <-p.more:

@@ -39,10 +39,13 @@ func (a adapter) Targets(context.Context) ([]api.Target, error) {
 	return targets, nil
 }
 
-// presence writes into the audit log that a node came, or was silent for too long.
+// presence writes into the audit log that a node came, was silent for too long, or stopped.
 func (c *Central) presence(ctx context.Context, p task.Presence) {
 	action, outcome := "node-online", "success"
-	if !p.Online {
+	switch {
+	case p.Left:
+		action = "node-left"
+	case !p.Online:
 		action, outcome = "node-late", "failure"
 	}
 	fields := []llama.Field{{Name: "llama.target", Value: p.Target}}

@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/llama-logs/llama"
 )
 
 // frames splits a stream that comes in chunks of the sizes given.
@@ -110,4 +113,25 @@ func BenchmarkSplit(b *testing.B) {
 		spans, _ = s.split(spans[:0], chunk, false, maxBatchEvents)
 	}
 	b.ReportMetric(float64(len(spans))*float64(b.N)/b.Elapsed().Seconds(), "events/s")
+}
+
+// TestPaceOfPeers: who gets as much as there was room for may be behind, and of what is
+// decrypted nothing is known.
+func TestPaceOfPeers(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		conn net.Conn
+		full bool
+		want llama.Pace
+	}{
+		{&net.TCPConn{}, false, llama.InPace},
+		{&net.TCPConn{}, true, llama.Behind},
+		{&tlsStream{}, false, llama.UnknownPace},
+		{&tlsStream{}, true, llama.UnknownPace},
+	}
+	for _, tt := range tests {
+		if got := (&peer{conn: tt.conn}).paceOf(tt.full); got != tt.want {
+			t.Errorf("%T, full %t: %d, want %d", tt.conn, tt.full, got, tt.want)
+		}
+	}
 }

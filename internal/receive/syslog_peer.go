@@ -40,10 +40,7 @@ func (p *peer) run(ctx context.Context) error {
 		p.renewDeadline(ctx)
 		n, readErr := p.conn.Read(buf[held:])
 		full := held+n == len(buf)
-		p.pace = llama.InPace
-		if full && len(buf) >= maxBatchBytes {
-			p.pace = llama.Behind
-		}
+		p.pace = p.paceOf(full)
 		used, err := p.take(ctx, buf[:held+n], readErr != nil)
 		if err != nil {
 			return err
@@ -57,6 +54,18 @@ func (p *peer) run(ctx context.Context) error {
 			buf = buf[:cap(buf)]
 		}
 	}
+}
+
+// paceOf says what it tells of the sender whether a read gave as much as there was room for. Of
+// a connection under TLS a read gives what is decrypted, which says nothing.
+func (p *peer) paceOf(full bool) llama.Pace {
+	switch _, isTLS := p.conn.(*tlsStream); {
+	case isTLS:
+		return llama.UnknownPace
+	case full:
+		return llama.Behind
+	}
+	return llama.InPace
 }
 
 // renewDeadline must not take back the deadline that the end of ctx has set.

@@ -47,10 +47,14 @@ func TestValuesAreAppendedAsStrings(t *testing.T) {
 		for _, i := range order {
 			want = appendString(want, values[i])
 		}
-		room := make([]byte, 6+rng.IntN(2*len(want)))
-		dst := append(room[:0:rng.IntN(len(room)+1)], "before"...)
+		room := bytes.Repeat([]byte{0xaa}, 6+rng.IntN(2*len(want))+64)
+		end := rng.IntN(len(room) - 63)
+		dst := append(room[:0:end], "before"...)
 		if got := appendValues(dst, values, order); !bytes.Equal(got, want) {
 			t.Fatalf("round %d: %q in the order %d:\ngot  %x\nwant %x", round, values, order, got, want)
+		}
+		if !bytes.Equal(room[end:], bytes.Repeat([]byte{0xaa}, len(room)-end)) {
+			t.Fatalf("round %d: %q in the order %d: bytes behind the room are changed", round, values, order)
 		}
 	}
 }

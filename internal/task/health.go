@@ -21,20 +21,22 @@ type Health struct {
 	Damaged         int        `json:"damaged"` // files of the archive that cannot be read
 }
 
-// Presence is that a node came, or was silent for too long.
+// Presence is that a node came, was silent for too long, or said that it stops.
 type Presence struct {
 	Target, Node string
 	Online       bool
+	Left         bool      // it is not online because it stops in order
 	LastSeen     time.Time // before this
 }
 
 // tellPresence tells who wants to know that a node came or went.
-func (c *Central) tellPresence(ctx context.Context, n *node, online bool, last time.Time) {
+func (c *Central) tellPresence(ctx context.Context, n *node, p Presence) {
 	if c.o.Presence != nil {
 		n.mu.Lock()
 		target := n.target
 		n.mu.Unlock()
-		c.o.Presence(ctx, Presence{Target: target, Node: n.id, Online: online, LastSeen: last})
+		p.Target, p.Node = target, n.id
+		c.o.Presence(ctx, p)
 	}
 }
 

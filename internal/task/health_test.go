@@ -2,7 +2,9 @@ package task
 
 import (
 	"context"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,14 +17,14 @@ import (
 func TestNodesComeAndGo(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
-	var told []bool
+	var told, left []bool
 	w := newWorld(t, Options{Offline: 300 * time.Millisecond, Presence: func(_ context.Context, p Presence) {
 		mu.Lock()
 		defer mu.Unlock()
 		if p.Target != "brno" {
 			t.Errorf("told of target %q", p.Target)
 		}
-		told = append(told, p.Online)
+		told, left = append(told, p.Online), append(left, p.Left)
 	}})
 	s := w.away("brno", fake{})
 	s.health = func() Health { return Health{FreeBytes: 7, TotalBytes: 9, EventsPerSecond: 1.5} }
@@ -46,13 +48,21 @@ func TestNodesComeAndGo(t *testing.T) {
 	if diff := cmp.Diff([]bool{true, false, true}, told); diff != "" {
 		t.Errorf("told that it is online: -want +got\n%s", diff)
 	}
+	if slices.Contains(left, true) {
+		t.Error("a node that fell silent is said to have left in order")
+	}
 }
 
 // TestNodeThatStopsInOrderSaysSo: it is not taken for online until it has been silent for
 // long. What it had is asked for again when it is back.
 func TestNodeThatStopsInOrderSaysSo(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, Options{Offline: time.Hour})
+	var left atomic.Int64
+	w := newWorld(t, Options{Offline: time.Hour, Presence: func(_ context.Context, p Presence) {
+		if p.Left && !p.Online {
+			left.Add(1)
+		}
+	}})
 	s := w.site("brno", emits(0, 3, 1))
 	seen := func() Node { return w.central.Targets()[0].Nodes[0] }
 	for range 3 {
@@ -62,5 +72,8 @@ func TestNodeThatStopsInOrderSaysSo(t *testing.T) {
 		s.start()
 		w.until("the node is back", func() bool { return seen().Online })
 		w.in(id, store.Done)
+	}
+	if n := left.Load(); n != 3 {
+		t.Errorf("told %d times that it left in order, want 3", n)
 	}
 }

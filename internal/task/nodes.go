@@ -72,7 +72,7 @@ func (c *Central) hello(ctx context.Context, n *node, body []byte) error {
 		return fmt.Errorf("damaged hello of node %s", n.id)
 	}
 	if h.Leaving {
-		c.gone(ctx, n, func() bool { return n.boot == h.Boot })
+		c.gone(ctx, n, true, func() bool { return n.boot == h.Boot })
 		return nil
 	}
 	n.mu.Lock()
@@ -80,7 +80,7 @@ func (c *Central) hello(ctx context.Context, n *node, body []byte) error {
 	n.mu.Unlock()
 	restarted, store := n.greet(h)
 	if !before {
-		c.tellPresence(ctx, n, true, last)
+		c.tellPresence(ctx, n, Presence{Online: true, LastSeen: last})
 	}
 	if store {
 		c.keepPresence(ctx, n)
@@ -197,12 +197,13 @@ func (c *Central) sendTask(l *live, n *node, t *store.Task) {
 
 func (c *Central) checkPresence(ctx context.Context) {
 	for _, n := range c.allNodes() {
-		c.gone(ctx, n, func() bool { return time.Since(n.seen) > c.o.Offline })
+		c.gone(ctx, n, false, func() bool { return time.Since(n.seen) > c.o.Offline })
 	}
 }
 
-// gone notes that a node is not there any more, if it was and is says so under its lock.
-func (c *Central) gone(ctx context.Context, n *node, is func() bool) {
+// gone notes that a node is not there any more, if it was and is says so under its lock, and
+// whether that is because it stops in order.
+func (c *Central) gone(ctx context.Context, n *node, left bool, is func() bool) {
 	n.mu.Lock()
 	gone := n.online && is()
 	if gone {
@@ -211,7 +212,7 @@ func (c *Central) gone(ctx context.Context, n *node, is func() bool) {
 	last := n.seen
 	n.mu.Unlock()
 	if gone {
-		c.tellPresence(ctx, n, false, last)
+		c.tellPresence(ctx, n, Presence{Left: left, LastSeen: last})
 		c.keepPresence(ctx, n)
 	}
 }

@@ -116,9 +116,11 @@ func (r *Runner) Run(ctx context.Context) error {
 	linked, leave := context.WithCancel(context.WithoutCancel(ctx))
 	defer leave()
 	group, ctx := errgroup.WithContext(ctx)
-	context.AfterFunc(ctx, func() {
+	group.Go(func() error {
+		<-ctx.Done()
 		r.hello(true)
 		leave()
+		return nil
 	})
 	group.Go(func() error {
 		var asks sync.WaitGroup

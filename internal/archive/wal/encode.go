@@ -28,7 +28,7 @@ type Encoder struct {
 	// Plain has large frames not be compressed, see Log.Quick. It is set before Frame.
 	Plain bool
 
-	open   []*sectionWriter // of all collections and days of the batch, by their first events
+	open   []*sectionWriter // of all collections and days of the batch, as their first events were added
 	byKey  map[bucketKey]int
 	last   *sectionWriter // that the event before went to
 	ended  []Section

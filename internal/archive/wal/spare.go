@@ -45,13 +45,13 @@ type spare struct {
 // file was not prepared, else when half of it is used. The caller holds mu.
 func (l *Log) want() {
 	c := l.current
-	if c.asked || c.durable-c.mark < l.fileSize/fastShare {
+	if c.durable-c.mark < l.fileSize/fastShare {
 		return
 	}
 	now := time.Now()
 	fast := now.Sub(c.marked) <= fastTime
 	c.mark, c.marked = c.durable, now
-	if !fast || c.prepared && c.durable < l.fileSize/2 {
+	if c.asked || !fast || c.prepared && c.durable < l.fileSize/2 {
 		return
 	}
 	c.asked = true

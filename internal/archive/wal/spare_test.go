@@ -289,3 +289,27 @@ func TestKeptFilesGoAtRest(t *testing.T) {
 		}
 	}
 }
+
+// TestBusyAsLongAsMuchComes: files are kept also through the second half of one for which the
+// next is there already.
+func TestBusyAsLongAsMuchComes(t *testing.T) {
+	t.Parallel()
+	w := newWritten(t)
+	l, err := Open(w.disk, w.key, 0, 64*wiped, func(*Frame) error { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(2, 8))
+	for i := 0; l.current == nil || !l.current.asked || l.current.durable < l.fileSize*3/4; i++ {
+		if err := l.Write([]*Frame{w.long(rng)}); err != nil {
+			t.Fatal(err)
+		}
+		if i == 1000 {
+			t.Fatal("no spare is asked for")
+		}
+		l.current.marked = l.current.marked.Add(-fastTime / 100) // a hundred frames come in fastTime
+	}
+	if !l.busy() {
+		t.Error("much comes in, but it is said that it does not")
+	}
+}
