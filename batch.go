@@ -5,18 +5,10 @@ package llama
 type Batch struct {
 	Events   []Event
 	Position Position
-	Pace     Pace
+	// InPace says that nothing more of the sender waited when the batch was read. Of most
+	// senders that is not known, as they wait for an answer before they send more.
+	InPace bool
 }
-
-// A Pace says whether who takes batches keeps up with their sender.
-type Pace uint8
-
-// The zero Pace says nothing: most senders wait for an answer before they send more.
-const (
-	UnknownPace Pace = iota
-	InPace           // nothing more of the sender waited when the batch was read
-	Behind           // more may have waited than was read
-)
 
 // A Position says which part of a sender's stream a batch covers, so that the
 // same batch offered twice is stored once. A sender numbers what it sends in any

@@ -312,7 +312,7 @@ func compare(r *report, asked []question, answers map[string][]answer, size int6
 const againstStores = ", against the better of the peer's stores for each question"
 
 // overall adds the geometric mean of how many times better LLAMA is than the best
-// of the peer's stores, question by question, and the least of them: over the rows
+// of the peer's stores, question by question, the least of them and the most: over the rows
 // with a unit whose names begin with prefix. What says what was compared.
 func overall(r *report, unit, prefix, what string) {
 	var ratios []float64
@@ -337,6 +337,6 @@ func overall(r *report, unit, prefix, what string) {
 	for _, x := range ratios {
 		sum += math.Log(x)
 	}
-	r.Summary = append(r.Summary, fmt.Sprintf("%s: x %.2f in the geometric mean, x %.2f at the least",
-		what, math.Exp(sum/float64(len(ratios))), slices.Min(ratios)))
+	r.Summary = append(r.Summary, fmt.Sprintf("%s: x %.2f in the geometric mean, from x %.2f to x %.2f",
+		what, math.Exp(sum/float64(len(ratios))), slices.Min(ratios), slices.Max(ratios)))
 }

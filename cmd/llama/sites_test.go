@@ -187,8 +187,8 @@ func TestOfflineSiteAnswersWhenItIsBack(t *testing.T) {
 	}
 }
 
-// TestComingAndGoingIsRecorded kills a node and starts it again: the audit log has that
-// it was late, and that it came back.
+// TestComingAndGoingIsRecorded kills a node, starts it again and stops it in order: the audit
+// log has that it was late, that it came back, and that it left.
 func TestComingAndGoingIsRecorded(t *testing.T) {
 	t.Parallel()
 	d := newDeployment(t, "")
@@ -199,12 +199,14 @@ func TestComingAndGoingIsRecorded(t *testing.T) {
 	d.recorded("node-online success madrid", "node-late failure madrid")
 	d.start("madrid")
 	d.recorded("node-online success madrid", "node-late failure madrid", "node-online success madrid")
+	d.stop("madrid")
+	d.recorded("node-online success madrid", "node-late failure madrid", "node-online success madrid", "node-left success madrid")
 }
 
 // recorded waits until the audit log has these, and no others, of nodes that come and go.
 func (d *deployment) recorded(want ...string) {
 	d.t.Helper()
-	text := url.QueryEscape("event.action:in(node-online, node-late) | sort by (_time) | fields event.action, event.outcome, llama.target, llama.object")
+	text := url.QueryEscape("event.action:in(node-online, node-late, node-left) | sort by (_time) | fields event.action, event.outcome, llama.target, llama.object")
 	nodes := string(d.api("GET", "/nodes", nil))
 	var got []string
 	waitFor(d.t, strings.Join(want, ", ")+" in the audit log", func() bool {

@@ -4,8 +4,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/llama-logs/llama"
 )
 
 // A flow knows whether events come in, and whether who brings them has time to spare. At
@@ -35,8 +33,8 @@ const (
 	spareShare = 3
 )
 
-// begin says that a batch has come and is worked on.
-func (f *flow) begin(pace llama.Pace) {
+// begin says that a batch has come and is worked on, and whether it left nothing waiting.
+func (f *flow) begin(inPace bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	t := time.Now()
@@ -48,7 +46,7 @@ func (f *flow) begin(pace llama.Pace) {
 	f.coming++
 	f.atWork++
 	f.began++
-	if pace == llama.InPace {
+	if inPace {
 		f.inPace++
 	}
 }

@@ -4,8 +4,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/llama-logs/llama"
 )
 
 // TestFlowKnowsWhoHasTimeToSpare: batches that come at less than two thirds of what one
@@ -18,16 +16,15 @@ func TestFlowKnowsWhoHasTimeToSpare(t *testing.T) {
 		name              string
 		senders           int
 		work, disk, pause time.Duration
-		pace              llama.Pace
+		inPace            bool
 		spare             bool
 	}{
-		{"one at full rate", 1, 10 * ms, 2 * ms, 0, llama.UnknownPace, false},
-		{"four at full rate", 4, 10 * ms, 2 * ms, 0, llama.UnknownPace, false},
-		{"four that wait", 4, 10 * ms, 2 * ms, 0, llama.Behind, false},
-		{"four at half, beside others", 4, 10 * ms, 2 * ms, 0, llama.InPace, true},
-		{"one at half", 1, 10 * ms, 2 * ms, 10 * ms, llama.UnknownPace, true},
-		{"a slow disk", 1, 2 * ms, 30 * ms, 0, llama.UnknownPace, true},
-		{"many with little", 50, ms / 100, 2 * ms, 80 * ms, llama.UnknownPace, true},
+		{"one at full rate", 1, 10 * ms, 2 * ms, 0, false, false},
+		{"four at full rate", 4, 10 * ms, 2 * ms, 0, false, false},
+		{"four at half, beside others", 4, 10 * ms, 2 * ms, 0, true, true},
+		{"one at half", 1, 10 * ms, 2 * ms, 10 * ms, false, true},
+		{"a slow disk", 1, 2 * ms, 30 * ms, 0, false, true},
+		{"many with little", 50, ms / 100, 2 * ms, 80 * ms, false, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -42,7 +39,7 @@ func TestFlowKnowsWhoHasTimeToSpare(t *testing.T) {
 					go func() {
 						time.Sleep(time.Duration(i) * tt.work / time.Duration(tt.senders))
 						for {
-							f.begin(tt.pace)
+							f.begin(tt.inPace)
 							time.Sleep(tt.work)
 							f.rest()
 							time.Sleep(tt.disk)
@@ -79,7 +76,7 @@ func TestFlowForgetsWhoIsRefused(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var f flow
-		f.begin(llama.UnknownPace)
+		f.begin(false)
 		time.Sleep(2 * flowWindow)
 		if n := f.busy(); n < 1 || f.atWork != 1 {
 			t.Errorf("one that waits: busy %d, %d at work", n, f.atWork)

@@ -68,11 +68,10 @@ func (a *Archive) packed(b *headBlock, p *segment.Packed) {
 	a.headSize += b.size()
 }
 
-// yieldEvery is after how many events, some tenth of a millisecond, packing lets others
+// yieldEvery is after how many events, some two milliseconds, packing lets others
 // go first. A Put that comes back from the disk would wait for ten milliseconds
-// otherwise until it has a processor again, and a query, which works in short turns, for
-// each of these.
-const yieldEvery = 128
+// otherwise until it has a processor again.
+const yieldEvery = 1024
 
 // packOne returns the packed form of a block.
 func (a *Archive) packOne(b *headBlock) (*segment.Packed, error) {

@@ -54,7 +54,7 @@ func (a *Archive) PutPrepared(ctx context.Context, b *llama.Batch, prepare ...Pr
 	if err := a.check(b); err != nil {
 		return err
 	}
-	a.flow.begin(b.Pace)
+	a.flow.begin(b.InPace)
 	rests := false
 	defer func() { a.flow.end(rests) }()
 	if err := a.relieve(ctx); err != nil {

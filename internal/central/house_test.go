@@ -169,16 +169,15 @@ func (h *house) signIn() *client.Client {
 	h.t.Cleanup(c.Close)
 	first, err := os.ReadFile(auth.InitialPasswordFile(h.data))
 	if err != nil { // it has been changed
-		for {
-			_, err := c.SignIn(h.t.Context(), "admin", password)
-			if err == nil {
-				return c
-			}
-			if llama.CodeOf(err) != llama.Throttled { // as it is when others have tried wrong ones
-				h.t.Fatal(err)
-			}
+		_, err := c.SignIn(h.t.Context(), "admin", password)
+		for tries := 0; llama.CodeOf(err) == llama.Throttled && tries < 300; tries++ { // others have tried wrong ones
 			time.Sleep(100 * time.Millisecond)
+			_, err = c.SignIn(h.t.Context(), "admin", password)
 		}
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		return c
 	}
 	old := strings.TrimSpace(string(first))
 	s, err := c.SignIn(h.t.Context(), "admin", old)

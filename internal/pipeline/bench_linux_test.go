@@ -19,21 +19,16 @@ import (
 // whose fields stay near. It reports CPU time of its thread, so that it can be measured
 // on a machine that others use.
 func BenchmarkPrepareCorpus(b *testing.B) {
-	const chunkBytes, run = 1 << 20, 64
-	text := strings.Join(corpus(b), "\n") + "\n"
+	const run = 64
+	next := chunks(b)
 	sink := open(b, "", discard).From(pipeline.Origin{Receiver: "syslog", Port: 5514})
 	at := llama.At(time.Date(2026, 11, 20, 10, 0, 1, 0, time.UTC))
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	events := make([]llama.Event, run)
-	rest, done, spent := text, 0, int64(0)
+	done, spent := 0, int64(0)
 	for b.Loop() {
-		if len(rest) < chunkBytes {
-			rest = text
-		}
-		end := strings.LastIndexByte(rest[:min(chunkBytes, len(rest))], '\n') + 1
-		chunk := strings.Clone(rest[:end])
-		rest = rest[end:]
+		chunk := next()
 		start := threadTime(b)
 		for chunk != "" {
 			n := 0
@@ -52,6 +47,23 @@ func BenchmarkPrepareCorpus(b *testing.B) {
 	b.ReportMetric(float64(spent)/float64(done), "cpu-ns/event")
 }
 
+// chunks returns a function that returns one MiB of whole lines of the corpus after another, in
+// memory of their own, and begins anew at its end.
+func chunks(b *testing.B) func() string {
+	const chunkBytes = 1 << 20
+	text := strings.Join(corpus(b), "\n") + "\n"
+	rest := text
+	return func() string {
+		if len(rest) < chunkBytes {
+			rest = text
+		}
+		end := strings.LastIndexByte(rest[:min(chunkBytes, len(rest))], '\n') + 1
+		chunk := strings.Clone(rest[:end])
+		rest = rest[end:]
+		return chunk
+	}
+}
+
 // threadTime returns the CPU time of this thread, in nanoseconds.
 func threadTime(b *testing.B) int64 {
 	var t unix.Timespec
@@ -64,8 +76,7 @@ func threadTime(b *testing.B) int64 {
 // BenchmarkEncodeCorpus measures the same with the archive's half of Put up to the disk:
 // runs of 64 events are parsed and written down, and become a frame for each MiB of lines.
 func BenchmarkEncodeCorpus(b *testing.B) {
-	const chunkBytes = 1 << 20
-	text := strings.Join(corpus(b), "\n") + "\n"
+	chunk := chunks(b)
 	next := &encodingSink{b: b}
 	sink := open(b, "", next).From(pipeline.Origin{Receiver: "syslog", Port: 5514})
 	at := llama.At(time.Date(2026, 11, 20, 10, 0, 1, 0, time.UTC))
@@ -73,16 +84,10 @@ func BenchmarkEncodeCorpus(b *testing.B) {
 	defer runtime.UnlockOSThread()
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // one worker, and so one thread
 	var events []llama.Event
-	rest, done := text, 0
+	done := 0
 	for b.Loop() {
-		if len(rest) < chunkBytes {
-			rest = text
-		}
-		end := strings.LastIndexByte(rest[:min(chunkBytes, len(rest))], '\n') + 1
-		chunk := strings.Clone(rest[:end])
-		rest = rest[end:]
 		events = events[:0]
-		for line := range strings.Lines(chunk) {
+		for line := range strings.Lines(chunk()) {
 			events = append(events, llama.Event{Time: at, Ingested: at, Source: "syslog-tcp 192.0.2.1", Message: line[:len(line)-1]})
 		}
 		if err := sink.Put(context.Background(), &llama.Batch{Events: events}); err != nil {

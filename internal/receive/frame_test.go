@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/llama-logs/llama"
 )
 
 // frames splits a stream that comes in chunks of the sizes given.
@@ -115,23 +113,23 @@ func BenchmarkSplit(b *testing.B) {
 	b.ReportMetric(float64(len(spans))*float64(b.N)/b.Elapsed().Seconds(), "events/s")
 }
 
-// TestPaceOfPeers: who gets as much as there was room for may be behind, and of what is
+// TestKeepsUpWithPeers: who gets as much as there was room for may be behind, and of what is
 // decrypted nothing is known.
-func TestPaceOfPeers(t *testing.T) {
+func TestKeepsUpWithPeers(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		conn net.Conn
 		full bool
-		want llama.Pace
+		want bool
 	}{
-		{&net.TCPConn{}, false, llama.InPace},
-		{&net.TCPConn{}, true, llama.Behind},
-		{&tlsStream{}, false, llama.UnknownPace},
-		{&tlsStream{}, true, llama.UnknownPace},
+		{&net.TCPConn{}, false, true},
+		{&net.TCPConn{}, true, false},
+		{&tlsStream{}, false, false},
+		{&tlsStream{}, true, false},
 	}
 	for _, tt := range tests {
-		if got := (&peer{conn: tt.conn}).paceOf(tt.full); got != tt.want {
-			t.Errorf("%T, full %t: %d, want %d", tt.conn, tt.full, got, tt.want)
+		if got := (&peer{conn: tt.conn}).keepsUp(tt.full); got != tt.want {
+			t.Errorf("%T, full %t: %t, want %t", tt.conn, tt.full, got, tt.want)
 		}
 	}
 }

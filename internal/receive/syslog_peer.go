@@ -22,7 +22,7 @@ type peer struct {
 	splitter splitter
 	spans    []span
 	events   []llama.Event
-	pace     llama.Pace // of what was read last
+	inPace   bool // with what was read last
 }
 
 // firstChunk is how much is read at once at first; what fills its chunk gets
@@ -40,7 +40,7 @@ func (p *peer) run(ctx context.Context) error {
 		p.renewDeadline(ctx)
 		n, readErr := p.conn.Read(buf[held:])
 		full := held+n == len(buf)
-		p.pace = p.paceOf(full)
+		p.inPace = p.keepsUp(full)
 		used, err := p.take(ctx, buf[:held+n], readErr != nil)
 		if err != nil {
 			return err
@@ -56,16 +56,12 @@ func (p *peer) run(ctx context.Context) error {
 	}
 }
 
-// paceOf says what it tells of the sender whether a read gave as much as there was room for. Of
-// a connection under TLS a read gives what is decrypted, which says nothing.
-func (p *peer) paceOf(full bool) llama.Pace {
-	switch _, isTLS := p.conn.(*tlsStream); {
-	case isTLS:
-		return llama.UnknownPace
-	case full:
-		return llama.Behind
-	}
-	return llama.InPace
+// keepsUp reports whether it is known that nothing more of the sender waits, after a read that
+// gave as much as there was room for, or less. Of a connection under TLS a read gives what is
+// decrypted, which says nothing.
+func (p *peer) keepsUp(full bool) bool {
+	_, isTLS := p.conn.(*tlsStream)
+	return !full && !isTLS
 }
 
 // renewDeadline must not take back the deadline that the end of ctx has set.
@@ -119,5 +115,5 @@ func (p *peer) batch(text string, at llama.Time) *llama.Batch {
 			p.metrics.markCut(e)
 		}
 	}
-	return &llama.Batch{Events: p.events, Pace: p.pace}
+	return &llama.Batch{Events: p.events, InPace: p.inPace}
 }

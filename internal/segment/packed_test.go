@@ -53,14 +53,7 @@ func TestPackedAnswersAsItsSegment(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	name, err := w.Close(1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := Open(disk, name.String(), key, c)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := opened(t, disk, key, c, w, 1)
 	d, err := s.Directory()
 	if err != nil {
 		t.Fatal(err)

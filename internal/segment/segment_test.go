@@ -91,7 +91,13 @@ func write(t testing.TB, disk fsys.FS, key seal.Key, c *Codec, rows ...int) (*Se
 		next = events[n-1].Seq + 1
 		all = append(all, events...)
 	}
-	name, err := w.Close(1)
+	return opened(t, disk, key, c, w, 1), all
+}
+
+// opened ends a segment and opens it.
+func opened(t testing.TB, disk fsys.FS, key seal.Key, c *Codec, w *Writer, generation int) *Segment {
+	t.Helper()
+	name, err := w.Close(generation)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +105,7 @@ func write(t testing.TB, disk fsys.FS, key seal.Key, c *Codec, rows ...int) (*Se
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s, all
+	return s
 }
 
 // events reads all of a segment.
@@ -163,14 +169,7 @@ func TestCopyAndJoinKeepEvents(t *testing.T) {
 	if err := w.Append(pack(t, c, joined, roots...)); err != nil {
 		t.Fatal(err)
 	}
-	name, err := w.Close(2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	merged, err := Open(disk, name.String(), key, c)
-	if err != nil {
-		t.Fatal(err)
-	}
+	merged := opened(t, disk, key, c, w, 2)
 	got, err := events(merged)
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Fatalf("error %v, events (-want +got):\n%s", err, diff)
