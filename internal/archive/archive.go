@@ -45,6 +45,7 @@ type Archive struct {
 	lead    chan struct{}
 	closed  atomic.Bool // set by a leader, so that no write is under way then
 	flow    flow
+	giveWay giveWay
 	failing atomic.Bool // the last write failed, and that was told
 
 	unsteady atomic.Bool // the clock has jumped not long ago; see watch

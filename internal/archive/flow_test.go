@@ -4,6 +4,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/llama-logs/llama/internal/fsys"
 )
 
 // TestFlowKnowsWhoHasTimeToSpare: batches that come at less than two thirds of what one
@@ -87,4 +89,24 @@ func TestFlowForgetsWhoIsRefused(t *testing.T) {
 			t.Errorf("after its end: busy %d, %d at work", n, f.atWork)
 		}
 	})
+}
+
+// TestAskersAreCounted opens and closes snapshots: work in their way gives way while one is open,
+// and a second Close of one does not count.
+func TestAskersAreCounted(t *testing.T) {
+	t.Parallel()
+	a := open(t, fsys.NewMem(), newMaster(t), small())
+	first, second := a.Snapshot(), a.Snapshot()
+	if n := a.giveWay.asking.Load(); n != 2 {
+		t.Errorf("%d ask while two snapshots are open", n)
+	}
+	first.Close()
+	first.Close()
+	if n := a.giveWay.asking.Load(); n != 1 {
+		t.Errorf("%d ask while one of two snapshots is closed", n)
+	}
+	second.Close()
+	if n := a.giveWay.asking.Load(); n != 0 {
+		t.Errorf("%d ask when all are closed", n)
+	}
 }

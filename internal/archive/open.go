@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/archive/wal"
@@ -102,6 +103,8 @@ func (a *Archive) open(found string, m seal.Master) (err error) {
 	if a.codec, err = segment.NewCodec(); err != nil {
 		return err
 	}
+	a.giveWay.began = time.Now()
+	a.codec.Between = a.giveWay.nowAndThen
 	if err := a.openHistory(); err != nil {
 		return err
 	}

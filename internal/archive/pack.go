@@ -2,7 +2,6 @@ package archive
 
 import (
 	"context"
-	"runtime"
 	"sync/atomic"
 
 	"github.com/llama-logs/llama/internal/block"
@@ -68,9 +67,8 @@ func (a *Archive) packed(b *headBlock, p *segment.Packed) {
 	a.headSize += b.size()
 }
 
-// yieldEvery is after how many events, some two milliseconds, packing lets others
-// go first. A Put that comes back from the disk would wait for ten milliseconds
-// otherwise until it has a processor again.
+// yieldEvery is after how many events, some two milliseconds, packing may let others go
+// first.
 const yieldEvery = 1024
 
 // packOne returns the packed form of a block.
@@ -82,7 +80,7 @@ func (a *Archive) packOne(b *headBlock) (*segment.Packed, error) {
 		to.Add(r)
 		hasher.Add(r)
 		if rows++; rows%yieldEvery == 0 {
-			runtime.Gosched()
+			a.giveWay.nowAndThen()
 		}
 	})
 	if err != nil {

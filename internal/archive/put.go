@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"runtime"
 	"slices"
 	"sync"
 	"syscall"
@@ -216,7 +215,7 @@ func (a *Archive) encodeShare(to *wal.Encoder, events []llama.Event, from int, p
 		}
 		events, from = events[len(run):], from+len(run)
 		if a.flow.keeps.Load() {
-			runtime.Gosched() // who asks works in short turns, and would wait for each while a batch is made
+			a.giveWay.toAskers()
 		}
 	}
 	return nil

@@ -40,6 +40,7 @@ type catalogPart struct {
 func (a *Archive) Snapshot() *Snapshot {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.giveWay.asking.Add(1)
 	s := &Snapshot{a: a, next: a.next, id: a.readers.open(), reader: sync.OnceValue(a.decoded.begin)}
 	logged := int64(0)
 	for p := range a.heads {
@@ -73,6 +74,7 @@ func (a *Archive) sealedParts() []*catalogPart {
 // used on, but columns of them that were not loaded may be gone.
 func (s *Snapshot) Close() {
 	s.once.Do(func() {
+		s.a.giveWay.asking.Add(-1)
 		s.a.mu.Lock()
 		gone := s.a.readers.close(s.id)
 		s.a.mu.Unlock()

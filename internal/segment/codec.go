@@ -25,6 +25,10 @@ var errSize = errors.New("longer than allowed")
 // A Codec compresses chunks. It may be used by many at once, and many segments
 // share one, as it keeps some megabytes of tables.
 type Codec struct {
+	// Between, if set before its use, is called between the chunks of a block, as some take a millisecond:
+	// to let others go first.
+	Between func()
+
 	enc     *zstd.Encoder
 	few     *zstd.Encoder // the fastest
 	dec     *zstd.Decoder

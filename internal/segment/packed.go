@@ -2,7 +2,6 @@ package segment
 
 import (
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -79,7 +78,9 @@ func (p *Packed) encode(b *block.Builder, to *packing) error {
 	to.data = to.data[:0]
 	var ends []int
 	err := to.blocks.Encode(b, func(c block.Chunk) error {
-		runtime.Gosched() // a chunk takes milliseconds, and others have answers to give
+		if p.codec.Between != nil {
+			p.codec.Between()
+		}
 		if len(c.Data) > 0 {
 			to.data = p.codec.packColumn(to.data, c.Data, p.stat.Collection, c.Kind, c.Name)
 		}
