@@ -11,7 +11,7 @@ import (
 // A sectionWriter writes one section after the other, of a collection and day.
 type sectionWriter struct {
 	bucketKey
-	body           []byte // the section's events
+	valueWriter
 	rows           int
 	first, last    int // numbers of events; the last is -1 while there is none
 	time, ingested llama.Time
@@ -23,8 +23,9 @@ type sectionWriter struct {
 	byLayout    [layouts]ofLayout
 	bySight     [sights]uint16 // shapes, from 1, by what is seen of them at a glance
 	byHash      map[uint64]int
-	definitions []int // where in the body each shape's definition begins and ends
-	room        []llama.Field
+	definitions []int         // where in the body each shape's definition begins and ends
+	room        []llama.Field // of shapes
+	places      []place       // of shapes
 
 	pairs   pairs // of all fields of its shapes, and of events that have their own
 	width   width
@@ -36,7 +37,8 @@ type sectionWriter struct {
 // A shape is one that the section has.
 type shape struct {
 	source string
-	fields []llama.Field  // of its newest event
+	fields []llama.Field  // without values
+	last   []place        // the values of the newest event
 	layout *column.Layout // of that event; nil if it is not known
 }
 
@@ -55,13 +57,13 @@ func newSectionWriter(wideOf int) *sectionWriter {
 
 // begin forgets the section before.
 func (w *sectionWriter) begin() {
-	w.body, w.rows, w.last, w.time, w.ingested = w.body[:0], 0, -1, 0, 0
+	w.body, w.message, w.rows, w.last, w.time, w.ingested = w.body[:0], "", 0, -1, 0, 0
 	clear(w.shapes)
 	clear(w.byLayout[:])
 	clear(w.bySight[:])
 	clear(w.byHash)
 	clear(w.room)
-	w.shapes, w.definitions, w.room = w.shapes[:0], w.definitions[:0], w.room[:0]
+	w.shapes, w.definitions, w.room, w.places = w.shapes[:0], w.definitions[:0], w.room[:0], w.places[:0]
 	w.pairs.reset()
 	clear(w.written)
 	clear(w.sources)
@@ -103,7 +105,8 @@ func (w *sectionWriter) add(ev *llama.Event, at int, layout *column.Layout) erro
 	if w.width.wide {
 		w.body = appendOwnValues(w.body, ev)
 	} else {
-		w.body = appendValues(w.body, ev, s.fields, fixed)
+		w.message, w.at = ev.Message, len(w.body)-len(ev.Message)
+		w.write(ev.Fields, s.last, fixed)
 	}
 	if w.rows == 0 {
 		w.first, w.minTime, w.maxTime = at, ev.Time, ev.Time
@@ -172,8 +175,8 @@ func (w *sectionWriter) laidOut(ev *llama.Event, at int, layout *column.Layout) 
 }
 
 // shape writes the number of the event's shape, or its definition when it is new to
-// the section. It returns the shape with the fields of the event before; of a new one, they
-// have no values.
+// the section. It returns the shape with the places of the last values; those of a new one are
+// empty.
 func (w *sectionWriter) shape(ev *llama.Event, at int) (*shape, error) {
 	glance := &w.bySight[sight(ev)]
 	n := int(*glance)
@@ -214,56 +217,16 @@ func (w *sectionWriter) define(ev *llama.Event, at int) error {
 	for i := range ev.Fields {
 		w.body = append(appendString(w.body, ev.Fields[i].Name), byte(ev.Fields[i].Kind))
 	}
-	known := w.take(len(ev.Fields))
+	known, last := w.take(len(ev.Fields))
 	for i := range known {
 		known[i] = llama.Field{Name: ev.Fields[i].Name, Kind: ev.Fields[i].Kind}
 	}
-	w.shapes = append(w.shapes, shape{source: ev.Source, fields: known})
+	w.shapes = append(w.shapes, shape{source: ev.Source, fields: known, last: last})
 	return nil
 }
 
 func wrongKind(f *llama.Field, at int) error {
 	return llama.Errorf(llama.Invalid, "field %q of event %d has the kind %d, which there is not", f.Name, at, f.Kind)
-}
-
-// appendValues appends the values of an event's fields. Parsers cut most values out of
-// the message, or give constants; neither is written again. known are the fields of the
-// event before of the same shape, which become those of this one. Those that fixed has a bit
-// for are known to have the same values.
-func appendValues(dst []byte, ev *llama.Event, known []llama.Field, fixed uint64) []byte {
-	fields := ev.Fields
-	known = known[:len(fields)]
-	at := len(dst) // of the marks
-	for range (len(fields) + 7) / 8 {
-		dst = append(dst, 0)
-	}
-	for len(fields) > 0 {
-		n := min(len(fields), 64)
-		marks := fixed
-		for left := ^fixed & (^uint64(0) >> (64 - n)); left != 0; left &= left - 1 {
-			i := bits.TrailingZeros64(left)
-			value, before := fields[i].Value, &known[i].Value
-			if offset, ok := within(ev.Message, value); ok {
-				*before = value
-				dst = binary.AppendUvarint(dst, uint64(len(value))<<1|1)
-				dst = binary.AppendUvarint(dst, uint64(offset))
-				continue
-			}
-			if same(*before, value) {
-				marks |= 1 << i
-				continue
-			}
-			*before = value
-			dst = binary.AppendUvarint(dst, uint64(len(value))<<1)
-			dst = append(dst, value...)
-		}
-		for i := 0; i < n; i += 8 {
-			dst[at] = byte(marks >> i)
-			at++
-		}
-		fields, known, fixed = fields[n:], known[n:], 0
-	}
-	return dst
 }
 
 // is reports whether an event has the shape. Most names are the parser's, and the same
@@ -332,17 +295,19 @@ func hashShape(e *llama.Event) uint64 {
 	return h
 }
 
-// take returns room for the fields of a shape.
-func (w *sectionWriter) take(n int) []llama.Field {
+// take returns room for the fields of a shape, and for the places of their values, which are empty.
+func (w *sectionWriter) take(n int) ([]llama.Field, []place) {
 	if len(w.room)+n > cap(w.room) {
-		w.room = make([]llama.Field, 0, max(minRoom, n, min(2*cap(w.room), maxRoom)))
+		room := max(minRoom, n, min(2*cap(w.room), maxRoom))
+		w.room, w.places = make([]llama.Field, 0, room), make([]place, 0, room)
 	}
 	at := len(w.room)
-	w.room = w.room[:at+n]
-	return w.room[at:]
+	w.room, w.places = w.room[:at+n], w.places[:at+n]
+	clear(w.places[at:])
+	return w.room[at:], w.places[at:]
 }
 
 const (
 	minRoom, maxRoom = 32, 1 << 13 // fields
-	bytesOfField     = 40
+	bytesOfField     = 48          // with a place
 )
