@@ -19,6 +19,8 @@ type view struct {
 	pieces int                     // of the block's that are in it
 	known  atomic.Pointer[[]piece] // those, and maybe one more that is being added
 	err    error
+
+	searched searched
 }
 
 // A headView is the part of a headBlock that a snapshot sees. It keeps what is read of a
@@ -43,7 +45,10 @@ func (s *Snapshot) headRef(h headView) column.Ref {
 	if h.packed != nil {
 		return s.packedRef(h)
 	}
-	return column.Ref{Stat: h.stat, Read: func(ctx context.Context) (*column.Block, error) { return s.a.readHead(ctx, h) }}
+	return column.Ref{
+		Stat: h.stat, Growing: growing{s.a, h},
+		Read: func(ctx context.Context) (*column.Block, error) { return s.a.readHead(ctx, h) },
+	}
 }
 
 // readHead returns what a snapshot sees of a block in memory that is not packed.

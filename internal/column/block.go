@@ -151,6 +151,9 @@ type Ref struct {
 	// called by one at a time, and may be called again when more was read. Nil in blocks
 	// in memory.
 	Ahead func()
+	// Growing tells what the block does not have, before it is gathered. Nil in blocks that
+	// are.
+	Growing Growing
 }
 
 // A Sealed is blocks that never change and stay together: a segment. What somebody
@@ -174,4 +177,14 @@ type Sealed struct {
 type Filter interface {
 	// May reports whether the word may be there, or in a message of it. If not, it is not.
 	May(key uint64, inMessage bool) bool
+}
+
+// A Growing tells what a block does not have that is still to be gathered, as far as that takes
+// less than to gather it. It may be asked by many at once.
+type Growing interface {
+	// MayHold reports whether text may be in a message, a source or the value of a field. If
+	// not, it is in none.
+	MayHold(text string) bool
+	// MayHave reports whether an event may have a field of that name. If not, none has.
+	MayHave(field string) bool
 }

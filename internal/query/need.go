@@ -6,12 +6,14 @@ import (
 )
 
 // A need is what a block must have if a filter is to let any of its events in: all of
-// the words whose keys these are, all of some needs, and one of others. Nil needs
-// nothing.
+// the words whose keys these are, all of some needs, and one of others; of one that grows,
+// the text and the field. Nil needs nothing.
 type need struct {
-	keys []uint64
-	all  []*need
-	any  []*need // not empty, if one of them is needed
+	keys  []uint64
+	text  string // "": none
+	field string // likewise
+	all   []*need
+	any   []*need // not empty, if one of them is needed
 	// inMessage says that the words are to be in a message.
 	inMessage bool
 }
@@ -46,12 +48,15 @@ func (n *need) met(f column.Filter) bool {
 
 // needOf returns what a block needs for f. Only words tell: what has no word that must
 // be there as a whole needs nothing.
-func needOf(f filter) *need {
+func needOf(f filter) *need { return needBy(f, (*fieldFilter).need) }
+
+// needBy returns what a block needs for f, by what it needs for the filter of one field.
+func needBy(f filter, of func(*fieldFilter) *need) *need {
 	switch f := f.(type) {
 	case *andFilter:
 		n := &need{}
 		for _, g := range f.list {
-			if m := needOf(g); m != nil {
+			if m := needBy(g, of); m != nil {
 				n.all = append(n.all, m)
 			}
 		}
@@ -59,7 +64,7 @@ func needOf(f filter) *need {
 	case *orFilter:
 		n := &need{}
 		for _, g := range f.list {
-			m := needOf(g)
+			m := needBy(g, of)
 			if m == nil {
 				return nil
 			}
@@ -71,13 +76,13 @@ func needOf(f filter) *need {
 		case llama.NameTime, llama.NameCollection, llama.NameID, llama.NameSeq, llama.NameIngested:
 			return nil // they are not kept as words
 		}
-		return f.need()
+		return of(f)
 	}
 	return nil
 }
 
 func (n *need) orNil() *need {
-	if len(n.keys) == 0 && len(n.all) == 0 && len(n.any) == 0 {
+	if len(n.keys) == 0 && n.text == "" && n.field == "" && len(n.all) == 0 && len(n.any) == 0 {
 		return nil
 	}
 	return n

@@ -248,6 +248,7 @@ type run struct {
 	stop  atomic.Bool
 	turns *turns
 	need  *need    // what a block must have; nil: nothing is known
+	grows *need    // what one that grows must have; likewise
 	until *lineKey // of the last row that is wanted; nil for all
 	// counted says that it is enough to know the counts of one field's values, or nil.
 	counted *counted
@@ -286,7 +287,7 @@ func newRun(p *plan, src Source, o RunOptions, held int) *run {
 	}
 	_ = r.env.budget.grow(held) // what comes next finds that it is too much
 	r.env.seconds, r.env.stop = seconds(p.filter), &r.stop
-	r.need = needOf(p.filter)
+	r.need, r.grows = needOf(p.filter), growingNeedOf(p.filter)
 	if p.gather != nil {
 		r.counted, r.anyOrder = countedOf(p), anyOrderOf(p)
 	}
@@ -320,7 +321,7 @@ func (r *run) chunk(ctx context.Context, ref *column.Ref, work *scratch) (*chunk
 	if err := r.mayRead(); err != nil {
 		return nil, err
 	}
-	if !r.need.mayBeIn(ref) {
+	if !r.need.mayBeIn(ref) || !r.grows.mayGrowIn(ref) {
 		return nil, nil
 	}
 	block, err := ref.Read(ctx)

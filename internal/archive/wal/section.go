@@ -52,6 +52,13 @@ type Events struct {
 // Bytes returns how long they are, without a shape that they share.
 func (e *Events) Bytes() int { return len(e.data) }
 
+// Holds reports whether a text that is not empty may be in a message, a source or the value of
+// a field. Each of these is somewhere in the section as it is: a value that is as in the event
+// before is where it came first.
+func (e *Events) Holds(text string) bool {
+	return strings.Contains(e.data, text) || strings.Contains(e.shape, text)
+}
+
 // Share has the section do without a definition of its own of its first shape, where
 // that is much of it, and have that in the memory of kept. Of an event that is put
 // alone it is most.
