@@ -28,6 +28,12 @@ func (a *Archive) runSealing(ctx context.Context) error {
 		case <-tick.C:
 		case <-a.sealNow:
 		}
+		every := sealEvery
+		if a.askedLately() {
+			every = askedSealEvery
+			a.closeEarly()
+		}
+		tick.Reset(every)
 		err := a.sealDue(ctx)
 		if err != nil && ctx.Err() == nil && !failing {
 			a.o.Logger.Error("events stay in the log, as no segment can be written", "error", err)

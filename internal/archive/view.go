@@ -47,7 +47,10 @@ func (s *Snapshot) headRef(h headView) column.Ref {
 	}
 	return column.Ref{
 		Stat: h.stat, Growing: growing{s.a, h},
-		Read: func(ctx context.Context) (*column.Block, error) { return s.a.readHead(ctx, h) },
+		Read: func(ctx context.Context) (*column.Block, error) {
+			s.reader() // from now on it has been asked
+			return s.a.readHead(ctx, h)
+		},
 	}
 }
 
