@@ -1,6 +1,10 @@
 package parse
 
-import "github.com/llama-logs/llama"
+import (
+	"slices"
+
+	"github.com/llama-logs/llama"
+)
 
 // A mark is what tells most names apart.
 type mark uint8
@@ -113,22 +117,41 @@ func newFieldBlock(fields []llama.Field) *fieldBlock {
 }
 
 func (b *fieldBlock) run(w *work) {
-	from := len(w.e.Fields)
-	if w.names.seen.overlaps(&b.seen) || from+len(b.fields) > 255 {
-		way, added := w.way, true
+	way, e := w.way, w.e
+	from := len(e.Fields)
+	if way == nil || way.turn.slot != &b.slot || len(b.fields) > cap(e.Fields)-from {
+		b.runAny(w)
+		return
+	}
+	e.Fields = e.Fields[:from+len(b.fields)]
+	b.set(w, from)
+	w.way = way.next
+}
+
+// runAny is run where the way is another.
+func (b *fieldBlock) runAny(w *work) {
+	from, way, added := len(w.e.Fields), w.way, true
+	alone := !w.names.seen.overlaps(&b.seen) && from+len(b.fields) <= 255
+	if !alone {
 		for i := range b.fields {
 			added = w.give(b.marks[i], b.fields[i].Name, b.fields[i].Value, b.fields[i].Kind) && added
 		}
-		if added {
-			w.turn(way, turn{slot: &b.slot}, len(b.fields), true)
-		}
-		return
+	} else {
+		w.e.Fields = slices.Grow(w.e.Fields, len(b.fields))[:from+len(b.fields)]
+		b.set(w, from)
 	}
-	w.e.Fields = append(w.e.Fields, b.fields...)
-	for i, m := range b.marks {
-		w.names.place[m] = uint8(from + i)
+	if added {
+		w.turn(way, turn{slot: &b.slot}, fill{len(b.fields), true, alone})
+	}
+}
+
+// set sets the last fields of an event, which begin at from and are none yet.
+func (b *fieldBlock) set(w *work, from int) {
+	fields := w.e.Fields[from:]
+	for i := range fields {
+		fields[i] = b.fields[i]
+		w.names.place[b.marks[i]] = uint8(from + i)
 	}
 	w.names.seen.join(&b.seen)
 	w.names.shared.join(&b.shared)
-	w.turn(w.way, turn{slot: &b.slot}, len(b.fields), true)
 }

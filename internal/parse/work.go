@@ -141,24 +141,33 @@ func (w *work) set(name, value string, kind llama.Kind) {
 }
 
 // fill is set for a name that is known before the event.
+//
+// Invariant: an event that has a way has the fields of its layout, and where that went on with a
+// slot last, none of the slot's name or mark.
 func (w *work) fill(s *slot, value string, kind llama.Kind) {
-	seen, n := &w.names.seen[s.mark>>6], len(w.e.Fields)
-	switch {
-	case s.plain && *seen&s.bit == 0 && n < 256:
-		*seen |= s.bit
-		w.names.place[s.mark] = uint8(n)
-		w.e.Add(s.name, value, kind)
-		if way := w.way; way != nil && way.turn.slot == s && way.turn.kind == kind {
-			w.way = way.next
-		} else {
-			w.turn(way, turn{s, kind}, 1, false)
-		}
-	case s.plain:
-		if way := w.way; w.give(s.mark, s.name, value, kind) {
-			w.turn(way, turn{s, kind}, 1, false)
-		}
-	default:
+	way, e := w.way, w.e
+	n := len(e.Fields)
+	if way == nil || way.turn.slot != s || way.turn.kind != kind || n == cap(e.Fields) {
+		w.fillAny(s, value, kind)
+		return
+	}
+	w.names.seen[s.mark>>6] |= s.bit
+	w.names.place[s.mark] = uint8(n)
+	e.Fields = e.Fields[:n+1]
+	f := &e.Fields[n]
+	f.Name, f.Value, f.Kind = s.name, value, kind
+	w.way = way.next
+}
+
+// fillAny is fill where the way is another.
+func (w *work) fillAny(s *slot, value string, kind llama.Kind) {
+	if !s.plain {
 		w.set(s.name, value, kind)
+		return
+	}
+	way, alone := w.way, !w.names.seen.has(s.mark)
+	if w.give(s.mark, s.name, value, kind) {
+		w.turn(way, turn{s, kind}, fill{fields: 1, alone: alone})
 	}
 }
 
