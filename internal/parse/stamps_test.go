@@ -2,7 +2,9 @@ package parse
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 )
@@ -84,5 +86,59 @@ func TestAddressesAreThoseOfNetip(t *testing.T) {
 		if n > 0 && fmt.Sprint(ipv4Len(s[:n])) != fmt.Sprint(n) {
 			t.Errorf("%q: %d bytes of it are none", s, n)
 		}
+	}
+}
+
+// TestNotGraphic puts every byte at every place.
+func TestNotGraphic(t *testing.T) {
+	t.Parallel()
+	for at := range 64 {
+		for c := range 256 {
+			var text [64]byte
+			for i := range text {
+				text[i] = byte('!' + (i+c)%('~'-'!'+1))
+			}
+			text[at], text[63-at] = byte(c), byte(c)
+			want := uint64(0)
+			for i := range text {
+				if graphicLen(string(text[i:i+1])) == 0 {
+					want |= 1 << i
+				}
+			}
+			if got, steps := notGraphic(&text), notGraphicBySteps(&text); got != want || steps != want {
+				t.Fatalf("byte %d at %d: %x, by steps %x, want %x", c, at, got, steps, want)
+			}
+		}
+	}
+}
+
+// TestNamesOfHeaders reads the names of random headers at once and part by part.
+func TestNamesOfHeaders(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(3, 3))
+	whole := 0
+	for range 20_000 {
+		var s []byte
+		for range rng.IntN(8) {
+			for range rng.IntN(rng.IntN(40)+2) + min(1, rng.IntN(20)) {
+				s = append(s, "-ab\xff"[rng.IntN(4)])
+			}
+			s = append(s, "\x7f\t\x00 "[min(3, rng.IntN(80))])
+		}
+		if rng.IntN(2) == 0 {
+			s = append(s, strings.Repeat("x", 70)...)
+		}
+		var got, want header
+		rest, ok := got.names5424(string(s))
+		wantRest, wantOK := want.longNames5424(string(s))
+		if ok != wantOK || ok && (got != want || rest != wantRest) {
+			t.Fatalf("%q: %v, %q, %+v\nwant %v, %q, %+v", s, ok, rest, got, wantOK, wantRest, want)
+		}
+		if ok {
+			whole++
+		}
+	}
+	if whole < 1000 {
+		t.Errorf("only %d of the headers have all names", whole)
 	}
 }

@@ -1,6 +1,7 @@
 package parse
 
 import (
+	"math/bits"
 	"strings"
 
 	"github.com/llama-logs/llama"
@@ -44,17 +45,8 @@ func (h *header) parts5424(s string) bool {
 		h.hasTime = true
 		rest = rest[n+1:]
 	}
-	var ok bool
-	if h.host, rest, ok = part5424(rest); !ok {
-		return false
-	}
-	if h.process, rest, ok = part5424(rest); !ok {
-		return false
-	}
-	if h.pid, rest, ok = part5424(rest); !ok {
-		return false
-	}
-	if h.msgID, rest, ok = part5424(rest); !ok {
+	rest, ok := h.names5424(rest)
+	if !ok {
 		return false
 	}
 	if h.structured, h.message, ok = cutStructured(rest); !ok {
@@ -64,16 +56,45 @@ func (h *header) parts5424(s string) bool {
 	return true
 }
 
-// part5424 cuts one part of the header off; "-" stands for none.
-func part5424(s string) (part, rest string, ok bool) {
-	n := graphicLen(s)
-	switch {
-	case n == 0 || n > 255 || byteAt(s, n) != ' ':
-		return "", "", false
-	case n == 1 && s[0] == '-':
-		return "", s[2:], true
+// names5424 cuts the four parts between time and structured data off.
+func (h *header) names5424(s string) (rest string, ok bool) {
+	marks := ends(s)
+	host := bits.TrailingZeros64(marks)
+	marks &= marks - 1
+	process := bits.TrailingZeros64(marks)
+	marks &= marks - 1
+	pid := bits.TrailingZeros64(marks)
+	marks &= marks - 1
+	id := bits.TrailingZeros64(marks)
+	if id >= len(s) || id == 64 {
+		return h.longNames5424(s)
 	}
-	return s[:n], s[n+1:], true
+	if s[host] != ' ' || s[process] != ' ' || s[pid] != ' ' || s[id] != ' ' ||
+		host == 0 || process == host+1 || pid == process+1 || id == pid+1 {
+		return "", false
+	}
+	h.host, h.process, h.pid, h.msgID = part5424(s[:host]), part5424(s[host+1:process]), part5424(s[process+1:pid]), part5424(s[pid+1:id])
+	return s[id+1:], true
+}
+
+// part5424 returns a part of the header; "-" stands for none.
+func part5424(s string) string {
+	if s == "-" {
+		return ""
+	}
+	return s
+}
+
+// longNames5424 is names5424 part by part.
+func (h *header) longNames5424(s string) (rest string, ok bool) {
+	for _, part := range [...]*string{&h.host, &h.process, &h.pid, &h.msgID} {
+		n := graphicLen(s)
+		if n == 0 || n > 255 || byteAt(s, n) != ' ' {
+			return "", false
+		}
+		*part, s = part5424(s[:n]), s[n+1:]
+	}
+	return s, true
 }
 
 // cutStructured cuts the structured data, which it checks, off its message.

@@ -1,6 +1,10 @@
 package parse
 
-import "math/bits"
+import (
+	"encoding/binary"
+	"math/bits"
+	"unsafe"
+)
 
 // This file compares eight bytes at once, for the way of every event.
 
@@ -67,6 +71,31 @@ func (f *form) read(bytes uint64) (digits uint64, ok bool) {
 // pair returns the number of two digits that a form has read, from the ith byte on.
 func pair(digits uint64, i int) int {
 	return int(digits>>(8*i)&15)*10 + int(digits>>(8*i+8)&15)
+}
+
+// notGraphicBySteps is notGraphic, eight bytes at once.
+func notGraphicBySteps(text *[64]byte) (marks uint64) {
+	const ones, highest = 0x0101010101010101, 0x8080808080808080
+	for i := 0; i < len(text); i += wordLen {
+		x := binary.LittleEndian.Uint64(text[i:])
+		low := x &^ highest
+		// A byte that is more than 0x20, or other than 0x7f, carries into its highest bit.
+		graphic := (low + ones*(0x7f-0x20)) & ((low ^ ones*0x7f) + ones*0x7f)
+		found := ^(graphic | x) & highest
+		marks |= found >> 7 * 0x0102040810204080 >> 56 << i // the highest bits of all, side by side
+	}
+	return marks
+}
+
+// ends returns bits for the ends of a text's parts: those of its first 64 bytes that are blanks or
+// control characters, or behind it.
+func ends(text string) uint64 {
+	if len(text) >= 64 {
+		return notGraphic((*[64]byte)(unsafe.Slice(unsafe.StringData(text), 64)))
+	}
+	var room [64]byte
+	copy(room[:], text)
+	return notGraphic(&room)
 }
 
 // graphicLen returns how many bytes s begins with that are neither blanks nor control
