@@ -86,7 +86,7 @@ func (s *Snapshot) Close() {
 // have events of which `_time` is in [from, to]; newest arrival first. A segment
 // that is damaged is there as a Ref that cannot be read.
 func (s *Snapshot) Refs(collection string, from, to llama.Time) []column.Ref {
-	var refs []column.Ref
+	refs := make([]column.Ref, 0, s.a.blocks.Load())
 	for _, h := range s.heads {
 		if (collection == "" || collection == h.stat.Collection) && overlaps(h.stat, from, to) {
 			refs = append(refs, s.headRef(h))
@@ -100,8 +100,12 @@ func (s *Snapshot) Refs(collection string, from, to llama.Time) []column.Ref {
 		refs = s.segmentRefs(refs, x.catalogPart, x.stored, from, to)
 	}
 	slices.SortFunc(refs, func(x, y column.Ref) int { return cmp.Compare(y.LastSeq, x.LastSeq) })
+	s.a.blocks.Store(int32(min(len(refs), maxBlocksKnown)))
 	return refs
 }
+
+// maxBlocksKnown bounds the room for the refs of a question that has the last one's.
+const maxBlocksKnown = 1 << 12
 
 // A partSegment is a segment and the part that it is of.
 type partSegment struct {

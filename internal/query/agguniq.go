@@ -124,6 +124,10 @@ func (a *uniqAgg) merge(from aggregate, to []uint32) error {
 	return nil
 }
 
+// maxUniqRoom bounds the room that is made at once for values which are said to come: to fill a
+// set without takes twice as long.
+const maxUniqRoom = 1 << 15
+
 // The wire form: count and texts.
 func (a *uniqAgg) write(w *wire, group int) bool {
 	var part wire
@@ -142,7 +146,11 @@ func (a *uniqAgg) write(w *wire, group int) bool {
 }
 
 func (a *uniqAgg) read(r *reader, group int, _ string) error {
-	for n := r.count(1); n > 0 && r.err == nil; n-- {
+	n := r.count(1)
+	if a.sets[group] == nil && n > 0 {
+		a.sets[group] = make(map[string]struct{}, min(n, maxUniqRoom))
+	}
+	for ; n > 0 && r.err == nil; n-- {
 		if text := r.text(); r.err == nil {
 			if err := a.insert(group, text); err != nil {
 				return err

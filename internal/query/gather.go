@@ -125,8 +125,8 @@ func (r *run) gather(ctx context.Context) (gatherer, error) {
 	var next atomic.Int64
 	for i := range states {
 		group.Go(func() error {
-			work := &scratch{stop: &r.stop, pool: r.o.Pool, budget: r.env.budget}
-			defer work.give()
+			work := r.scratch()
+			defer work.end()
 			for {
 				n := int(next.Add(1)) - 1
 				if n >= len(refs) {

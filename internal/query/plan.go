@@ -133,7 +133,9 @@ func (p *plan) refs(src Source) []column.Ref {
 	}
 	var out []column.Ref
 	for _, name := range namedCollections(p.filter) {
-		for _, ref := range src.Refs(name, from, to) {
+		refs := src.Refs(name, from, to)
+		out = slices.Grow(out, len(refs))
+		for _, ref := range refs {
 			if may, _ := mayHold(p.filter, ref.Collection); may && ref.MaxTime >= from && ref.MinTime <= to {
 				out = append(out, ref)
 			}

@@ -18,6 +18,7 @@ type Pool struct {
 	memory budget
 	busy   func() int
 	size   int
+	spare  sync.Pool // of *scratch
 
 	mu      sync.Mutex
 	working int

@@ -2,6 +2,7 @@ package query
 
 import (
 	"errors"
+	"slices"
 	"sync/atomic"
 )
 
@@ -17,6 +18,32 @@ type scratch struct {
 
 	budget        *budget // of the run, for what pipes make; nil for none
 	made, pending int     // bytes of that: counted, and not yet
+}
+
+// maxSpareScratch bounds the numbers, of four bytes each, that a scratch keeps which waits for
+// another run: some blocks' rows.
+const maxSpareScratch = 256 << 10
+
+// scratch returns one for a worker of the run, whose memory is that of a worker before if there
+// is any: a small question would take and clear a megabyte else.
+func (r *run) scratch() *scratch {
+	var s *scratch
+	if p := r.o.Pool; p != nil {
+		s, _ = p.spare.Get().(*scratch)
+	}
+	if s == nil {
+		s = &scratch{}
+	}
+	s.stop, s.pool, s.budget = &r.stop, r.o.Pool, r.env.budget
+	return s
+}
+
+// end gives a scratch back. Nothing that it gave away is used any more.
+func (s *scratch) end() {
+	s.give()
+	if s.pool != nil && len(s.iota)+len(s.slab)+len(s.memo)/4 <= maxSpareScratch {
+		s.pool.spare.Put(&scratch{iota: s.iota, slab: s.slab, memo: s.memo})
+	}
 }
 
 // errStopped ends the work on a chunk; the run answers with the context's error.
@@ -45,6 +72,7 @@ func (c *chunk) ended(row int) bool {
 
 // all returns the numbers below n. They must not be changed.
 func (s *scratch) all(n int) []uint32 {
+	s.iota = slices.Grow(s.iota, max(0, n-len(s.iota)))
 	for len(s.iota) < n {
 		s.iota = append(s.iota, uint32(len(s.iota)))
 	}

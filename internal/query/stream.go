@@ -82,8 +82,8 @@ func (r *run) deal(ctx context.Context, jobs, order chan<- job) error {
 }
 
 func (r *run) search(ctx context.Context, jobs <-chan job, ahead *ahead, form foundForm) error {
-	work := &scratch{stop: &r.stop, pool: r.o.Pool, budget: r.env.budget}
-	defer work.give()
+	work := r.scratch()
+	defer work.end()
 	for j := range jobs {
 		var maker *rowMaker
 		var c *chunk
