@@ -97,6 +97,14 @@ func TestLatencyAcknowledgesAll(t *testing.T) {
 	}
 }
 
+func TestTrickleStoresAll(t *testing.T) {
+	t.Parallel()
+	r := bench(t, "trickle", "-llama", program, "-n", "0", "-corpus", corpusOf(t, 100, 4))
+	for _, rate := range trickleRates {
+		r.value(t, fmt.Sprintf("CPU at %d events/s", rate))
+	}
+}
+
 func TestPutAcknowledgesAll(t *testing.T) {
 	t.Parallel()
 	r := bench(t, "put", "-n", "0", "-rate", "50000", "-corpus", corpusOf(t, 10*latencyBatch, 4))

@@ -6,6 +6,7 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/llama-logs/llama/internal/archive/history"
 	"github.com/llama-logs/llama/internal/archive/wal"
@@ -39,6 +40,8 @@ type Archive struct {
 
 	queueMu sync.Mutex
 	queue   []*commit
+	queued  int                       // bytes
+	wrote   atomic.Pointer[time.Time] // the log last
 
 	// lead is held by whoever writes to the log. Of what mu guards, only the leader
 	// changes next and the heads' ends.

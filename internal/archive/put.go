@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/archive/wal"
@@ -18,11 +19,20 @@ import (
 // batch.
 const maxGroup = 16 << 20
 
+// Batches for which nobody waits are written together: at the earliest gatherFor after
+// what was written last, or when gatherBytes are there. Senders that bring an event at a time
+// would cause a write for each otherwise, as each is awaited for less time than another comes.
+const (
+	gatherFor   = 10 * time.Millisecond
+	gatherBytes = 64 << 10
+)
+
 // A commit is a batch on its way into the log.
 type commit struct {
-	frame *wal.Frame
-	done  chan struct{} // closed when err is set
-	err   error
+	frame   *wal.Frame
+	patient bool
+	done    chan struct{} // closed when err is set
+	err     error
 }
 
 // Put stores a batch: when it returns nil, its events are on disk and can be found,
@@ -60,7 +70,7 @@ func (a *Archive) PutPrepared(ctx context.Context, b *llama.Batch, prepare ...Pr
 		return err
 	}
 	if !b.Position.Named() {
-		return a.store(b.Position, b.Events, prepare, &rests)
+		return a.store(b, b.Events, prepare, &rests)
 	}
 	key := positionKey{b.Position.Source, b.Position.Epoch}
 	if err := a.positions.acquire(ctx, key); err != nil {
@@ -77,7 +87,7 @@ func (a *Archive) PutPrepared(ctx context.Context, b *llama.Batch, prepare ...Pr
 		}
 		return nil
 	}
-	return a.store(b.Position, events, prepare, &rests)
+	return a.store(b, events, prepare, &rests)
 }
 
 // check refuses positions and places that cannot be. What else is wrong with events shows
@@ -127,9 +137,9 @@ func (a *Archive) unknown(b *llama.Batch) ([]llama.Event, error) {
 	return events, nil
 }
 
-// store makes a frame of events, has it written, and numbers the events. It sets rests
-// once nothing is left but to wait for the disk.
-func (a *Archive) store(p llama.Position, events []llama.Event, prepare []Prepare, rests *bool) error {
+// store makes a frame of those events of b that are new, has it written, and numbers the
+// events. It sets rests once nothing is left but to wait for the disk.
+func (a *Archive) store(b *llama.Batch, events []llama.Event, prepare []Prepare, rests *bool) error {
 	encoders := make([]*wal.Encoder, max(1, len(prepare)))
 	for i := range encoders {
 		if encoders[i], _ = a.encoders.Get().(*wal.Encoder); encoders[i] == nil {
@@ -144,7 +154,7 @@ func (a *Archive) store(p llama.Position, events []llama.Event, prepare []Prepar
 			}
 		}
 	}()
-	f, err := a.encode(encoders, p, events, prepare)
+	f, err := a.encode(encoders, b.Position, events, prepare)
 	if err != nil {
 		return err
 	}
@@ -155,7 +165,7 @@ func (a *Archive) store(p llama.Position, events []llama.Event, prepare []Prepar
 	}
 	a.flow.rest()
 	*rests = true
-	if err = a.commit(&commit{frame: f, done: make(chan struct{})}); err != nil {
+	if err = a.commit(&commit{frame: f, patient: b.Patient, done: make(chan struct{})}); err != nil {
 		return err
 	}
 	for i := range events {
@@ -222,12 +232,17 @@ func (a *Archive) encodeShare(to *wal.Encoder, events []llama.Event, from int, p
 }
 
 // commit has a frame written, with those of others that wait. Whoever finds nobody
-// at it writes for all, so a frame waits for one write under way at most, and no
-// timer is needed.
+// at it writes for all, so a frame waits for one write under way at most, unless it is
+// patient.
 func (a *Archive) commit(c *commit) error {
 	a.queueMu.Lock()
 	a.queue = append(a.queue, c)
+	a.queued += c.frame.Size()
+	enough := a.queued >= gatherBytes
 	a.queueMu.Unlock()
+	if c.patient && !enough {
+		a.gather(c)
+	}
 	for {
 		select {
 		case <-c.done:
@@ -248,6 +263,24 @@ func (a *Archive) commit(c *commit) error {
 	}
 }
 
+// gather waits for others until it is time to write, or somebody has written for all.
+func (a *Archive) gather(c *commit) {
+	last := a.wrote.Load()
+	if last == nil {
+		return
+	}
+	left := gatherFor - time.Since(*last)
+	if left <= 0 {
+		return
+	}
+	timer := time.NewTimer(left)
+	defer timer.Stop()
+	select {
+	case <-c.done:
+	case <-timer.C:
+	}
+}
+
 // group takes frames from the queue.
 func (a *Archive) group() []*commit {
 	a.queueMu.Lock()
@@ -259,6 +292,7 @@ func (a *Archive) group() []*commit {
 	}
 	group := a.queue[:n:n]
 	a.queue = a.queue[n:]
+	a.queued -= bytes
 	if len(a.queue) == 0 {
 		a.queue = nil
 	}
@@ -284,6 +318,8 @@ func (a *Archive) write(group []*commit) error {
 	if err := a.log.Write(frames); err != nil {
 		return a.refuse(err)
 	}
+	ended := time.Now()
+	a.wrote.Store(&ended)
 	a.metrics.wrote(len(group), int(next-a.next), a.o.Now().Sub(began))
 	a.failing.Store(false)
 	a.mu.Lock()

@@ -3,9 +3,11 @@ package archive
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -94,4 +96,58 @@ func TestFilesKeptForTheLogAreRoom(t *testing.T) {
 	if err := a.Put(t.Context(), numbered(0, 1)); llama.CodeOf(err) != llama.Unavailable {
 		t.Errorf("with nothing to release: %v", err)
 	}
+}
+
+// TestPatientBatchesAreWrittenTogether puts batches for which nobody waits: the first is
+// written at once, those that come soon after it together and gatherFor after it, or with
+// the next that is not patient, or when there are gatherBytes of them.
+func TestPatientBatchesAreWrittenTogether(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := open(t, fsys.NewMem(), newMaster(t), small())
+		defer a.Close()
+		var puts sync.WaitGroup
+		bytes := make([]byte, gatherBytes)
+		rand.NewChaCha8([32]byte{}).Read(bytes)
+		noise := string(bytes) // does not get smaller in the log
+		begin := func(patient bool, size int) {
+			puts.Go(func() {
+				put(t, a, &llama.Batch{Patient: patient, Events: []llama.Event{{Collection: "c", Message: noise[:size]}}})
+			})
+		}
+		// after expects that all Puts that are under way end together, a while from now.
+		after := func(what string, want time.Duration) {
+			t.Helper()
+			began := time.Now()
+			puts.Wait()
+			if took := time.Since(began); took != want {
+				t.Errorf("%s: they ended after %s; want %s", what, took, want)
+			}
+		}
+		begin(true, 10)
+		after("the first", 0)
+		time.Sleep(gatherFor / 4)
+		for range 20 {
+			begin(true, 10)
+		}
+		synctest.Wait()
+		if s := a.Stat(); s.Events != 1 {
+			t.Errorf("%d events before it is time; want the first alone", s.Events)
+		}
+		after("20 soon after it", 3*gatherFor/4)
+		if s := a.Stat(); s.Events != 21 {
+			t.Errorf("%d events; want 21", s.Events)
+		}
+		begin(true, 10)
+		synctest.Wait()
+		begin(false, 10)
+		after("one that is not patient, behind one that is", 0)
+		for range 4 {
+			begin(true, gatherBytes/4)
+		}
+		after("enough of them", 0)
+		time.Sleep(gatherFor)
+		begin(true, 10)
+		after("one after a while", 0)
+	})
 }

@@ -148,12 +148,17 @@ func sharePort(_, _ string, c syscall.RawConn) error {
 	return os.NewSyscallError("setsockopt SO_REUSEPORT", option)
 }
 
-// enlarge asks for a large buffer, beyond the system's limit where we may.
-func enlarge(conn *net.UDPConn, bytes int) {
+// enlarge asks for a large buffer, beyond the system's limit where we may, and returns how
+// large it is.
+func enlarge(conn *net.UDPConn, bytes int) (is int) {
 	conn.SetReadBuffer(bytes) // best effort: the kernel cuts it to its limit
 	if raw, err := conn.SyscallConn(); err == nil {
 		raw.Control(func(fd uintptr) {
 			unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, bytes) // needs CAP_NET_ADMIN
+			if twice, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF); err == nil {
+				is = twice / 2 // the kernel counts what it needs beside
+			}
 		})
 	}
+	return is
 }

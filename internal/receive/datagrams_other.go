@@ -42,6 +42,8 @@ func sharePort(_, _ string, _ syscall.RawConn) error {
 	return llama.Errorf(llama.Invalid, "several sockets on one port work on Linux only; set sockets to 1")
 }
 
-func enlarge(conn *net.UDPConn, bytes int) {
+// enlarge returns that the buffer is small: as datagrams are read one by one, nothing may wait.
+func enlarge(conn *net.UDPConn, bytes int) int {
 	conn.SetReadBuffer(bytes) // best effort: the kernel cuts it to its limit
+	return 0
 }

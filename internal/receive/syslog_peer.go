@@ -30,7 +30,7 @@ type peer struct {
 const firstChunk = 64 << 10
 
 // run reads until the peer, the sink or ctx ends. What one read gave is one
-// batch: nothing waits for more, and while the sink is at work the kernel
+// batch: it does not wait for more, and while the sink is at work the kernel
 // gathers the next.
 func (p *peer) run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { p.conn.SetReadDeadline(time.Now().Add(drain)) })
@@ -115,5 +115,5 @@ func (p *peer) batch(text string, at llama.Time) *llama.Batch {
 			p.metrics.markCut(e)
 		}
 	}
-	return &llama.Batch{Events: p.events, InPace: p.inPace}
+	return &llama.Batch{Events: p.events, InPace: p.inPace, Patient: true}
 }

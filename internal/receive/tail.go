@@ -257,7 +257,7 @@ func (t *tail) putSpans(ctx context.Context, used int) error {
 	text, at := string(t.buf[:used]), now()
 	p := t.position
 	p.First, p.Last = t.covered, t.offset+uint64(used)-1
-	err := t.put(ctx, func() *llama.Batch { return &llama.Batch{Events: t.batch(text, at), Position: p} })
+	err := t.put(ctx, func() *llama.Batch { return &llama.Batch{Events: t.batch(text, at), Position: p, Patient: true} })
 	if err == nil {
 		t.covered = p.Last + 1
 	}
