@@ -99,9 +99,9 @@ func (w *sectionWriter) add(ev *llama.Event, at int, layout *column.Layout) erro
 	if err != nil {
 		return err
 	}
-	w.body = binary.AppendVarint(w.body, int64(ev.Time-w.time))
-	w.body = binary.AppendVarint(w.body, int64(ev.Ingested-w.ingested))
-	w.body = appendString(w.body, ev.Message)
+	body := binary.AppendVarint(w.body, int64(ev.Time-w.time)) // in registers
+	body = binary.AppendVarint(body, int64(ev.Ingested-w.ingested))
+	w.body = appendString(body, ev.Message)
 	if w.width.wide {
 		w.body = appendOwnValues(w.body, ev)
 	} else {

@@ -28,10 +28,11 @@ type valueWriter struct {
 // be the same again.
 func (v *valueWriter) write(fields []llama.Field, last []place, fixed uint64) {
 	last = last[:len(fields)]
-	marks := len(v.body)
+	body, marks := v.body, len(v.body)
 	for left := len(fields); left > 0; left -= 8 {
-		v.body = append(v.body, 0)
+		body = append(body, 0)
 	}
+	v.body = body
 	for len(fields) > atOnce {
 		v.mark(marks, 8, fixed|v.some(fields[:atOnce], last[:atOnce], ^fixed))
 		fields, last, fixed, marks = fields[atOnce:], last[atOnce:], 0, marks+8

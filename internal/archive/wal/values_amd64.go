@@ -8,8 +8,9 @@ import (
 	"github.com/llama-logs/llama"
 )
 
-// someShort is some as far as there is room up to end in the memory of the body, and as
-// values and their offsets take two bytes for their numbers at most. It returns what is left,
+// someShort is some as far as there is room up to end in the memory of the body, which is
+// for atOnce short values at least, and as values and their offsets take two bytes for their
+// numbers at most. It returns what is left,
 // bits for those that are the last again, and how long the body is now; behind that it may have
 // changed what is there up to end. Of a value it may read 16 bytes although it is shorter, but
 // none of another page: a processor compares and copies 16 bytes at once as fast as one, and
@@ -26,8 +27,9 @@ const (
 	_ = -(unsafe.Offsetof(place{}.n) ^ 4)
 )
 
-// roomAtOnce is for how many bytes memory is taken at least, which is enough for most events.
-const roomAtOnce = 512
+// roomAtOnce is for how many bytes memory is taken at least: someShort looks whether there is
+// room only for long values.
+const roomAtOnce = atOnce*17 + 512
 
 // some writes the values of those fields that left has a bit for, and returns bits for those
 // that are the last again.

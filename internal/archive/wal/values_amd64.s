@@ -6,7 +6,7 @@ TEXT ·someShort(SB), NOSPLIT, $0-96
 	MOVQ written+8(FP), DI
 	ADDQ BX, DI              // where to write
 	MOVQ end+16(FP), R8
-	LEAQ -20(BX)(R8*1), R8   // up to where there is room for a value of 16 bytes or a part of the message
+	LEAQ -1088(BX)(R8*1), R8 // up to where long values may go: behind is room for 64 short ones or parts of the message
 	MOVQ message+24(FP), R12
 	MOVQ length+32(FP), R13
 	MOVQ fields+48(FP), R9
@@ -17,14 +17,10 @@ TEXT ·someShort(SB), NOSPLIT, $0-96
 value:
 	TESTQ R11, R11
 	JZ   end
-	CMPQ DI, R8
-	JA   end
 	TZCNTQ R11, AX           // which field; processors that do not know it take it for BSFQ, which does the same here
 	LEAQ (AX)(AX*4), CX
 	MOVQ 16(R9)(CX*8), SI    // its value
 	MOVQ 24(R9)(CX*8), CX
-	CMPQ CX, $0x2000
-	JAE  end                 // twice that and a bit is a number of three bytes
 	MOVQ SI, DX
 	SUBQ R12, DX             // where it is in the message
 	CMPQ DX, R13
@@ -34,7 +30,9 @@ value:
 	JA   apart
 	TESTQ CX, CX
 	JZ   apart
-	CMPQ DX, $0x4000
+	MOVQ DX, R14
+	ORQ  CX, R14
+	CMPQ R14, $0x2000        // twice that and a bit is a number of three bytes
 	JAE  end
 
 	// A part of the message: its length, and where it is.
@@ -80,9 +78,9 @@ apart:
 	JA   long
 	TESTQ CX, CX
 	JZ   empty
-	MOVQ SI, DX
-	ANDQ $0xfff, DX
-	CMPQ DX, $0xff0          // 16 bytes from there are in one page, which is there: no page is smaller
+	MOVL SI, DX
+	ANDL $0xfff, DX
+	CMPL DX, $0xff0          // 16 bytes from there are in one page, which is there: no page is smaller
 	JA   bytes
 	MOVOU (SI), X0
 
@@ -137,6 +135,8 @@ moreBytes:
 	JMP  short
 
 long:
+	CMPQ CX, $0x2000
+	JAE  end
 	MOVL 4(R10)(AX*8), DX
 	CMPQ DX, CX
 	JNE  writeLong

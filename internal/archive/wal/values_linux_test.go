@@ -65,8 +65,8 @@ func TestValuesAreWrittenAsOneByOne(t *testing.T) {
 			if rng.IntN(8) == 0 {
 				got.message = unsafe.String(&text[0], len(text)) // with all values
 			}
-			room := append(slices.Concat(got.body, []byte(got.message)), bytes.Repeat([]byte{0xaa}, 1500)...)
-			end := len(got.body) + len(got.message) + rng.IntN(1400)
+			room := append(slices.Concat(got.body, []byte(got.message)), bytes.Repeat([]byte{0xaa}, 3000)...)
+			end := len(got.body) + len(got.message) + rng.IntN(2900)
 			got.body = room[: len(got.body)+len(got.message) : end]
 			got.at = len(got.body) - len(got.message)
 			want.body = append(want.body, got.message...)
@@ -114,4 +114,28 @@ func commonPrefix(a, b []byte) []byte {
 		n++
 	}
 	return a[:n]
+}
+
+// TestValuesFillTheirRoom writes as many values of 16 bytes as are written at once, behind a long
+// one that leaves more or less room for them.
+func TestValuesFillTheirRoom(t *testing.T) {
+	t.Parallel()
+	const end = atOnce/8 + atOnce*17 + 512 // with the marks
+	for first := 17; first < end; first++ {
+		fields := make([]llama.Field, atOnce)
+		fields[0].Value = strings.Repeat("x", first)
+		for i := range fields[1:] {
+			fields[1+i].Value = strings.Repeat(string(rune('a'+i%26)), 16)
+		}
+		room := make([]byte, end+64)
+		got, want := valueWriter{body: room[:0:end]}, valueWriter{}
+		got.write(fields, make([]place, atOnce), 0)
+		writeOneByOne(&want, fields, make([]place, atOnce), 0)
+		if !bytes.Equal(got.body, want.body) {
+			t.Fatalf("first of %d bytes: %x, want %x", first, got.body, want.body)
+		}
+		if behind := room[end:]; !bytes.Equal(behind, make([]byte, len(behind))) {
+			t.Fatalf("first of %d bytes: bytes behind the room are changed", first)
+		}
+	}
 }
