@@ -34,6 +34,8 @@ type Log struct {
 	bytes   atomic.Int64
 	pace    pace
 	wanted  chan struct{} // has something when there should be a spare
+	// wantedLength is what the next should be long.
+	wantedLength int64
 }
 
 // A file is one that is no longer written to.
@@ -52,11 +54,15 @@ type current struct {
 	sealer *seal.Sealer
 	frames uint64
 
-	prepared bool      // it was a spare
-	asked    bool      // for the next spare
-	mark     int64     // how long it was
-	marked   time.Time // then
+	length int64     // it was a spare, and has so many bytes already; 0: it grows
+	asked  bool      // for the next spare
+	writes int       // since it was marked
+	mark   int64     // how long it was
+	marked time.Time // then
 }
+
+// prepared reports whether the file was a spare.
+func (c *current) prepared() bool { return c.length > 0 }
 
 // Write writes frames and syncs them. After an error a new file is begun by the
 // next Write, as what the disk made of this one is not known.
@@ -109,14 +115,14 @@ func (l *Log) full(frames []*Frame) bool {
 	switch {
 	case c.frames == 0:
 		return false
-	case !c.prepared:
+	case !c.prepared():
 		return c.durable >= l.fileSize || l.spare != nil && l.spare.file != nil
 	}
 	end := c.durable
 	for _, f := range frames {
 		end += int64(f.Size())
 	}
-	return end > l.fileSize
+	return end > c.length
 }
 
 // maxKept is the largest buffer that is kept for the next group.
@@ -171,7 +177,7 @@ func (l *Log) settle() error {
 func (l *Log) begin() error {
 	s := l.takeSpare()
 	prepared := s != nil
-	if s == nil {
+	if !prepared {
 		s = &spare{number: l.next}
 		// A file of this number is left from an attempt that failed.
 		if err := l.remove(s.number); err != nil {
@@ -199,7 +205,7 @@ func (l *Log) begin() error {
 	l.next = max(l.next, s.number+1)
 	l.current = &current{
 		file: file{number: s.number, durable: int64(len(data))}, File: s.file, salt: h.salt, sealer: h.key.File(framesOfFile),
-		prepared: prepared, marked: time.Now(),
+		length: s.length, marked: time.Now(),
 	}
 	l.bytes.Add(int64(len(data)))
 	return nil

@@ -11,19 +11,21 @@ import (
 )
 
 // To sync a file that has grown, a file system writes its journal, and with it what
-// others have done meanwhile: some syncs take a tenth of a second. To sync what was
-// written over bytes that were on the disk takes a few milliseconds. So while much
-// comes in, the next file is made beforehand: of one that is no longer needed, or else
-// of zeros.
+// others have done meanwhile: some syncs take a tenth of a second, and write four times
+// as much. To sync what was written over bytes that were on the disk takes a few
+// milliseconds. So while much comes in, or little very often, the next file is made
+// beforehand: of one that is no longer needed, or else of zeros.
 
 const (
 	// spareStep is how much of a spare is written and synced at once: so little that a
 	// group of frames need not wait long for the disk.
 	spareStep = 1 << 20
 	// A spare is worth its room, and writing it, where a share of a file comes within
-	// fastTime.
-	fastShare = 32
-	fastTime  = 10 * time.Second
+	// fastTime. Where less comes, but so many writes, a small one is.
+	fastShare  = 32
+	fastWrites = 50
+	fastTime   = 10 * time.Second
+	smallSpare = 1 << 20
 	// maxSpares is how many files are kept for the next ones: segments are written, and so
 	// files not needed any more, when several have been filled.
 	maxSpares = 6
@@ -38,23 +40,30 @@ var zeros [spareStep]byte
 // A spare is the next file. Its number is its own, used or not.
 type spare struct {
 	number uint64
+	length int64
 	file   fsys.File // durable with its name; nil while it is made
 }
 
-// want asks for a spare, once for each file, when much comes in: at once when the current
-// file was not prepared, else when half of it is used. The caller holds mu.
+// want asks for a spare, once for each file, when much or often something comes in: at once
+// when the current file was not prepared, else when half of it is used. The caller holds mu.
 func (l *Log) want() {
 	c := l.current
-	if c.durable-c.mark < l.fileSize/fastShare {
+	c.writes++
+	much := c.durable-c.mark >= l.fileSize/fastShare
+	if !much && c.writes < fastWrites {
 		return
 	}
 	now := time.Now()
 	fast := now.Sub(c.marked) <= fastTime
-	c.mark, c.marked = c.durable, now
-	if c.asked || !fast || c.prepared && c.durable < l.fileSize/2 {
+	c.mark, c.marked, c.writes = c.durable, now, 0
+	if c.asked || !fast || c.prepared() && c.durable < c.length/2 {
 		return
 	}
 	c.asked = true
+	l.wantedLength = l.fileSize
+	if !much {
+		l.wantedLength = min(l.fileSize, smallSpare)
+	}
 	select {
 	case l.wanted <- struct{}{}:
 	default:
@@ -72,7 +81,10 @@ func (l *Log) Prepare() error {
 		l.mu.Unlock()
 		return nil
 	}
-	s := &spare{number: l.next}
+	s := &spare{number: l.next, length: l.wantedLength}
+	if s.length == 0 { // nobody has asked
+		s.length = l.fileSize
+	}
 	l.spare = s
 	l.next++
 	kept := uint64(0)
@@ -83,9 +95,9 @@ func (l *Log) Prepare() error {
 	var file fsys.File
 	var err error
 	if kept > 0 {
-		file, err = l.renamed(fileName(kept), fileName(s.number))
+		file, err = l.renamed(fileName(kept), s)
 	} else {
-		file, err = l.zeros(fileName(s.number))
+		file, err = l.zeros(s)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -110,7 +122,7 @@ func (l *Log) Prepare() error {
 // busy reports whether so much comes in that files are prepared. The caller holds mu.
 func (l *Log) busy() bool {
 	c := l.current
-	return c != nil && (c.prepared || c.asked) && time.Since(c.marked) <= fastTime
+	return c != nil && (c.prepared() || c.asked) && time.Since(c.marked) <= fastTime
 }
 
 // Rest removes the files that are kept for the next ones if not much comes in any more.
@@ -139,19 +151,21 @@ func (l *Log) Release() (files int, err error) {
 }
 
 // zeros makes a file of zeros, durably, and opens it to be written over.
-func (l *Log) zeros(name string) (fsys.File, error) {
+func (l *Log) zeros(s *spare) (fsys.File, error) {
+	name := fileName(s.number)
 	f, err := l.disk.Create(name)
 	if err != nil {
 		return nil, err
 	}
-	if err := l.lengthen(f, 0); err != nil {
+	if err := lengthen(f, 0, s.length); err != nil {
 		return nil, err
 	}
 	return l.overwrite(name)
 }
 
-// renamed makes a file of one that is wiped.
-func (l *Log) renamed(from, to string) (fsys.File, error) {
+// renamed makes a file of one that is wiped, which may be longer.
+func (l *Log) renamed(from string, s *spare) (fsys.File, error) {
+	to := fileName(s.number)
 	f, err := l.disk.Append(from)
 	if err != nil {
 		return nil, err
@@ -161,7 +175,8 @@ func (l *Log) renamed(from, to string) (fsys.File, error) {
 		f.Close() // nothing was done with it
 		return nil, err
 	}
-	if err := l.lengthen(f, size); err != nil {
+	s.length = max(s.length, size)
+	if err := lengthen(f, size, s.length); err != nil {
 		return nil, err
 	}
 	if err := l.disk.Rename(from, to); err != nil {
@@ -170,9 +185,9 @@ func (l *Log) renamed(from, to string) (fsys.File, error) {
 	return l.overwrite(to)
 }
 
-// lengthen writes zeros behind the size bytes of a file, durably, and closes it.
-func (l *Log) lengthen(f fsys.File, size int64) (err error) {
-	for left := l.fileSize - size; left > 0 && err == nil; left -= spareStep {
+// lengthen writes zeros behind the size bytes of a file up to a length, durably, and closes it.
+func lengthen(f fsys.File, size, length int64) (err error) {
+	for left := length - size; left > 0 && err == nil; left -= spareStep {
 		if _, err = f.Write(zeros[:min(left, spareStep)]); err == nil {
 			err = f.Sync()
 		}

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/fsys"
@@ -26,6 +27,7 @@ func TestPreparedFilesKeepAcknowledged(t *testing.T) {
 			fault.Set(fsys.Plan{Only: fsys.Changes, At: rng.IntN(40), Then: -1, Partial: rng.Float64(), Done: rng.IntN(2) == 0})
 			for range rng.IntN(12) {
 				if rng.IntN(3) == 0 {
+					l.wantedLength = []int64{0, 150, 300}[rng.IntN(3)]
 					if err := l.Prepare(); err != nil && !fault.Failed() {
 						t.Fatal(err)
 					}
@@ -67,14 +69,14 @@ func TestLogIsAskedForASpare(t *testing.T) {
 			}
 		default:
 		}
-		if c := l.current; c.prepared {
+		if c := l.current; c.prepared() {
 			if size, err := c.Size(); size != l.fileSize || err != nil {
 				t.Fatalf("a prepared file has %d bytes, %v", size, err)
 			}
 		}
 	}
-	if asked < 3 || !l.current.prepared {
-		t.Errorf("asked %d times; the last file was prepared: %v", asked, l.current.prepared)
+	if asked < 3 || !l.current.prepared() {
+		t.Errorf("asked %d times; the last file was prepared: %v", asked, l.current.prepared())
 	}
 	number := l.spare
 	if oldest := l.Oldest(w.next); number != nil && oldest > number.number {
@@ -90,6 +92,53 @@ func TestLogIsAskedForASpare(t *testing.T) {
 		}
 	}
 	if got, err := w.replayed(w.disk, 0); err != nil || !slices.Equal(got, w.bodies) {
+		t.Errorf("%d bodies, want %d, error %v", len(got), len(w.bodies), err)
+	}
+}
+
+// TestSmallSpareWhereLittleComesOften writes small frames one by one: after some there is a
+// spare that is short, and another before that is full. Where they come seldom there is none.
+func TestSmallSpareWhereLittleComesOften(t *testing.T) {
+	t.Parallel()
+	w := newWritten(t)
+	l, err := Open(w.disk, w.key, 0, 8*smallSpare, func(*Frame) error { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(n int, apart time.Duration) (asked int) {
+		t.Helper()
+		for range n {
+			if err := l.Write([]*Frame{w.frame()}); err != nil {
+				t.Fatal(err)
+			}
+			l.current.marked = l.current.marked.Add(-apart)
+			select {
+			case <-l.Wanted():
+				if asked++; l.Prepare() != nil {
+					t.Fatal("no spare can be made")
+				}
+			default:
+			}
+		}
+		return asked
+	}
+	if asked := write(4*fastWrites, 2*fastTime/fastWrites); asked > 0 {
+		t.Errorf("asked %d times for a spare where little comes seldom", asked)
+	}
+	if asked := write(4*fastWrites, 0); asked != 1 {
+		t.Errorf("asked %d times for a spare where little comes often", asked)
+	}
+	if size, err := l.current.Size(); err != nil || size != smallSpare || l.current.length != smallSpare {
+		t.Errorf("the file has %d bytes, and %d that are written over; want %d, %v", size, l.current.length, smallSpare, err)
+	}
+	for number := l.current.number; l.current.number < number+3; {
+		write(1, 0)
+		if !l.current.prepared() {
+			t.Fatalf("file %d was not prepared", l.current.number)
+		}
+	}
+	got, err := w.replayed(w.disk.Crash(0), 0)
+	if err != nil || !slices.Equal(got, w.bodies) {
 		t.Errorf("%d bodies, want %d, error %v", len(got), len(w.bodies), err)
 	}
 }
