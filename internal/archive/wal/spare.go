@@ -49,12 +49,14 @@ type spare struct {
 func (l *Log) want() {
 	c := l.current
 	c.writes++
-	much := c.durable-c.mark >= l.fileSize/fastShare
-	if !much && c.writes < fastWrites {
+	share := l.fileSize / fastShare
+	if c.durable-c.mark < share && c.writes < fastWrites {
 		return
 	}
 	now := time.Now()
-	fast := now.Sub(c.marked) <= fastTime
+	took := now.Sub(c.marked)
+	fast := took <= fastTime
+	much := float64(c.durable-c.mark)*fastTime.Seconds() >= float64(share)*took.Seconds()
 	c.mark, c.marked, c.writes = c.durable, now, 0
 	if c.asked || !fast || c.prepared() && c.durable < c.length/2 {
 		return

@@ -125,14 +125,15 @@ func TestSmallSpareWhereLittleComesOften(t *testing.T) {
 	if asked := write(4*fastWrites, 2*fastTime/fastWrites); asked > 0 {
 		t.Errorf("asked %d times for a spare where little comes seldom", asked)
 	}
-	if asked := write(4*fastWrites, 0); asked != 1 {
+	const often = fastTime / 2 / fastWrites
+	if asked := write(4*fastWrites, often); asked != 1 {
 		t.Errorf("asked %d times for a spare where little comes often", asked)
 	}
 	if size, err := l.current.Size(); err != nil || size != smallSpare || l.current.length != smallSpare {
 		t.Errorf("the file has %d bytes, and %d that are written over; want %d, %v", size, l.current.length, smallSpare, err)
 	}
 	for number := l.current.number; l.current.number < number+3; {
-		write(1, 0)
+		write(1, often)
 		if !l.current.prepared() {
 			t.Fatalf("file %d was not prepared", l.current.number)
 		}
