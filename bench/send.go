@@ -25,8 +25,21 @@ const linesAtOnce = 500
 // has read and closed them all.
 func sendTCP(ctx context.Context, address string, all []body) error {
 	var next atomic.Int64
+	return overTCP(ctx, address, func(_ context.Context, conn net.Conn, _ int) error {
+		for i := next.Add(1) - 1; i < int64(len(all)); i = next.Add(1) - 1 {
+			if _, err := conn.Write(all[i].text); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// overTCP calls send for each of the connections, which are numbered from 0, and returns
+// when the server has read and closed them all.
+func overTCP(ctx context.Context, address string, send func(ctx context.Context, conn net.Conn, n int) error) error {
 	group, ctx := errgroup.WithContext(ctx)
-	for range connections {
+	for n := range connections {
 		group.Go(func() error {
 			var d net.Dialer
 			conn, err := d.DialContext(ctx, "tcp", address)
@@ -36,10 +49,8 @@ func sendTCP(ctx context.Context, address string, all []body) error {
 			defer conn.Close()
 			stop := context.AfterFunc(ctx, func() { conn.Close() })
 			defer stop()
-			for i := next.Add(1) - 1; i < int64(len(all)); i = next.Add(1) - 1 {
-				if _, err := conn.Write(all[i].text); err != nil {
-					return fmt.Errorf("send to %s: %w", address, err)
-				}
+			if err := send(ctx, conn, n); err != nil {
+				return fmt.Errorf("send to %s: %w", address, err)
 			}
 			return finish(conn)
 		})

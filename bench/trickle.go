@@ -6,8 +6,6 @@ import (
 	"net"
 	"path/filepath"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // What trickle measures: the CPU time of events that come one at a time, as most programs
@@ -80,28 +78,16 @@ func (o *options) measureTrickle(ctx context.Context, r *report, s server, rate 
 // returns when the server has read them all. Who is late catches up.
 func sendOneByOne(ctx context.Context, address string, lines []body, rate int) error {
 	began := time.Now()
-	group, ctx := errgroup.WithContext(ctx)
-	for first := range connections {
-		group.Go(func() error {
-			var d net.Dialer
-			conn, err := d.DialContext(ctx, "tcp", address)
-			if err != nil {
+	return overTCP(ctx, address, func(ctx context.Context, conn net.Conn, n int) error {
+		for i := n; i < len(lines); i += connections {
+			due := began.Add(time.Duration(i) * time.Second / time.Duration(rate))
+			if err := pause(ctx, time.Until(due)); err != nil {
 				return err
 			}
-			defer conn.Close()
-			stop := context.AfterFunc(ctx, func() { conn.Close() })
-			defer stop()
-			for i := first; i < len(lines); i += connections {
-				due := began.Add(time.Duration(i) * time.Second / time.Duration(rate))
-				if err := pause(ctx, time.Until(due)); err != nil {
-					return err
-				}
-				if _, err := conn.Write(lines[i].text); err != nil {
-					return fmt.Errorf("send to %s: %w", address, err)
-				}
+			if _, err := conn.Write(lines[i].text); err != nil {
+				return err
 			}
-			return finish(conn)
-		})
-	}
-	return group.Wait()
+		}
+		return nil
+	})
 }

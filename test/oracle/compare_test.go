@@ -95,9 +95,12 @@ func comparable(name, value string) string {
 	case strings.HasPrefix(value, "["):
 		return sortedArray(value)
 	case strings.ContainsAny(value, "0123456789") && (strings.Contains(value, ".") || len(value) > 15):
-		// Sums are rounded once here, and at each step there.
+		// Sums are rounded once here, and at each step there. What is half between two of nine
+		// digits but for that goes the same way if it is rounded to more before.
 		if f, err := strconv.ParseFloat(value, 64); err == nil {
-			return fmt.Sprintf("%.9g", f)
+			if f, err = strconv.ParseFloat(fmt.Sprintf("%.13g", f), 64); err == nil {
+				return fmt.Sprintf("%.9g", f)
+			}
 		}
 	}
 	return value
