@@ -224,7 +224,7 @@ func (q *draft) sortPipe() string {
 	if windowed {
 		text += " limit " + strconv.Itoa(q.int(1, 12, "limit"))
 	}
-	if q.int(0, 5, "rank") == 0 {
+	if q.int(0, 5, "rank") == 0 && !q.has("place") { // of two fields of one name either may be shown there
 		text += " rank as place"
 		q.adds("place", integers)
 	}
