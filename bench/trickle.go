@@ -25,7 +25,7 @@ func trickle(ctx context.Context, o *options) (*report, error) {
 	var all []*report
 	for run := range o.runs {
 		r := newReport(c.String(), "llama")
-		r.note("%s of each rate over %d connections, a write for each event", trickleTime, connections)
+		r.note("up to %s of each rate over %d connections, a write for each event", trickleTime, connections)
 		for _, rate := range trickleRates {
 			dir := filepath.Join(o.temporary, fmt.Sprint(run, "-", rate))
 			lines := bodies(c.syslog, 1)

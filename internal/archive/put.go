@@ -238,12 +238,11 @@ func (a *Archive) commit(c *commit) error {
 	a.queueMu.Lock()
 	a.queue = append(a.queue, c)
 	a.queued += c.frame.Size()
-	enough := a.queued >= gatherBytes
 	a.queueMu.Unlock()
-	if c.patient && !enough {
-		a.gather(c)
-	}
 	for {
+		if c.patient {
+			a.gather(c)
+		}
 		select {
 		case <-c.done:
 			return c.err
@@ -252,6 +251,9 @@ func (a *Archive) commit(c *commit) error {
 		select {
 		case <-c.done:
 		default:
+			if c.patient && a.early() > 0 { // somebody has written since it waited
+				break
+			}
 			group := a.group()
 			err := a.write(group)
 			for _, member := range group {
@@ -263,14 +265,21 @@ func (a *Archive) commit(c *commit) error {
 	}
 }
 
+// early returns how long it is until what is patient should be written; 0: it is time.
+func (a *Archive) early() time.Duration {
+	a.queueMu.Lock()
+	defer a.queueMu.Unlock()
+	last := a.wrote.Load()
+	if last == nil || a.queued >= gatherBytes {
+		return 0
+	}
+	return max(0, gatherFor-time.Since(*last))
+}
+
 // gather waits for others until it is time to write, or somebody has written for all.
 func (a *Archive) gather(c *commit) {
-	last := a.wrote.Load()
-	if last == nil {
-		return
-	}
-	left := gatherFor - time.Since(*last)
-	if left <= 0 {
+	left := a.early()
+	if left == 0 {
 		return
 	}
 	timer := time.NewTimer(left)

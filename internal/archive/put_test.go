@@ -151,3 +151,28 @@ func TestPatientBatchesAreWrittenTogether(t *testing.T) {
 		after("one after a while", 0)
 	})
 }
+
+// TestPatientBatchesWaitBehindAWrite puts batches for which nobody waits one after the
+// other, on a disk that takes a while: those that come during a write wait for others, too.
+func TestPatientBatchesWaitBehindAWrite(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const batches, apart, each = 200, time.Millisecond, 2 * time.Millisecond
+		disk := &slow{FS: fsys.NewMem(), each: each}
+		a := open(t, disk, newMaster(t), Options{FreeFloor: 1, Now: func() time.Time { return now }})
+		defer a.Close()
+		var puts sync.WaitGroup
+		before := disk.synced.Load()
+		for range batches {
+			puts.Go(func() {
+				put(t, a, &llama.Batch{Patient: true, Events: []llama.Event{{Collection: "c", Message: "m"}}})
+			})
+			time.Sleep(apart)
+		}
+		puts.Wait()
+		most := int64(batches*apart/(gatherFor+2*each)) + 3 // the file is begun, and the first and the last
+		if n := disk.synced.Load() - before; n > most {
+			t.Errorf("%d batches in %s were synced %d times; want %d at most", batches, batches*apart, n, most)
+		}
+	})
+}

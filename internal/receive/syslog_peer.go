@@ -23,11 +23,15 @@ type peer struct {
 	spans    []span
 	events   []llama.Event
 	inPace   bool // with what was read last
+	little   bool // was read last
 }
 
 // firstChunk is how much is read at once at first; what fills its chunk gets
 // larger ones, so that a thousand silent peers cost little.
 const firstChunk = 64 << 10
+
+// littleBytes is how much a read gives at least of a peer that sends much: a record of TLS.
+const littleBytes = 16 << 10
 
 // run reads until the peer, the sink or ctx ends. What one read gave is one
 // batch: it does not wait for more, and while the sink is at work the kernel
@@ -40,7 +44,7 @@ func (p *peer) run(ctx context.Context) error {
 		p.renewDeadline(ctx)
 		n, readErr := p.conn.Read(buf[held:])
 		full := held+n == len(buf)
-		p.inPace = p.keepsUp(full)
+		p.inPace, p.little = p.keepsUp(full), n < littleBytes
 		used, err := p.take(ctx, buf[:held+n], readErr != nil)
 		if err != nil {
 			return err
@@ -115,5 +119,5 @@ func (p *peer) batch(text string, at llama.Time) *llama.Batch {
 			p.metrics.markCut(e)
 		}
 	}
-	return &llama.Batch{Events: p.events, InPace: p.inPace, Patient: true}
+	return &llama.Batch{Events: p.events, InPace: p.inPace, Patient: p.little}
 }

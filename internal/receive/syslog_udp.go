@@ -31,6 +31,8 @@ const (
 	// patientBuffer, in bytes, is what 50,000 datagrams of 200 bytes a second need in 20 ms, a
 	// few times over.
 	patientBuffer = 2 << 20
+	// manyPackets, at once, come at a rate at which nothing should wait.
+	manyPackets = 1024
 )
 
 // Validate says which option is wrong.
@@ -167,9 +169,11 @@ func (u *udpReader) put(ctx context.Context, sink llama.Sink) {
 			u.s.metrics.markCut(e)
 		}
 	}
+	came := len(u.in.packets)
 	u.in.reset()
 	if len(events) > 0 {
-		u.count(sink.Put(context.WithoutCancel(ctx), &llama.Batch{Events: events, Patient: u.s.patient}), len(events))
+		patient := u.s.patient && came < manyPackets && ctx.Err() == nil
+		u.count(sink.Put(context.WithoutCancel(ctx), &llama.Batch{Events: events, Patient: patient}), len(events))
 	}
 	if lost := u.in.kernelDrops(); lost > u.lost {
 		u.s.metrics.kernel.Add(float64(lost - u.lost))

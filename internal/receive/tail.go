@@ -41,6 +41,7 @@ type tail struct {
 	offset   uint64 // of buf[0] in the file
 	covered  uint64 // the first byte that no batch has covered
 	grown    time.Time
+	behind   bool // what was read last filled buf, so that there may be more
 	spans    []span
 	events   []llama.Event
 }
@@ -112,6 +113,7 @@ func (t *tail) step(ctx context.Context) (progress bool, err error) {
 		return false, err
 	}
 	t.held += n
+	t.behind = t.held == len(t.buf)
 	if n == 0 {
 		return false, nil
 	}
@@ -171,10 +173,14 @@ func (t *tail) midLine() bool {
 // grow makes room to read: little for a file at rest, a batch for one that is
 // behind.
 func (t *tail) grow() {
-	if t.held < len(t.buf) {
+	if t.held < len(t.buf) && !t.behind {
 		return
 	}
-	grown := make([]byte, min(max(2*len(t.buf), 16<<10), max(maxBatchBytes, 2*t.splitter.max)))
+	size := min(max(2*len(t.buf), 16<<10), max(maxBatchBytes, 2*t.splitter.max))
+	if size <= len(t.buf) {
+		return
+	}
+	grown := make([]byte, size)
 	copy(grown, t.buf[:t.held])
 	t.buf = grown
 }
@@ -257,7 +263,9 @@ func (t *tail) putSpans(ctx context.Context, used int) error {
 	text, at := string(t.buf[:used]), now()
 	p := t.position
 	p.First, p.Last = t.covered, t.offset+uint64(used)-1
-	err := t.put(ctx, func() *llama.Batch { return &llama.Batch{Events: t.batch(text, at), Position: p, Patient: true} })
+	err := t.put(ctx, func() *llama.Batch {
+		return &llama.Batch{Events: t.batch(text, at), Position: p, Patient: !t.behind}
+	})
 	if err == nil {
 		t.covered = p.Last + 1
 	}

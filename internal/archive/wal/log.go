@@ -23,19 +23,18 @@ type Log struct {
 	keys     seal.Keys // of which the newest seals the key of each new file
 	fileSize int64
 
-	mu      sync.Mutex
-	files   []file // those that are needed, oldest first; without the current
-	current *current
-	spare   *spare   // the next file, or nil; see Prepare
-	kept    []uint64 // numbers of files that are not needed, for the next spares
-	next    uint64   // number of the next file
-	owed    []*Frame // that a process before wrote and may not have synced
-	buf     []byte
-	bytes   atomic.Int64
-	pace    pace
-	wanted  chan struct{} // has something when there should be a spare
-	// wantedLength is what the next should be long.
-	wantedLength int64
+	mu           sync.Mutex
+	files        []file // those that are needed, oldest first; without the current
+	current      *current
+	spare        *spare   // the next file, or nil; see Prepare
+	kept         []uint64 // numbers of files that are not needed, for the next spares
+	next         uint64   // number of the next file
+	owed         []*Frame // that a process before wrote and may not have synced
+	buf          []byte
+	bytes        atomic.Int64
+	pace         pace
+	wanted       chan struct{} // has something when there should be a spare
+	wantedLength int64         // how long the next spare should be; 0: as long as a file
 }
 
 // A file is one that is no longer written to.
@@ -278,7 +277,7 @@ func (l *Log) Remove(oldest uint64) error {
 			return l.Rest()
 		}
 		f := l.files[0]
-		keep := l.busy() && len(l.kept) < maxSpares
+		keep := l.busy() && len(l.kept) < maxSpares && f.durable <= l.fileSize
 		l.mu.Unlock()
 		keep = keep && l.wipe(f.number) == nil
 		if !keep {

@@ -99,7 +99,7 @@ func (w *sectionWriter) add(ev *llama.Event, at int, layout *column.Layout) erro
 	if err != nil {
 		return err
 	}
-	body := binary.AppendVarint(w.body, int64(ev.Time-w.time)) // in registers
+	body := binary.AppendVarint(w.body, int64(ev.Time-w.time)) // a local slice stays in registers
 	body = binary.AppendVarint(body, int64(ev.Ingested-w.ingested))
 	w.body = appendString(body, ev.Message)
 	if w.width.wide {

@@ -243,6 +243,7 @@ func TestFilesAreUsedAgain(t *testing.T) {
 			for range 120 {
 				if rng.IntN(8) == 0 {
 					kept := len(l.kept)
+					l.wantedLength = []int64{0, 150, wiped, 2 * wiped}[rng.IntN(4)]
 					if err := l.Prepare(); err != nil && !fault.Failed() {
 						t.Fatal(err)
 					} else if err == nil && len(l.kept) < kept {
