@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"context"
 	"strings"
 	"sync"
 
@@ -18,8 +19,12 @@ type growing struct {
 
 const (
 	// maxSearched is for how many texts of a block it is known how far they were looked for,
-	// and maxSearchedBytes how long each is at most.
+	// and maxSearchedBytes how long each is at most: of a longer one its beginning is looked
+	// for, which is wherever the text is.
 	maxSearched, maxSearchedBytes = 8, 128
+	// searchBytes is after how many bytes, some twenty microseconds, a search lets others go
+	// first.
+	searchBytes = 64 << 10
 )
 
 // labels is before the names of fields that are kept as labels; see column.Label. A block
@@ -38,29 +43,49 @@ type reach struct {
 	found  bool
 }
 
+// Bytes implements column.Growing.
+func (g growing) Bytes() int { return g.h.bytes }
+
 // MayHold implements column.Growing.
-func (g growing) MayHold(text string) bool {
+func (g growing) MayHold(ctx context.Context, text string) bool {
 	if g.h.part.explain(nil) != nil {
 		return true // who reads it is told
 	}
+	text = text[:min(len(text), maxSearchedBytes)]
 	s := &g.h.view.searched
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	r := s.texts[text]
+	r := s.reach(text)
 	if r.found || r.pieces >= len(g.h.pieces) {
 		return r.found && r.pieces <= len(g.h.pieces) // a snapshot may be older than who asked last
 	}
-	for !r.found && r.pieces < len(g.h.pieces) {
-		r.found = g.h.pieces[r.pieces].Holds(text)
-		r.pieces++
+	for bytes := 0; !r.found && r.pieces < len(g.h.pieces); r.pieces++ {
+		piece := &g.h.pieces[r.pieces]
+		if bytes += piece.Bytes(); bytes >= searchBytes {
+			bytes = 0
+			g.a.giveWay.toAskers()
+			if ctx.Err() != nil {
+				g.a.viewed(g.h, s.keep(text, r))
+				return true // who asks finds out
+			}
+		}
+		r.found = piece.Holds(text)
 	}
 	g.a.viewed(g.h, s.keep(text, r))
 	return r.found
 }
 
-// keep remembers how far a text was looked for, and returns how much memory that takes more.
+// reach returns how far a text was looked for.
+func (s *searched) reach(text string) reach {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.texts[text]
+}
+
+// keep remembers how far a text was looked for, unless somebody else has come farther
+// meanwhile, and returns how much memory that takes more.
 func (s *searched) keep(text string, r reach) (bytes int) {
-	if len(text) > maxSearchedBytes {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if was := s.texts[text]; was.found || was.pieces >= r.pieces && !r.found {
 		return 0
 	}
 	if _, known := s.texts[text]; !known {
@@ -85,8 +110,8 @@ func (s *searched) keep(text string, r reach) (bytes int) {
 func (g growing) MayHave(field string) bool {
 	g.a.mu.RLock()
 	defer g.a.mu.RUnlock()
-	if g.h.block.names == nil || g.h.part.explain(nil) != nil {
-		return true // it grows no more, or who reads it is told
+	if g.h.block.names == nil {
+		return true // it grows no more; if it was destroyed, who reads it is told
 	}
 	_, known := g.h.block.names[field]
 	if name, is := strings.CutPrefix(field, labels); is && !known {

@@ -1,11 +1,13 @@
 package archive
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/llama-logs/llama"
@@ -55,7 +57,7 @@ func TestWhatGrowsSaysWhatItDoesNotHave(t *testing.T) {
 			}
 			have := heldBy(t, b)
 			for _, n := range rng.Perm(len(texts))[:20] {
-				if got, want := ref.Growing.MayHold(texts[n]), strings.Contains(have, texts[n]); got != want {
+				if got, want := ref.Growing.MayHold(t.Context(), texts[n]), strings.Contains(have, texts[n]); got != want {
 					t.Fatalf("%q: may be there: %t, is there: %t", texts[n], got, want)
 				}
 			}
@@ -73,7 +75,7 @@ func TestWhatGrowsSaysWhatItDoesNotHave(t *testing.T) {
 	refs := last.Refs("", math.MinInt64, math.MaxInt64)
 	sealed(t, a)
 	for _, ref := range refs { // from here on nothing is known of its fields
-		if !ref.Growing.MayHave("never") || ref.Growing.MayHold("in no event") {
+		if !ref.Growing.MayHave("never") || ref.Growing.MayHold(t.Context(), "in no event") {
 			t.Error("of a block that was sealed since, too much is said of fields or too little of texts")
 		}
 	}
@@ -110,7 +112,7 @@ func TestSearchedTextsAreFew(t *testing.T) {
 	ref := s.Refs("", math.MinInt64, math.MaxInt64)[0]
 	before := a.Stat().HeadBytes
 	for i := range 100 {
-		if ref.Growing.MayHold(fmt.Sprintf("text %d", i)) || ref.Growing.MayHold(strings.Repeat("long", i+40)) {
+		if ref.Growing.MayHold(t.Context(), fmt.Sprintf("text %d", i)) || ref.Growing.MayHold(t.Context(), strings.Repeat("long", i+40)) {
 			t.Fatal("it holds a text that it does not have")
 		}
 	}
@@ -119,5 +121,67 @@ func TestSearchedTextsAreFew(t *testing.T) {
 	}
 	if n := len(s.heads[0].view.searched.texts); n != maxSearched {
 		t.Errorf("%d texts are remembered", n)
+	}
+}
+
+// TestSearchingEnds: who asks no more has nothing looked through, and learns nothing wrong; nor
+// does who asks then for the same, nor many at once.
+func TestSearchingEnds(t *testing.T) {
+	t.Parallel()
+	a := open(t, fsys.NewMem(), newMaster(t), Options{FreeFloor: 1})
+	for i := range 4 {
+		put(t, a, &llama.Batch{Events: []llama.Event{{Collection: "c", Message: strings.Repeat(fmt.Sprint(i), searchBytes)}}})
+	}
+	s := a.Snapshot()
+	defer s.Close()
+	grows := s.Refs("", math.MinInt64, math.MaxInt64)[0].Growing
+	over, stop := context.WithCancel(t.Context())
+	stop()
+	if !grows.MayHold(over, "never") {
+		t.Error("who asks no more is told that a text is not there")
+	}
+	if bytes := grows.Bytes(); bytes < 4*searchBytes {
+		t.Errorf("%d bytes are said to be looked through", bytes)
+	}
+	var asking sync.WaitGroup
+	for range 4 {
+		asking.Go(func() {
+			if grows.MayHold(t.Context(), "never") || !grows.MayHold(t.Context(), "333") {
+				t.Error("a text is found that is not there, or another is not")
+			}
+		})
+	}
+	asking.Wait()
+	if r := s.heads[0].view.searched.reach("never"); r.found || r.pieces != 4 {
+		t.Errorf("it is remembered as %+v, want 4 pieces without it", r)
+	}
+	long := strings.Repeat("3", maxSearchedBytes)
+	if !grows.MayHold(t.Context(), long+"4") || grows.MayHold(t.Context(), "4"+long) {
+		t.Error("a long text is not looked for by its beginning")
+	}
+}
+
+// TestDestroyedBlocksAreNotReadGrowing: who had a snapshot with a block that grew is told that
+// it was destroyed, also who looks for what was never in it.
+func TestDestroyedBlocksAreNotReadGrowing(t *testing.T) {
+	t.Parallel()
+	a := open(t, fsys.NewMem(), newMaster(t), Options{FreeFloor: 1})
+	put(t, a, numbered(0, 70))
+	s := a.Snapshot()
+	defer s.Close()
+	ref := s.Refs("web", math.MinInt64, math.MaxInt64)[0]
+	if ref.Growing.MayHold(t.Context(), "never") || ref.Growing.MayHave("never") {
+		t.Fatal("it has what it does not have")
+	}
+	must(t, a.Destroy(t.Context(), "web", now.Format(dayLayout)))
+	ref = s.Refs("web", math.MinInt64, math.MaxInt64)[0]
+	if !ref.Growing.MayHold(t.Context(), "never") {
+		t.Error("it is left out for a text, so nobody is told that it was destroyed")
+	}
+	if !ref.Growing.MayHave("never") {
+		t.Error("it is left out for a field, so nobody is told that it was destroyed")
+	}
+	if _, err := ref.Read(t.Context()); llama.CodeOf(err) != llama.NotFound || !strings.Contains(err.Error(), "destroyed") {
+		t.Errorf("it is read: %v", err)
 	}
 }

@@ -32,12 +32,13 @@ type headView struct {
 	view     *view
 	pieces   []piece
 	stat     column.Stat
+	bytes    int   // of the pieces
 	logBytes int64 // about what the log holds of it
 }
 
 // snapshot returns what a snapshot sees of a block. The caller holds mu.
 func (b *headBlock) snapshot(p *part) headView {
-	return headView{part: p, block: b, packed: b.packed, view: b.view, pieces: b.pieces[:len(b.pieces):len(b.pieces)], stat: b.stat, logBytes: int64(b.logged)}
+	return headView{part: p, block: b, packed: b.packed, view: b.view, pieces: b.pieces[:len(b.pieces):len(b.pieces)], stat: b.stat, bytes: b.bytes, logBytes: int64(b.logged)}
 }
 
 // headRef returns a block in memory.

@@ -179,12 +179,16 @@ type Filter interface {
 	May(key uint64, inMessage bool) bool
 }
 
-// A Growing tells what a block does not have that is still to be gathered, as far as that takes
-// less than to gather it. It may be asked by many at once.
+// A Growing tells what a block does not have that is still to be gathered. It may be asked by
+// many at once.
 type Growing interface {
+	// Bytes returns about how many bytes MayHold looks through at most.
+	Bytes() int
 	// MayHold reports whether text may be in a message, a source or the value of a field. If
-	// not, it is in none.
-	MayHold(text string) bool
+	// not, it is in none. It looks through all bytes of the events in which the text was not
+	// looked for lately, which takes less than to gather their messages, and more than to ask
+	// a column of few values that is filled already. When ctx ends, it says that it may.
+	MayHold(ctx context.Context, text string) bool
 	// MayHave reports whether an event may have a field of that name. If not, none has.
 	MayHave(field string) bool
 }

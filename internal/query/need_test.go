@@ -1,6 +1,7 @@
 package query
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -114,34 +115,40 @@ func TestNeedsOfMessages(t *testing.T) {
 }
 
 // grownOf is a block that grows, with texts and fields.
-type grownOf struct{ text, fields string }
+type grownOf struct {
+	text, fields string
+	bytes        int
+}
 
-func (g grownOf) MayHold(text string) bool  { return strings.Contains(g.text, text) }
-func (g grownOf) MayHave(field string) bool { return strings.Contains(g.fields, "|"+field+"|") }
+func (g grownOf) Bytes() int                                  { return g.bytes }
+func (g grownOf) MayHold(_ context.Context, text string) bool { return strings.Contains(g.text, text) }
+func (g grownOf) MayHave(field string) bool                   { return strings.Contains(g.fields, "|"+field+"|") }
 
 // TestNeedsOfWhatGrows: a block that grows is not gathered where a text or a field is not in it
 // that each event must have which is let in; and it is, where that is not sure.
 func TestNeedsOfWhatGrows(t *testing.T) {
 	t.Parallel()
-	ref := &column.Ref{Growing: grownOf{"Failed password for root from 192.0.2.7", "|user.name|source.ip|"}}
+	ref := &column.Ref{Growing: grownOf{"Failed password for root from 192.0.2.7", "|user.name|source.ip|", maxTextBytes / 2}}
 	for text, want := range map[string]bool{
 		"*": true, "Failed": true, "ailed": true, "Passed": false, "i(passed)": true, `"Failed pass"*`: true, `"Passed"*`: false,
 		"!Passed": true, "Passed or Failed": true, "Passed or Gone": false, "Failed Passed": false,
 		`_msg:~"pass[a-z]+"`: true, `_msg:~"gone[a-z]+"`: false, `_msg:~"(gone)?"`: true, `_msg:~"gone|passed"`: true, `_msg:~"(?i)gone"`: true,
-		"user.name:root": true, "user.name:toor": false, "user.id:root": false, "user.name:*": true, "user.id:*": false,
+		"user.name:root": true, "user.name:toor": true, "user.id:root": false, "user.name:*": true, "user.id:*": false,
 		"user.id:\"\"": true, "user.id:=\"\"": true, "!user.id:root": true, "user.id:>5": false, "source.ip:>5": true,
-		"user.id:root or user.name:root": true, "user.id:root or user.name:toor": false,
-		"user.name:in(root, toor)": true, "user.name:in(ann, toor)": false, `user.name:in(ann, "")`: true, `user.id:in(ann, "")`: true,
+		"user.id:root or user.name:root": true, "user.id:root or user.name:toor": true,
+		"user.name:in(root, toor)": true, "user.name:in(ann, toor)": true, `user.name:in(ann, "")`: true, `user.id:in(ann, "")`: true,
 		"user.name:in(a1, b1, c1, d1, e1, f1, g1, h1, i1)": true, "a1 b1 c1 d1 e1 f1 g1 h1 i1": true, "user.id:in(a1, b1, c1, d1, e1, f1, g1, h1, i1)": false,
+		"a1 b1": false, "a1 b1 c1": true, "a1 b1 c1 user.id:root": false, "_msg:in(a1, b1)": false, "_msg:in(a1, b1, c1)": true,
+		"user.name:a1 user.name:b1 c1":   false,
 		"contains_any(Passed, password)": true, "contains_any(Passed, passwords)": false, "contains_all(Failed, passwords)": false,
 		"seq(Failed, root)": true, "seq(Failed, passwords)": false,
-		"_time:5m Passed": false, "_collection:Passed": true, "_id:passed-1": true, "event.ingested:passed": true, "_source:Passed": false,
+		"_time:5m Passed": false, "_collection:Passed": true, "_id:passed-1": true, "event.ingested:passed": true, "_source:Passed": true,
 		"*:Passed": true, "user.id:eq_field(source.ip)": true, "user.id:len_range(0, 5)": true, "user.id:len_range(1, 5)": false,
 	} {
-		if got := growingNeedOf(mustParse(t, text).filter).mayGrowIn(ref); got != want {
+		if got := growingNeedOf(mustParse(t, text).filter).mayGrowIn(t.Context(), ref); got != want {
 			t.Errorf("%s: %t, want %t", text, got, want)
 		}
-		if !growingNeedOf(mustParse(t, text).filter).mayGrowIn(&column.Ref{}) {
+		if !growingNeedOf(mustParse(t, text).filter).mayGrowIn(t.Context(), &column.Ref{}) {
 			t.Errorf("%s: a block of which nothing is known is left out", text)
 		}
 	}

@@ -321,7 +321,7 @@ func (r *run) chunk(ctx context.Context, ref *column.Ref, work *scratch) (*chunk
 	if err := r.mayRead(); err != nil {
 		return nil, err
 	}
-	if !r.need.mayBeIn(ref) || !r.grows.mayGrowIn(ref) {
+	if !r.need.mayBeIn(ref) || !r.grows.mayGrowIn(ctx, ref) {
 		return nil, nil
 	}
 	block, err := ref.Read(ctx)
