@@ -2,8 +2,12 @@ package archive
 
 import (
 	"context"
-	"math"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/llama-logs/llama"
@@ -115,25 +119,84 @@ func partSize(a *Archive) (n int) {
 	return n
 }
 
-// TestRunPacksEarly: the archive looks for itself.
+// running has an archive look after itself until the function ends that is returned.
+func running(t *testing.T, a *Archive) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	var run sync.WaitGroup
+	run.Go(func() {
+		if err := a.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	return func() {
+		cancel()
+		run.Wait()
+	}
+}
+
+// TestRunPacksEarly: the archive looks for itself, and soon.
 func TestRunPacksEarly(t *testing.T) {
 	t.Parallel()
-	a := open(t, fsys.NewMem(), newMaster(t), Options{FreeFloor: 1, BlockRows: 400})
-	ctx, stop := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- a.Run(ctx) }()
-	b := numbered(0, 100)
-	put(t, a, b)
-	for packed := false; !packed && t.Context().Err() == nil; time.Sleep(10 * time.Millisecond) {
-		s := a.Snapshot()
-		for _, ref := range s.Refs("", math.MinInt64, math.MaxInt64) {
-			read, err := ref.Read(t.Context())
-			must(t, err)
-			packed = read.Families != nil
+	m := newMaster(t)
+	synctest.Test(t, func(t *testing.T) {
+		a := open(t, fsys.NewMem(), m, Options{FreeFloor: 1, BlockRows: 400})
+		defer a.Close()
+		defer running(t, a)()
+		b := numbered(0, 100)
+		put(t, a, b)
+		holds(t, a, b.Events)
+		time.Sleep(2*sealEvery + askedSealEvery)
+		synctest.Wait()
+		if packed := packedAre(a); len(packed) != 1 || packed[0] == nil {
+			t.Errorf("%d blocks, of which the first is not packed", len(packed))
 		}
-		s.Close()
+		holds(t, a, b.Events)
+	})
+}
+
+// TestAskersDoNotHaveItSealOftener: where somebody asks, blocks are packed at each look, and a
+// disk on which nothing can be written is tried once a second.
+func TestAskersDoNotHaveItSealOftener(t *testing.T) {
+	t.Parallel()
+	m := newMaster(t)
+	synctest.Test(t, func(t *testing.T) {
+		disk := &full{FS: fsys.NewMem()}
+		a := open(t, disk, m, Options{FreeFloor: 1, BlockRows: 400, SealAfter: 1, Logger: slog.New(slog.DiscardHandler)})
+		defer a.Close()
+		defer disk.is.Store(false)
+		b := numbered(0, 100)
+		put(t, a, b)
+		holds(t, a, b.Events)
+		disk.is.Store(true)
+		defer running(t, a)()
+		time.Sleep(10*sealEvery + askedSealEvery/2)
+		synctest.Wait()
+		if n := disk.tried.Load(); n < 9 || n > 11 {
+			t.Errorf("in ten seconds %d segments are tried to be written", n)
+		}
+		put(t, a, numbered(100, 200))
+		time.Sleep(busyFor + askedSealEvery)
+		synctest.Wait()
+		for _, p := range packedAre(a) {
+			if p == nil {
+				t.Error("a block is not packed")
+			}
+		}
+	})
+}
+
+// full is a disk on which no folder can be made while it is full.
+type full struct {
+	fsys.FS
+	is    atomic.Bool
+	tried atomic.Int64
+}
+
+func (f *full) MkdirAll(name string) error {
+	if f.is.Load() {
+		f.tried.Add(1)
+		return syscall.ENOSPC
 	}
-	stop()
-	must(t, <-done)
-	holds(t, a, b.Events)
+	return f.FS.MkdirAll(name)
 }

@@ -16,30 +16,50 @@ import (
 // sealEvery is how often the heads are looked at.
 const sealEvery = time.Second
 
-// runSealing seals what is due until ctx ends.
+// runSealing seals what is due until ctx ends. Where somebody asks, it looks more often for
+// blocks to be packed early; all else takes its time.
 func (a *Archive) runSealing(ctx context.Context) error {
 	tick := time.NewTicker(sealEvery)
 	defer tick.Stop()
 	failing := false
+	every, waited := sealEvery, time.Duration(0) // since sealDue
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+			waited += every
 		case <-a.sealNow:
+			waited = sealEvery
 		}
-		every := sealEvery
+		every = sealEvery
 		if a.askedLately() {
 			every = askedSealEvery
 			a.closeEarly()
 		}
 		tick.Reset(every)
-		err := a.sealDue(ctx)
+		var err error
+		all := waited >= sealEvery
+		if all {
+			waited = 0
+			err = a.sealDue(ctx)
+		} else {
+			err = a.packFull(ctx)
+		}
 		if err != nil && ctx.Err() == nil && !failing {
 			a.o.Logger.Error("events stay in the log, as no segment can be written", "error", err)
 		}
-		failing = err != nil
+		failing = err != nil || failing && !all
 	}
+}
+
+// packFull packs the blocks that are full.
+func (a *Archive) packFull(ctx context.Context) error {
+	if err := a.hold(ctx, a.sealing); err != nil {
+		return err
+	}
+	defer func() { <-a.sealing }()
+	return a.pack(ctx, a.unpacked())
 }
 
 // askToSeal has runSealing look at once.
