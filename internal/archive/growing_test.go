@@ -6,9 +6,11 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/column"
@@ -183,5 +185,64 @@ func TestDestroyedBlocksAreNotReadGrowing(t *testing.T) {
 	}
 	if _, err := ref.Read(t.Context()); llama.CodeOf(err) != llama.NotFound || !strings.Contains(err.Error(), "destroyed") {
 		t.Errorf("it is read: %v", err)
+	}
+}
+
+// blind is a snapshot that says nothing of its blocks before they are read.
+type blind struct{ *Snapshot }
+
+func (b blind) Refs(collection string, from, to llama.Time) []column.Ref {
+	refs := b.Snapshot.Refs(collection, from, to)
+	for i := range refs {
+		refs[i].Growing, refs[i].Filter = nil, nil
+	}
+	return refs
+}
+
+// TestWhatGrowsAnswersAsWhatIsRead asks random questions of snapshots of several ages, of
+// blocks that grow and others: what their blocks say of themselves leaves no event out.
+func TestWhatGrowsAnswersAsWhatIsRead(t *testing.T) {
+	t.Parallel()
+	found, none := 0, 0
+	for seed := range fewer(6) {
+		rng := rand.New(rand.NewPCG(seed, 21))
+		a := open(t, fsys.NewMem(), newMaster(t), Options{FreeFloor: 1, BlockRows: 100, Now: func() time.Time { return now }})
+		var snapshots []*Snapshot
+		texts := []string{"Failed password", "Failed", "ssword", "long long", "192.0.2.7", "never", ""}
+		for range 6 {
+			b := batch(rng, 1+rng.IntN(60))
+			number := fmt.Sprint(rng.Uint64())
+			b.Events[0].Message, b.Events[0].Source = "number "+number, number[1:]
+			b.Events[0].Fields = []llama.Field{{Name: "f." + number, Value: "long " + number + strings.Repeat("0", rng.IntN(2*maxSearchedBytes))}}
+			texts = append(texts, number, number[2:9], "number "+number, b.Events[0].Fields[0].Value, number[2:9]+"0")
+			put(t, a, b)
+			s := a.Snapshot()
+			defer s.Close()
+			snapshots = append(snapshots, s)
+			if rng.IntN(3) == 0 {
+				must(t, a.pack(t.Context(), a.unpacked()))
+			}
+		}
+		one := func() string {
+			field := []string{"", "_msg:", "_source:", "f.1:", "f.5:", "gone:", "f." + texts[7+5*rng.IntN(6)] + ":"}[rng.IntN(7)]
+			text := func() string { return strconv.Quote(texts[rng.IntN(len(texts))]) }
+			return field + []string{text(), "=" + text(), "~" + text(), text() + "*", "in(" + text() + ", " + text() + ")", "contains_any(" + text() + ", 2)", "i(" + text() + ")", ">1", "*"}[rng.IntN(9)]
+		}
+		for range 120 {
+			question := []string{"", "!"}[rng.IntN(4)/3] + "(" + one() + []string{" ", " or ", " !"}[rng.IntN(3)] + one() + ") " + []string{"", one()}[rng.IntN(2)]
+			s := snapshots[rng.IntN(len(snapshots))]
+			got, want := asked(t, s, question), asked(t, blind{s}, question)
+			slices.Sort(got)
+			slices.Sort(want)
+			if !slices.Equal(got, want) {
+				t.Fatalf("seed %d: %s: %d events, and %d when all are read", seed, question, len(got), len(want))
+			}
+			if found++; len(got) == 0 {
+				found, none = found-1, none+1
+			}
+		}
+	}
+	if found < none/4 || none < found/4 {
+		t.Errorf("%d questions find something and %d nothing, which says little", found, none)
 	}
 }
