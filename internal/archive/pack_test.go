@@ -90,8 +90,9 @@ func TestFullBlocksArePacked(t *testing.T) {
 			t.Errorf("block %d from the end: templates %t, filter %t", i, b.Families != nil, ref.Filter != nil)
 		}
 	}
-	if found, looked := needle(t, a, "10000042"); found != 1 || looked != 70 {
-		t.Errorf("%d events, %d were looked at; want one, and those of its block, not of that which grows", found, looked)
+	// A filter errs for one of 256 blocks, so there may be another.
+	if found, looked := needle(t, a, "10000042"); found != 1 || looked != 70 && looked != 140 {
+		t.Errorf("%d events, %d were looked at; want one, and those of its block, not of all four and that which grows", found, looked)
 	}
 	must(t, a.sealDue(t.Context()))
 	if !slices.Equal(held, packedAre(a)) {
