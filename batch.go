@@ -8,9 +8,8 @@ type Batch struct {
 	// InPace says that nothing more of the sender waited when the batch was read. Of most
 	// senders that is not known, as they wait for an answer before they send more.
 	InPace bool
-	// Patient says that nobody waits for an answer, and that nothing more is there to be read, or
-	// finds room meanwhile. The
-	// archive may let some milliseconds pass, and write the batch with others.
+	// Patient says that nobody waits for an answer, and that what the sender sends meanwhile has
+	// room. The archive may let some milliseconds pass, and write the batch with others.
 	Patient bool
 }
 

@@ -19,13 +19,10 @@ const (
 	askedSealEvery = sealEvery / 4
 )
 
-// beginReader returns the number of one who begins to read.
-func (a *Archive) beginReader() uint64 {
-	a.asked.Store(a.o.Now().UnixNano())
-	return a.decoded.begin()
-}
+// readGrowing notes that somebody reads a block that grows.
+func (a *Archive) readGrowing() { a.asked.Store(a.o.Now().UnixNano()) }
 
-// askedLately reports whether somebody has read a block not long ago.
+// askedLately reports whether somebody has read a block that grew, not long ago.
 func (a *Archive) askedLately() bool {
 	return a.o.Now().Sub(time.Unix(0, a.asked.Load())) < askedFor
 }

@@ -41,7 +41,7 @@ func (a *Archive) Snapshot() *Snapshot {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.giveWay.asking.Add(1)
-	s := &Snapshot{a: a, next: a.next, id: a.readers.open(), reader: sync.OnceValue(a.beginReader)}
+	s := &Snapshot{a: a, next: a.next, id: a.readers.open(), reader: sync.OnceValue(a.decoded.begin)}
 	logged := int64(0)
 	for p := range a.heads {
 		for _, b := range p.head {

@@ -49,7 +49,7 @@ func (s *Snapshot) headRef(h headView) column.Ref {
 	return column.Ref{
 		Stat: h.stat, Growing: growing{s.a, h},
 		Read: func(ctx context.Context) (*column.Block, error) {
-			s.reader() // from now on it has been asked
+			s.a.readGrowing()
 			return s.a.readHead(ctx, h)
 		},
 	}

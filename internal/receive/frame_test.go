@@ -133,3 +133,21 @@ func TestKeepsUpWithPeers(t *testing.T) {
 		}
 	}
 }
+
+// TestTailGivesRoomBack: a file that was behind keeps what it holds, and no more room than
+// one that never was.
+func TestTailGivesRoomBack(t *testing.T) {
+	t.Parallel()
+	for _, held := range []int{0, 1, 100, firstRoom, 300_000} {
+		tail := &tail{buf: []byte(strings.Repeat("x", maxBatchBytes)), held: held}
+		copy(tail.buf, "begin")
+		tail.shrink()
+		if len(tail.buf) > 4*max(held, firstRoom) || !strings.HasPrefix("begin"+strings.Repeat("x", held), string(tail.buf[:min(held, 5)])) {
+			t.Errorf("%d bytes are held in %d, which begin %q", held, len(tail.buf), tail.buf[:min(held, 5)])
+		}
+		tail.grow()
+		if len(tail.buf) <= held {
+			t.Errorf("with %d bytes held there is no room to read", held)
+		}
+	}
+}

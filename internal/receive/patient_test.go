@@ -2,12 +2,14 @@ package receive_test
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/llama-logs/llama"
+	"github.com/llama-logs/llama/internal/config"
 	"github.com/llama-logs/llama/internal/receive"
 )
 
@@ -99,5 +101,29 @@ func TestPeerWithMoreIsReadAtOnce(t *testing.T) {
 	}
 	if len(events) > 8 || !patient[0] && events[0] == 1 {
 		t.Errorf("%d batches, of %d events; patient: %v", len(events), events, patient)
+	}
+}
+
+// TestDatagramsAreAsPatientAsTheirBuffer: one datagram waits for others only where the kernel
+// keeps many meanwhile.
+func TestDatagramsAreAsPatientAsTheirBuffer(t *testing.T) {
+	t.Parallel()
+	for _, buffer := range []config.Size{64 * config.KiB, 8 * config.MiB} {
+		s := openUDP(t, receive.SyslogUDPOptions{Buffer: buffer})
+		sink := &patience{came: make(chan struct{}, 1)}
+		run(t, s, sink)
+		if _, err := dial(t, s.Addr()).Write([]byte(patientLine)); err != nil {
+			t.Fatal(err)
+		}
+		_, patient := sink.until(1)
+		if patient[0] && buffer < config.MiB {
+			t.Error("with a small buffer a datagram waits")
+		}
+		if !patient[0] && buffer > config.MiB {
+			if os.Geteuid() != 0 {
+				t.Skip("the system's limit of buffers can be passed by root only")
+			}
+			t.Error("with a large buffer a datagram does not wait")
+		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -176,7 +177,7 @@ func (t *tail) grow() {
 	if t.held < len(t.buf) && !t.behind {
 		return
 	}
-	size := min(max(2*len(t.buf), 16<<10), max(maxBatchBytes, 2*t.splitter.max))
+	size := min(max(2*len(t.buf), firstRoom), max(maxBatchBytes, 2*t.splitter.max))
 	if size <= len(t.buf) {
 		return
 	}
@@ -185,12 +186,23 @@ func (t *tail) grow() {
 	t.buf = grown
 }
 
+// shrink gives the room back that a file which was behind has had. A file of which events may
+// have several lines always holds the last.
+func (t *tail) shrink() {
+	if t.held == 0 {
+		t.buf = nil
+	} else if len(t.buf) >= 4*max(t.held, firstRoom) {
+		t.buf = slices.Clone(t.buf[:t.held])
+	}
+}
+
+// firstRoom is how much of a file is read at once at first, in bytes.
+const firstRoom = 16 << 10
+
 // rest waits until there may be more to read. What has waited for a line that
 // belongs to it does not wait longer than that.
 func (t *tail) rest(ctx context.Context) {
-	if t.held == 0 {
-		t.buf = nil
-	}
+	t.shrink()
 	poll := time.NewTimer(t.poll)
 	defer poll.Stop()
 	select {

@@ -25,8 +25,8 @@ var errSize = errors.New("longer than allowed")
 // A Codec compresses chunks. It may be used by many at once, and many segments
 // share one, as it keeps some megabytes of tables.
 type Codec struct {
-	// Between, if set before its use, is called between the chunks of a block, as some take a millisecond:
-	// to let others go first.
+	// Between, if it is set before Codec is used, is called between the chunks of a block, to let
+	// others go first: some take a millisecond.
 	Between func()
 
 	enc     *zstd.Encoder

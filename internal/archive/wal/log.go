@@ -34,7 +34,7 @@ type Log struct {
 	bytes        atomic.Int64
 	pace         pace
 	wanted       chan struct{} // has something when there should be a spare
-	wantedLength int64         // how long the next spare should be; 0: as long as a file
+	wantedLength int64         // how long the next spare should be
 }
 
 // A file is one that is no longer written to.
@@ -176,7 +176,7 @@ func (l *Log) settle() error {
 func (l *Log) begin() error {
 	s := l.takeSpare()
 	prepared := s != nil
-	if !prepared {
+	if s == nil {
 		s = &spare{number: l.next}
 		// A file of this number is left from an attempt that failed.
 		if err := l.remove(s.number); err != nil {

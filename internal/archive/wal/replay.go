@@ -22,7 +22,10 @@ import (
 // fileSize. New files are sealed under key, those that are there under it or any of
 // older.
 func Open(disk fsys.FS, key seal.Key, oldest uint64, fileSize int64, replay func(*Frame) error, older ...seal.Key) (*Log, error) {
-	l := &Log{disk: disk, keys: append(slices.Clone(older), key), fileSize: fileSize, next: max(1, oldest), wanted: make(chan struct{}, 1)}
+	l := &Log{
+		disk: disk, keys: append(slices.Clone(older), key), fileSize: fileSize, next: max(1, oldest),
+		wanted: make(chan struct{}, 1), wantedLength: fileSize,
+	}
 	if err := disk.SyncDir(Folder); err != nil { // what a killed process did not live to sync is built on now
 		return nil, err
 	}

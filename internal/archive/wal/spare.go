@@ -84,9 +84,6 @@ func (l *Log) Prepare() error {
 		return nil
 	}
 	s := &spare{number: l.next, length: l.wantedLength}
-	if s.length == 0 { // nobody has asked
-		s.length = l.fileSize
-	}
 	l.spare = s
 	l.next++
 	kept := uint64(0)

@@ -27,7 +27,7 @@ func TestPreparedFilesKeepAcknowledged(t *testing.T) {
 			fault.Set(fsys.Plan{Only: fsys.Changes, At: rng.IntN(40), Then: -1, Partial: rng.Float64(), Done: rng.IntN(2) == 0})
 			for range rng.IntN(12) {
 				if rng.IntN(3) == 0 {
-					l.wantedLength = []int64{0, 150, 300}[rng.IntN(3)]
+					l.wantedLength = []int64{l.fileSize, 150, 300}[rng.IntN(3)]
 					if err := l.Prepare(); err != nil && !fault.Failed() {
 						t.Fatal(err)
 					}
@@ -243,7 +243,7 @@ func TestFilesAreUsedAgain(t *testing.T) {
 			for range 120 {
 				if rng.IntN(8) == 0 {
 					kept := len(l.kept)
-					l.wantedLength = []int64{0, 150, wiped, 2 * wiped}[rng.IntN(4)]
+					l.wantedLength = []int64{l.fileSize, 150, wiped, 2 * wiped}[rng.IntN(4)]
 					if err := l.Prepare(); err != nil && !fault.Failed() {
 						t.Fatal(err)
 					} else if err == nil && len(l.kept) < kept {

@@ -10,11 +10,10 @@ import (
 
 // someShort is some as far as there is room up to end in the memory of the body, which is
 // for atOnce short values at least, and as values and their offsets take two bytes for their
-// numbers at most. It returns what is left,
-// bits for those that are the last again, and how long the body is now; behind that it may have
-// changed what is there up to end. Of a value it may read 16 bytes although it is shorter, but
-// none of another page: a processor compares and copies 16 bytes at once as fast as one, and
-// to see how many it has to take takes it longer.
+// numbers at most. It returns what is left, bits for those that are the last again, and how long
+// the body is now; behind that it may have changed what is there up to end. Of a value it may
+// read 16 bytes although it is shorter, but none of another page: a processor compares and copies
+// 16 bytes at once as fast as one, and to see how many it has to take takes it longer.
 //
 //go:noescape
 func someShort(body *byte, written, end int, message *byte, length, at int, fields *llama.Field, last *place, left uint64) (rest, same uint64, now int)
