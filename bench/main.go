@@ -6,8 +6,8 @@
 //	go run ./bench ingest  -peer victoria-logs   # events/s, CPU, memory, disk
 //	go run ./bench query   -peer victoria-logs   # fifteen questions, cold and warm
 //	go run ./bench latency                       # until an event is acknowledged
-//	go run ./bench trickle -peer victoria-logs   # events that come one at a time
 //	go run ./bench put                           # the same, within one process
+//	go run ./bench trickle -peer victoria-logs   # events that come one at a time
 //	go run ./bench wide                          # JSON of ever-changing keys
 //	go run ./bench both                          # ingest and questions at once
 //	go run ./bench again                         # aggregates asked again after 1 % new events
@@ -45,8 +45,8 @@ type command struct {
 var commands = []command{
 	{"ingest", "events/s, CPU, memory and disk of a corpus sent over syslog TCP", "corpus n seed llama config peer runs", ingest},
 	{"latency", "how long the ingest door takes to acknowledge", "corpus n seed llama config rate", latency},
-	{"trickle", "CPU of events that come one at a time, at some rates", "corpus n seed llama config peer runs", trickle},
 	{"put", "how long Put of an archive takes, without receivers and parsers", "corpus n seed rate", put},
+	{"trickle", "CPU of events that come one at a time, at some rates", "corpus n seed llama config peer runs", trickle},
 	{"wide", "JSON events with ever-changing keys", "n seed llama config peer", wide},
 	{"restart", "kill -9 at full rate: what is left, and when it can be searched", "corpus n seed llama config peer runs", restart},
 	{"both", "ingest beside ten heavy questions, and questions beside ingest at half its rate", "corpus n seed llama config runs rate stores", both},
