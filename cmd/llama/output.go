@@ -9,8 +9,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/llama-logs/llama"
 	"golang.org/x/term"
@@ -43,7 +41,7 @@ func newRowWriter(format string, out *os.File) (rowWriter, error) {
 		if w, _, err := term.GetSize(int(out.Fd())); err == nil {
 			width = w
 		}
-		return &tableWriter{out: bufio.NewWriter(out), width: width}, nil
+		return &tableWriter{out: bufio.NewWriter(out), notes: os.Stderr, width: width}, nil
 	}
 	return nil, usagef("unknown format %q; one of %s", format, strings.Join(formats, ", "))
 }
@@ -199,115 +197,6 @@ func (w *csvWriter) Close() error {
 	}
 	w.out.Flush()
 	return w.out.Error()
-}
-
-// tableWriter prints aligned columns, cut to the terminal's width.
-type tableWriter struct {
-	out     *bufio.Writer
-	width   int // of the terminal; 0 when there is none
-	columns columns
-	held    [][]llama.Field
-	widths  []int
-}
-
-const maxCell = 60
-
-func (w *tableWriter) Write(row []llama.Field) error {
-	if w.widths != nil {
-		return w.print(row)
-	}
-	w.columns.add(row)
-	w.held = append(w.held, slices.Clone(row))
-	if len(w.held) < heldRows {
-		return nil
-	}
-	return w.settle()
-}
-
-func (w *tableWriter) settle() error {
-	w.columns.settle()
-	w.widths = make([]int, len(w.columns.names))
-	for i, name := range w.columns.names {
-		w.widths[i] = utf8.RuneCountInString(name)
-	}
-	for _, row := range w.held {
-		cells, _ := w.columns.cells(row)
-		for i, cell := range cells {
-			w.widths[i] = max(w.widths[i], min(maxCell, utf8.RuneCountInString(cell)))
-		}
-	}
-	if err := w.line(w.columns.names); err != nil {
-		return err
-	}
-	for _, row := range w.held {
-		if err := w.print(row); err != nil {
-			return err
-		}
-	}
-	w.held = nil
-	return nil
-}
-
-func (w *tableWriter) print(row []llama.Field) error {
-	cells, more := w.columns.cells(row)
-	if len(more) > 0 {
-		cells = append(cells, string(llama.AppendFlat(nil, more)))
-	}
-	return w.line(cells)
-}
-
-// line prints cells side by side. The last is never padded, and only it may be
-// longer than its column.
-func (w *tableWriter) line(cells []string) error {
-	var b strings.Builder
-	for i, cell := range cells {
-		cell = printable(cell)
-		if i == len(cells)-1 {
-			b.WriteString(cell)
-			break
-		}
-		cell = cut(cell, w.widths[i])
-		b.WriteString(cell)
-		b.WriteString(strings.Repeat(" ", w.widths[i]-utf8.RuneCountInString(cell)+2))
-	}
-	text := strings.TrimRight(b.String(), " ")
-	if w.width > 0 {
-		text = cut(text, w.width)
-	}
-	_, err := w.out.WriteString(text + "\n")
-	return err
-}
-
-func (w *tableWriter) Close() error {
-	if w.widths == nil && len(w.held) > 0 {
-		if err := w.settle(); err != nil {
-			return err
-		}
-	}
-	return w.out.Flush()
-}
-
-// cut shortens text to n letters, the last of them an ellipsis.
-func cut(text string, n int) string {
-	if utf8.RuneCountInString(text) <= n {
-		return text
-	}
-	runes := []rune(text)
-	return string(runes[:max(0, n-1)]) + "…"
-}
-
-// printable replaces what could steer a terminal: a log line is not trusted.
-func printable(text string) string {
-	clean := func(r rune) rune {
-		if r == '\t' || r == '\n' {
-			return ' '
-		}
-		if !unicode.IsPrint(r) {
-			return '\uFFFD'
-		}
-		return r
-	}
-	return strings.Map(clean, text)
 }
 
 // words prints a sentence for a person, on stderr.

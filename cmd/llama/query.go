@@ -116,7 +116,11 @@ func runQuery(cmd *cobra.Command, text string, o queryOptions) error {
 	default:
 		err = queryCentral(ctx, text, o, out)
 	}
-	return errors.Join(out.Close(), err)
+	err = errors.Join(out.Close(), err)
+	if table, ok := out.(*tableWriter); ok && err == nil && table.empty() {
+		words(os.Stderr, "nothing found")
+	}
+	return err
 }
 
 // explained shows a person at a terminal where a query is wrong.
