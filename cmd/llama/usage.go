@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/llama-logs/llama/internal/config"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -42,7 +43,10 @@ func unknownCommand(cmd *cobra.Command, word string) error {
 }
 
 // flagProblem says what is wrong with a flag in words of this program.
-func flagProblem(_ *cobra.Command, err error) error {
+func flagProblem(cmd *cobra.Command, err error) error {
+	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
+		return unknownFlag(cmd, unknown)
+	}
 	wrong, ok := errors.AsType[*pflag.InvalidValueError](err)
 	if !ok {
 		return &usageError{err.Error()}
@@ -55,6 +59,26 @@ func flagProblem(_ *cobra.Command, err error) error {
 		kind = "is neither true nor false"
 	}
 	return usagef("--%s: %q %s", wrong.GetFlag().Name, wrong.GetValue(), kind)
+}
+
+// unknownFlag names the flag that may be meant. A query may begin with - as a flag does.
+func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {
+	if letters := unknown.GetSpecifiedShortnames(); letters != "" {
+		if strings.Contains(cmd.Use, "LOGSQL") {
+			return usagef("there is no flag -%s; a query that begins with - goes behind --, as in: %s -- '-error'", letters, cmd.CommandPath())
+		}
+		return usagef("there is no flag -%s", letters)
+	}
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			names = append(names, f.Name)
+		}
+	})
+	if near := config.Near(unknown.GetSpecifiedName(), names); near != "" {
+		return usagef("there is no flag --%s; --%s?", unknown.GetSpecifiedName(), near)
+	}
+	return usagef("there is no flag --%s", unknown.GetSpecifiedName())
 }
 
 // cobraWords are the errors of cobra itself, for which it has no types.
