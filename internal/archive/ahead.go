@@ -85,18 +85,3 @@ func (r *readSoFar) next(collection string, a *asking) map[segment.ChunkName]boo
 	}
 	return more
 }
-
-// ahead returns what has the system begin to read what is expected of a block. It is
-// called by one at a time.
-func (s *Snapshot) ahead(collection string, g *stored, number int) func() {
-	var a asking
-	return func() {
-		more := s.read.next(collection, &a)
-		if len(more) == 0 {
-			return
-		}
-		if d, err := s.a.directories.of(g); err == nil { // who reads the block is told
-			g.Ahead(d, number, func(c segment.ChunkName) bool { return more[c] })
-		}
-	}
-}

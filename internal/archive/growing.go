@@ -9,12 +9,12 @@ import (
 	"github.com/llama-logs/llama/internal/column"
 )
 
-// A growing tells what a snapshot's block does not have that is not packed: of texts, by the
-// sections of its events, where each value that is not empty lies as it is. What was looked
-// for is not looked for again in the same sections.
+// A growing is a snapshot's block that is not packed. It tells what it does not have: of texts,
+// by the sections of its events, where each value that is not empty lies as it is. What was
+// looked for is not looked for again in the same sections.
 type growing struct {
 	a *Archive
-	h headView
+	h *headView
 }
 
 const (
@@ -42,6 +42,18 @@ type reach struct {
 	pieces int
 	found  bool
 }
+
+// Read implements column.Blocks.
+func (g growing) Read(ctx context.Context, _ int) (*column.Block, error) {
+	g.a.readGrowing()
+	return g.a.readHead(ctx, g.h)
+}
+
+// Filter implements column.Blocks.
+func (g growing) Filter(int) column.Filter { return nil }
+
+// Ahead implements column.Blocks.
+func (g growing) Ahead(int) {}
 
 // Bytes implements column.Growing.
 func (g growing) Bytes() int { return g.h.bytes }

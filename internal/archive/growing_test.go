@@ -194,10 +194,15 @@ type blind struct{ *Snapshot }
 func (b blind) Refs(collection string, from, to llama.Time) []column.Ref {
 	refs := b.Snapshot.Refs(collection, from, to)
 	for i := range refs {
-		refs[i].Growing, refs[i].Filter = nil, nil
+		refs[i].Growing, refs[i].Of = nil, unknown{refs[i].Of}
 	}
 	return refs
 }
+
+// unknown are blocks without filters.
+type unknown struct{ column.Blocks }
+
+func (unknown) Filter(int) column.Filter { return nil }
 
 // TestWhatGrowsAnswersAsWhatIsRead asks random questions of snapshots of several ages, of
 // blocks that grow and others: what their blocks say of themselves leaves no event out.

@@ -95,30 +95,40 @@ func (a *Archive) packOne(b *headBlock) (*segment.Packed, error) {
 	return p, nil
 }
 
-// packedRef returns a packed block.
-func (s *Snapshot) packedRef(h headView) column.Ref {
-	p := h.packed
-	return column.Ref{Stat: h.stat, Read: func(ctx context.Context) (*column.Block, error) {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		if err := h.part.explain(nil); err != nil {
-			return nil, err
-		}
-		return p.Block(segment.View{
-			Keep:    s.a.decoded.of(&p.held, p.ID(), s.reader()),
-			Explain: func(err error) error { return s.a.met(h.part.explain(err)) },
-		})
-	}, Filter: func() column.Filter {
-		reader := s.reader()
-		for was := p.asked.Load(); was < reader && !p.asked.CompareAndSwap(was, reader); was = p.asked.Load() {
-		}
-		if f := p.Filter(); f != nil && h.part.explain(nil) == nil { // else who reads it is told
-			return f
-		}
-		return nil
-	}}
+// A packedBlock is one in memory that is packed.
+type packedBlock struct {
+	s *Snapshot
+	h *headView
 }
+
+// Read implements column.Blocks.
+func (b packedBlock) Read(ctx context.Context, _ int) (*column.Block, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := b.h.part.explain(nil); err != nil {
+		return nil, err
+	}
+	p, a := b.h.packed, b.s.a
+	return p.Block(segment.View{
+		Keep:    a.decoded.of(&p.held, p.ID(), b.s.reader()),
+		Explain: func(err error) error { return a.met(b.h.part.explain(err)) },
+	})
+}
+
+// Filter implements column.Blocks.
+func (b packedBlock) Filter(int) column.Filter {
+	p, reader := b.h.packed, b.s.reader()
+	for was := p.asked.Load(); was < reader && !p.asked.CompareAndSwap(was, reader); was = p.asked.Load() {
+	}
+	if f := p.Filter(); f != nil && b.h.part.explain(nil) == nil { // else who reads it is told
+		return f
+	}
+	return nil
+}
+
+// Ahead implements column.Blocks.
+func (b packedBlock) Ahead(int) {}
 
 // carryPacked gives a segment what is known in memory of the packed blocks that it was made
 // of, as carry does for one that was merged.

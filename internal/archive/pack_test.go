@@ -81,13 +81,13 @@ func TestFullBlocksArePacked(t *testing.T) {
 	}
 	s := a.Snapshot()
 	defer s.Close()
-	for i, ref := range s.Refs("web", math.MinInt64, math.MaxInt64) { // newest first
+	for i, ref := range newestFirst(s.Refs("web", math.MinInt64, math.MaxInt64)) {
 		b, err := ref.Read(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if (b.Families != nil) != (i > 0) || (ref.Filter != nil) != (i > 0) {
-			t.Errorf("block %d from the end: templates %t, filter %t", i, b.Families != nil, ref.Filter != nil)
+		if (b.Families != nil) != (i > 0) || (ref.Filter() != nil) != (i > 0) {
+			t.Errorf("block %d from the end: templates %t, filter %t", i, b.Families != nil, ref.Filter() != nil)
 		}
 	}
 	alone := 0 // found without a look into another block, where a filter errs for one of 256
@@ -162,7 +162,7 @@ func TestDestroyedBlocksAreNotReadPacked(t *testing.T) {
 	s := a.Snapshot()
 	defer s.Close()
 	must(t, a.Destroy(t.Context(), "web", now.Format(dayLayout)))
-	refs := s.Refs("web", math.MinInt64, math.MaxInt64)
+	refs := newestFirst(s.Refs("web", math.MinInt64, math.MaxInt64))
 	for i, ref := range refs {
 		if _, err := ref.Read(t.Context()); llama.CodeOf(err) != llama.NotFound {
 			t.Errorf("block %d from the end: %v", i, err)
@@ -208,9 +208,7 @@ func TestSealingKeepsWhatWasDecoded(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if ref.Filter != nil {
-				ref.Filter()
-			}
+			ref.Filter()
 			if _, err := b.Events(nil, 0, b.Rows()); err != nil {
 				t.Fatal(err)
 			}
@@ -234,7 +232,7 @@ func TestSealingKeepsWhatWasDecoded(t *testing.T) {
 	if a.decoded.stay.bytes != before {
 		t.Errorf("%d bytes of what was decoded have become %d, as it is kept twice", before, a.decoded.stay.bytes)
 	}
-	b, err := packed.Refs("", math.MinInt64, math.MaxInt64)[1].Read(t.Context())
+	b, err := newestFirst(packed.Refs("", math.MinInt64, math.MaxInt64))[1].Read(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,16 +2,11 @@ package archive
 
 import (
 	"cmp"
-	"context"
-	"errors"
-	"fmt"
-	"math"
 	"slices"
 	"sync"
 
 	"github.com/llama-logs/llama"
 	"github.com/llama-logs/llama/internal/column"
-	"github.com/llama-logs/llama/internal/segment"
 )
 
 // A Snapshot is what an archive held at one moment: all events of the Puts that had
@@ -83,12 +78,13 @@ func (s *Snapshot) Close() {
 }
 
 // Refs returns the blocks of a collection, or of all when that is empty, that may
-// have events of which `_time` is in [from, to]; newest arrival first. A segment
-// that is damaged is there as a Ref that cannot be read.
+// have events of which `_time` is in [from, to]; in no order. A segment that is damaged
+// is there as a Ref that cannot be read.
 func (s *Snapshot) Refs(collection string, from, to llama.Time) []column.Ref {
 	refs := make([]column.Ref, 0, s.a.blocks.Load())
-	for _, h := range s.heads {
-		if (collection == "" || collection == h.stat.Collection) && overlaps(h.stat, from, to) {
+	for i := range s.heads {
+		h := &s.heads[i]
+		if (collection == "" || collection == h.stat.Collection) && overlaps(&h.stat, from, to) {
 			refs = append(refs, s.headRef(h))
 		}
 	}
@@ -99,7 +95,6 @@ func (s *Snapshot) Refs(collection string, from, to llama.Time) []column.Ref {
 	for _, x := range segments {
 		refs = s.segmentRefs(refs, x.catalogPart, x.stored, from, to)
 	}
-	slices.SortFunc(refs, func(x, y column.Ref) int { return cmp.Compare(y.LastSeq, x.LastSeq) })
 	s.a.blocks.Store(int32(min(len(refs), maxBlocksKnown)))
 	return refs
 }
@@ -169,7 +164,7 @@ func (n Newest) Refs(collection string, from, to llama.Time) []column.Ref {
 	return refs[max(0, len(refs)-1):]
 }
 
-func overlaps(s column.Stat, from, to llama.Time) bool {
+func overlaps(s *column.Stat, from, to llama.Time) bool {
 	return s.Rows > 0 && s.MinTime <= to && s.MaxTime >= from
 }
 
@@ -185,45 +180,14 @@ func (s *Snapshot) segmentRefs(refs []column.Ref, p *catalogPart, g *stored, fro
 			g.AheadOfFilters()
 		}
 	}
-	for i, stat := range d.Blocks() {
-		if !overlaps(stat, from, to) {
-			continue
+	blocks := &segmentBlocks{s: s, p: p, g: g}
+	stats := d.Blocks()
+	for i := range stats {
+		if overlaps(&stats[i], from, to) {
+			refs = append(refs, column.Ref{Stat: &stats[i], Of: blocks, Number: i, Sealed: sealed})
 		}
-		refs = append(refs, column.Ref{Stat: stat, Sealed: sealed, Read: func(ctx context.Context) (*column.Block, error) {
-			if err := ctx.Err(); err != nil {
-				return nil, err
-			}
-			// The directory is asked for again, so that refs that wait do not hold
-			// the directories of a whole archive.
-			d, err := s.a.directories.of(g)
-			if err = p.explain(err); err != nil {
-				return nil, err
-			}
-			return g.KeptBlock(d, i, segment.View{
-				Keep: s.a.decoded.of(&g.held, d.ID(i), s.reader()), Seen: s.read.begin(p.collection),
-				Explain: func(err error) error { return s.a.met(p.explain(err)) },
-			})
-		}, Filter: func() column.Filter { return s.a.filter(p, g, i, s.reader()) }, Ahead: s.ahead(p.collection, g, i)})
 	}
 	return refs
-}
-
-// met counts an error if it is damage, and returns it.
-func (a *Archive) met(err error) error {
-	if errors.Is(err, column.ErrDamaged) {
-		a.metrics.damage.Inc()
-	}
-	return err
-}
-
-// unreadable returns a Ref that tells what is wrong with a segment.
-func (a *Archive) unreadable(collection string, g *stored, err error) column.Ref {
-	return column.Ref{
-		Stat: column.Stat{
-			Collection: collection, FirstSeq: g.First, LastSeq: g.Last, MinTime: math.MinInt64, MaxTime: math.MaxInt64, Bytes: g.size(),
-		},
-		Read: func(context.Context) (*column.Block, error) { return nil, fmt.Errorf("read a segment: %w", a.met(err)) },
-	}
 }
 
 // A Collection is what a snapshot holds of one collection.

@@ -42,21 +42,16 @@ func (b *headBlock) snapshot(p *part) headView {
 }
 
 // headRef returns a block in memory.
-func (s *Snapshot) headRef(h headView) column.Ref {
+func (s *Snapshot) headRef(h *headView) column.Ref {
 	if h.packed != nil {
-		return s.packedRef(h)
+		return column.Ref{Stat: &h.stat, Of: packedBlock{s, h}}
 	}
-	return column.Ref{
-		Stat: h.stat, Growing: growing{s.a, h},
-		Read: func(ctx context.Context) (*column.Block, error) {
-			s.a.readGrowing()
-			return s.a.readHead(ctx, h)
-		},
-	}
+	g := growing{s.a, h}
+	return column.Ref{Stat: &h.stat, Of: g, Growing: g}
 }
 
 // readHead returns what a snapshot sees of a block in memory that is not packed.
-func (a *Archive) readHead(ctx context.Context, h headView) (*column.Block, error) {
+func (a *Archive) readHead(ctx context.Context, h *headView) (*column.Block, error) {
 	if err := h.part.explain(nil); err != nil {
 		return nil, err
 	}
@@ -64,7 +59,7 @@ func (a *Archive) readHead(ctx context.Context, h headView) (*column.Block, erro
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.lazy == nil {
-		v.lazy = a.newLazy(h)
+		v.lazy = a.newLazy(*h)
 	}
 	grew := 0
 	defer func() { a.viewed(h, grew) }()
@@ -86,7 +81,8 @@ func (a *Archive) readHead(ctx context.Context, h headView) (*column.Block, erro
 }
 
 // newLazy begins the view of a block. The columns that were asked for of the view before, of
-// the same part, are filled from the beginning.
+// the same part, are filled from the beginning. It outlives the snapshot, of whose other
+// blocks it keeps none.
 func (a *Archive) newLazy(h headView) *column.LazyBuilder {
 	v := h.view
 	replay := func(do func(*column.Row) bool) error {
@@ -95,12 +91,12 @@ func (a *Archive) newLazy(h headView) *column.LazyBuilder {
 	}
 	asked := &column.Asked{}
 	before := h.part.asked.Swap(asked)
-	return column.NewLazyBuilder(h.stat.Collection, before.Names(), asked, replay, func(bytes int) { a.viewed(h, bytes) })
+	return column.NewLazyBuilder(h.stat.Collection, before.Names(), asked, replay, func(bytes int) { a.viewed(&h, bytes) })
 }
 
 // viewed counts the memory that the view of a block has grown by, unless the block has
 // another form by now: what is left of the view goes with its snapshots.
-func (a *Archive) viewed(h headView, bytes int) {
+func (a *Archive) viewed(h *headView, bytes int) {
 	if bytes == 0 {
 		return
 	}

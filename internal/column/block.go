@@ -136,24 +136,38 @@ type Stat struct {
 	LastSeq    uint64
 }
 
-// A Ref is a block that can be read. Read may be called by many at once.
+// A Ref is a block that can be read. There are as many as blocks in an archive, so it is
+// small, and nothing is made for it before it is read.
 type Ref struct {
-	Stat
-	Read func(ctx context.Context) (*Block, error)
+	*Stat  // which is not changed
+	Of     Blocks
+	Number int // among those
 	// Sealed is what the block belongs to; nil for one in memory. Refs of one call
 	// that belong together have the same.
 	Sealed *Sealed
-	// Filter returns what tells which words the block does not have, without reading
-	// the block; nil where nothing is known of it. Nil in blocks without one.
-	Filter func() Filter
-	// Ahead has the system begin to read what was read of other blocks of the
-	// collection, as it will likely be read of this one, and waits for nothing. It is
-	// called by one at a time, and may be called again when more was read. Nil in blocks
-	// in memory.
-	Ahead func()
 	// Growing tells what the block does not have, before it is gathered. Nil in blocks that
 	// are.
 	Growing Growing
+}
+
+// Read returns the block. It may be called by many at once.
+func (r *Ref) Read(ctx context.Context) (*Block, error) { return r.Of.Read(ctx, r.Number) }
+
+// Filter returns what tells which words the block does not have, without reading the
+// block; nil where nothing is known of it.
+func (r *Ref) Filter() Filter { return r.Of.Filter(r.Number) }
+
+// Ahead has the system begin to read what was read of other blocks of the collection, as
+// it will likely be read of this one, and waits for nothing. It is called by one at a time
+// for all refs of one call, and may be called again when more was read.
+func (r *Ref) Ahead() { r.Of.Ahead(r.Number) }
+
+// Blocks are those of a segment, or one in memory, which does nothing in Ahead. Their
+// numbers count from 0. See Ref for the methods.
+type Blocks interface {
+	Read(ctx context.Context, number int) (*Block, error)
+	Filter(number int) Filter
+	Ahead(number int)
 }
 
 // A Sealed is blocks that never change and stay together: a segment. What somebody

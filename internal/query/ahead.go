@@ -48,7 +48,7 @@ func (a *ahead) from(n int) {
 	asked := 0
 	for i := n + 1; i < min(n+aheadLooked, len(a.refs)) && asked < aheadBlocks; i++ {
 		ref := &a.refs[i]
-		if ref.Ahead == nil || int64(ref.MaxTime) < a.run.env.oldest.Load() {
+		if ref.Sealed == nil || int64(ref.MaxTime) < a.run.env.oldest.Load() {
 			continue
 		}
 		for k := len(a.out); k <= i; k++ {

@@ -150,8 +150,11 @@ func (m *maker) both(t *rapid.T, rows int) (plain, templates *Memory) {
 		known := blockWords{keys: slices.Sorted(slices.Values(encoder.Keys()))}
 		known.message, known.beside = encoder.Numbers()
 		templates.refs = append(templates.refs, column.Ref{
-			Stat: a.Stat(rows), Read: func(context.Context) (*column.Block, error) { return read, nil },
-			Filter: func() column.Filter { return known },
+			Stat: plain.refs[len(plain.refs)-1].Stat,
+			Of: made{
+				read:   func(context.Context) (*column.Block, error) { return read, nil },
+				filter: func() column.Filter { return known },
+			},
 		})
 	}
 	return plain, templates

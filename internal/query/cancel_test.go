@@ -21,10 +21,10 @@ type longSource struct {
 func (s *longSource) Refs(string, llama.Time, llama.Time) []column.Ref {
 	refs := make([]column.Ref, s.times)
 	for i := range refs {
-		refs[i] = column.Ref{Stat: s.of.Stat, Read: func(ctx context.Context) (*column.Block, error) {
+		refs[i] = column.Ref{Stat: s.of.Stat, Of: made{read: func(ctx context.Context) (*column.Block, error) {
 			s.reads.Add(1)
 			return s.of.Read(ctx)
-		}}
+		}}}
 	}
 	return refs
 }

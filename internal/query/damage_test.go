@@ -15,9 +15,9 @@ import (
 // read, and the seventh nothing that can.
 func withDamage() *Memory {
 	m := manyBlocks(10, func(int, string) {})
-	inner := m.refs[3].Read
-	m.refs[3].Read = func(ctx context.Context) (*column.Block, error) {
-		b, err := inner(ctx)
+	inner := m.refs[3].Of
+	m.refs[3].Of = made{read: func(ctx context.Context) (*column.Block, error) {
+		b, err := inner.Read(ctx, 0)
 		if err != nil {
 			return nil, err
 		}
@@ -29,10 +29,10 @@ func withDamage() *Memory {
 			return b.Load(name)
 		}
 		return &copied, nil
-	}
-	m.refs[6].Read = func(context.Context) (*column.Block, error) {
+	}}
+	m.refs[6].Of = made{read: func(context.Context) (*column.Block, error) {
 		return nil, fmt.Errorf("file g, byte 0: %w", column.ErrDamaged)
-	}
+	}}
 	return m
 }
 

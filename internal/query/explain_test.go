@@ -15,11 +15,13 @@ import (
 func unread(t *testing.T, m *Memory) *Memory {
 	out := &Memory{}
 	for i, ref := range m.refs {
-		ref.Bytes = int64(1000 * (i + 1))
-		ref.Read = func(context.Context) (*column.Block, error) {
+		stat := *ref.Stat
+		stat.Bytes = int64(1000 * (i + 1))
+		ref.Stat = &stat
+		ref.Of = made{read: func(context.Context) (*column.Block, error) {
 			t.Errorf("block %d was read", i)
 			return nil, context.Canceled
-		}
+		}}
 		out.refs = append(out.refs, ref)
 	}
 	return out

@@ -51,17 +51,18 @@ func (s *shelf) onShelf(m *Memory, blocks int) *Memory {
 			s.kept[place+name] = parts
 		}
 		for _, ref := range refs {
-			read := ref.Read
-			ref.Read = func(ctx context.Context) (*column.Block, error) {
+			block := ref
+			of := made{read: func(ctx context.Context) (*column.Block, error) {
 				s.mu.Lock()
 				s.reads++
 				s.mu.Unlock()
-				return read(ctx)
-			}
+				return block.Read(ctx)
+			}}
 			if i+blocks < len(m.refs) {
 				ref.Sealed = sealed
-				ref.Filter = func() column.Filter { return filterOf(read) }
+				of.filter = func() column.Filter { return filterOf(block) }
 			}
+			ref.Of = of
 			out.refs = append(out.refs, ref)
 		}
 	}
@@ -70,8 +71,8 @@ func (s *shelf) onShelf(m *Memory, blocks int) *Memory {
 
 // filterOf makes the filter of a block, as one of a segment has it; nil if it cannot be
 // read.
-func filterOf(read func(context.Context) (*column.Block, error)) column.Filter {
-	b, err := read(context.Background())
+func filterOf(ref column.Ref) column.Filter {
+	b, err := ref.Read(context.Background())
 	if err != nil {
 		return nil
 	}

@@ -50,12 +50,21 @@ func Events(events []llama.Event) *Memory {
 }
 
 func (m *Memory) add(b *column.Builder) {
-	block := b.Block(b.Rows())
-	m.refs = append(m.refs, column.Ref{
-		Stat: b.Stat(b.Rows()),
-		Read: func(context.Context) (*column.Block, error) { return block, nil },
-	})
+	stat := b.Stat(b.Rows())
+	m.refs = append(m.refs, column.Ref{Stat: &stat, Of: held{b.Block(b.Rows())}})
 }
+
+// A held is a block in memory.
+type held struct{ block *column.Block }
+
+// Read implements column.Blocks.
+func (h held) Read(context.Context, int) (*column.Block, error) { return h.block, nil }
+
+// Filter implements column.Blocks.
+func (h held) Filter(int) column.Filter { return nil }
+
+// Ahead implements column.Blocks.
+func (h held) Ahead(int) {}
 
 // Refs implements Source.
 func (m *Memory) Refs(collection string, from, to llama.Time) []column.Ref {

@@ -20,7 +20,7 @@ type need struct {
 
 // mayBeIn reports whether the block may have what is needed, without reading it.
 func (n *need) mayBeIn(ref *column.Ref) bool {
-	if n == nil || ref.Filter == nil {
+	if n == nil {
 		return true
 	}
 	f := ref.Filter()

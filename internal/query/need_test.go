@@ -68,7 +68,7 @@ func TestNeedsAreWords(t *testing.T) {
 			t.Fatalf("%s: %v", tt.query, err)
 		}
 		n := needOf(q.plan(&RunOptions{}).filter)
-		ref := &column.Ref{Filter: func() column.Filter { return setOf(has) }}
+		ref := &column.Ref{Of: made{filter: func() column.Filter { return setOf(has) }}}
 		if got := n.mayBeIn(ref); got != tt.may {
 			t.Errorf("%s: may be there: got %v, want %v", tt.query, got, tt.may)
 		}
@@ -103,7 +103,7 @@ func (besideOnly) May(_ uint64, inMessage bool) bool { return !inMessage }
 // TestNeedsOfMessages: a word that only fields have does not have a block's messages read.
 func TestNeedsOfMessages(t *testing.T) {
 	t.Parallel()
-	ref := &column.Ref{Filter: func() column.Filter { return besideOnly{} }}
+	ref := &column.Ref{Of: made{filter: func() column.Filter { return besideOnly{} }}}
 	for text, want := range map[string]bool{
 		"54321": false, "_msg:in(54321, 12345)": false, "_msg:54321 or _msg:12345": false,
 		"user.name:54321": true, "user.name:in(54321, 12345)": true, "54321 or user.name:54321": true,

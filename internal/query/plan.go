@@ -134,21 +134,28 @@ func (p *plan) refs(src Source) []column.Ref {
 	var out []column.Ref
 	for _, name := range namedCollections(p.filter) {
 		refs := src.Refs(name, from, to)
-		out = slices.Grow(out, len(refs))
-		for _, ref := range refs {
-			if may, _ := mayHold(p.filter, ref.Collection); may && ref.MaxTime >= from && ref.MinTime <= to {
-				out = append(out, ref)
+		collection, may := "", false // of the ref before: most are of the same
+		refs = slices.DeleteFunc(refs, func(ref column.Ref) bool {
+			if ref.Collection != collection || collection == "" {
+				collection = ref.Collection
+				may, _ = mayHold(p.filter, collection)
 			}
+			return !may || ref.MaxTime < from || ref.MinTime > to
+		})
+		if out == nil {
+			out = refs
+		} else {
+			out = append(out, refs...)
 		}
 	}
-	slices.SortStableFunc(out, func(a, b column.Ref) int {
+	slices.SortFunc(out, func(a, b column.Ref) int {
 		switch {
 		case a.MaxTime != b.MaxTime && a.MaxTime > b.MaxTime:
 			return -1
 		case a.MaxTime != b.MaxTime:
 			return 1
 		}
-		return 0
+		return cmp.Compare(b.LastSeq, a.LastSeq)
 	})
 	return out
 }

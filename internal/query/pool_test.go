@@ -142,14 +142,14 @@ func TestBudgetsAreNamed(t *testing.T) {
 	t.Parallel()
 	src := Events(manyEvents(40_000))
 	for i := range src.refs {
-		read := src.refs[i].Read
-		src.refs[i].Read = func(ctx context.Context) (*column.Block, error) {
-			b, err := read(ctx)
+		inner := src.refs[i].Of
+		src.refs[i].Of = made{read: func(ctx context.Context) (*column.Block, error) {
+			b, err := inner.Read(ctx, 0)
 			copied := *b
 			copied.Read = &atomic.Int64{}
 			copied.Read.Store(1 << 20)
 			return &copied, err
-		}
+		}}
 	}
 	tests := []struct {
 		text string

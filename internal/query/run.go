@@ -12,7 +12,8 @@ import (
 )
 
 // A Source offers blocks. Refs returns those of a collection, or of all when it
-// is "", that may hold events with from <= `_time` <= to. It may return more.
+// is "", that may hold events with from <= `_time` <= to, in any order. It may return more.
+// The slice is the caller's.
 type Source interface {
 	Refs(collection string, from, to llama.Time) []column.Ref
 }

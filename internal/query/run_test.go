@@ -14,6 +14,22 @@ import (
 	"github.com/llama-logs/llama/internal/column"
 )
 
+// A made is a block that a test makes when it is read, and its filter when it is asked for.
+type made struct {
+	read   func(context.Context) (*column.Block, error)
+	filter func() column.Filter // nil: it has none
+}
+
+func (m made) Read(ctx context.Context, _ int) (*column.Block, error) { return m.read(ctx) }
+func (m made) Ahead(int)                                              {}
+
+func (m made) Filter(int) column.Filter {
+	if m.filter == nil {
+		return nil
+	}
+	return m.filter()
+}
+
 // manyBlocks is a source of n blocks of 100 events each, of which read is told.
 func manyBlocks(n int, read func(block int, column string)) *Memory {
 	m := &Memory{}
@@ -23,10 +39,10 @@ func manyBlocks(n int, read func(block int, column string)) *Memory {
 			events = append(events, event(i*100+j, "c", fmt.Sprintf("event %d", j), fmt.Sprintf("user=u%d", j)))
 		}
 		ref := Events(events).refs[0]
-		inner := ref.Read
-		ref.Read = func(ctx context.Context) (*column.Block, error) {
+		inner := ref.Of
+		ref.Of = made{read: func(ctx context.Context) (*column.Block, error) {
 			read(i, "")
-			b, err := inner(ctx)
+			b, err := inner.Read(ctx, 0)
 			if err != nil {
 				return nil, err
 			}
@@ -36,7 +52,7 @@ func manyBlocks(n int, read func(block int, column string)) *Memory {
 				return b.Load(name)
 			}
 			return &copied, nil
-		}
+		}}
 		m.refs = append(m.refs, ref)
 	}
 	return m
@@ -149,7 +165,7 @@ func TestRunTellsErrorsOfItsParts(t *testing.T) {
 		if !errors.Is(err, full) {
 			t.Errorf("%s: got %v, want %v", text, err, full)
 		}
-		src.refs[2].Read = func(context.Context) (*column.Block, error) { return nil, damaged }
+		src.refs[2].Of = made{read: func(context.Context) (*column.Block, error) { return nil, damaged }}
 		err = mustParse(t, text).Execute(context.Background(), src, RunOptions{}, func(Row) error { return nil })
 		if !errors.Is(err, damaged) {
 			t.Errorf("%s: got %v, want %v", text, err, damaged)

@@ -19,7 +19,7 @@ func (n manyValues) Refs(string, llama.Time, llama.Time) []column.Ref {
 	refs := make([]column.Ref, 0, n/rows)
 	for first := 0; first+rows <= int(n); first += rows {
 		stat := column.Stat{Collection: "c", Rows: rows, MinTime: 1, MaxTime: rows, FirstSeq: uint64(first + 1), LastSeq: uint64(first + rows)}
-		refs = append(refs, column.Ref{Stat: stat, Read: func(context.Context) (*column.Block, error) {
+		refs = append(refs, column.Ref{Stat: &stat, Of: made{read: func(context.Context) (*column.Block, error) {
 			c := &column.Column{Name: "v"}
 			for i := range rows {
 				c.Codes, c.Values = append(c.Codes, uint32(i+1)), append(c.Values, strconv.Itoa(first+i))
@@ -29,7 +29,7 @@ func (n manyValues) Refs(string, llama.Time, llama.Time) []column.Ref {
 			b.Times = func() ([]llama.Time, error) { return make([]llama.Time, rows), nil }
 			b.Seqs = func() ([]uint64, error) { return make([]uint64, rows), nil }
 			return b, nil
-		}})
+		}}})
 	}
 	return refs
 }

@@ -47,7 +47,7 @@ func TestManySlotsSideBySide(t *testing.T) {
 		t.Fatal(err)
 	}
 	src := &Memory{refs: []column.Ref{{
-		Stat: column.Stat{Rows: rows, MaxTime: 1}, Read: func(context.Context) (*column.Block, error) { return b, nil },
+		Stat: &column.Stat{Rows: rows, MaxTime: 1}, Of: held{b},
 	}}}
 	want := 0
 	for row := range rows {

@@ -20,12 +20,13 @@ type Directory struct {
 	collection string
 	names      []string
 	blocks     []blockPlace
-	pieces     uint64 // the number behind that of the last chunk
+	stats      []column.Stat // of the blocks, in one that was read
+	pieces     uint64        // the number behind that of the last chunk
 }
 
 // A blockPlace is what the directory has on one block.
 type blockPlace struct {
-	stat    column.Stat
+	stat    *column.Stat
 	offset  int64  // of the first chunk; the others follow
 	piece   uint64 // number of the first chunk
 	columns []columnPlace
@@ -57,14 +58,9 @@ type columnPlace struct {
 	length uint32 // of the sealed chunk; 0: there is none
 }
 
-// Blocks returns what is known of each block.
-func (d *Directory) Blocks() []column.Stat {
-	stats := make([]column.Stat, len(d.blocks))
-	for i := range d.blocks {
-		stats[i] = d.blocks[i].stat
-	}
-	return stats
-}
+// Blocks returns what is known of each block. It must not be changed, and who has it does
+// not keep the directory in memory.
+func (d *Directory) Blocks() []column.Stat { return d.stats }
 
 // Fields returns how many fields a block has.
 func (d *Directory) Fields(block int) int { return len(d.blocks[block].fields()) }
@@ -122,7 +118,7 @@ func (d *Directory) Size() int {
 		size += 16 + len(name)
 	}
 	for i := range d.blocks {
-		size += 168 + 16*len(d.blocks[i].columns) + 72*len(d.blocks[i].roots)
+		size += 176 + 16*len(d.blocks[i].columns) + 72*len(d.blocks[i].roots)
 	}
 	return size
 }
@@ -189,10 +185,11 @@ func decodeDirectory(data []byte, end int64) (*Directory, error) {
 		return nil, errors.New("names are out of order")
 	}
 	d.blocks = make([]blockPlace, r.Count(6))
+	d.stats = make([]column.Stat, len(d.blocks))
 	offset, piece := int64(headerSize), uint64(firstChunk)
 	for i := range d.blocks {
 		b := &d.blocks[i]
-		b.offset, b.piece = offset, piece
+		b.offset, b.piece, b.stat = offset, piece, &d.stats[i]
 		r.place(b, len(d.names))
 		b.stat.Collection = d.collection
 		offset += b.stat.Bytes

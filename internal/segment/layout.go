@@ -69,7 +69,7 @@ type Summary struct {
 }
 
 // add adds a block, of which the events arrived from first to last.
-func (s *Summary) add(stat column.Stat, first, last llama.Time) {
+func (s *Summary) add(stat *column.Stat, first, last llama.Time) {
 	if s.Blocks == 0 {
 		s.FirstSeq = stat.FirstSeq
 		s.MinTime, s.MaxTime = stat.MinTime, stat.MaxTime

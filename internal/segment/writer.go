@@ -96,7 +96,7 @@ func (w *Writer) Rows() uint64 { return w.summary.Rows }
 
 // Append writes one block. It comes behind the others by its arrival numbers.
 func (w *Writer) Append(p *Packed) error {
-	place, err := w.begin(p.stat, p.roots)
+	place, err := w.begin(&p.stat, p.roots)
 	if err != nil {
 		return err
 	}
@@ -141,7 +141,7 @@ func (w *Writer) Copy(s *Segment, d *Directory, number int) error {
 }
 
 // begin starts a block.
-func (w *Writer) begin(stat column.Stat, roots []root.Root) (*blockPlace, error) {
+func (w *Writer) begin(stat *column.Stat, roots []root.Root) (*blockPlace, error) {
 	if w.summary.Blocks > 0 && stat.FirstSeq <= w.summary.LastSeq {
 		return nil, fmt.Errorf("append to %s: first %d, last %d: %w", w.tmp, stat.FirstSeq, w.summary.LastSeq, ErrOrder)
 	}
