@@ -184,8 +184,12 @@ func special(x uint64) uint64 {
 // AppendString appends s as a JSON string. Bytes that are not UTF-8 become
 // \ufffd; nothing is escaped that need not be.
 func AppendString(dst []byte, s string) []byte {
+	return append(AppendEscaped(append(dst, '"'), s), '"')
+}
+
+// AppendEscaped appends s as AppendString does, without the quotes.
+func AppendEscaped(dst []byte, s string) []byte {
 	const hex = "0123456789abcdef"
-	dst = append(dst, '"')
 	start := 0
 	for i := 0; i < len(s); {
 		if i+8 <= len(s) && isPlain(s[i:]) {
@@ -222,6 +226,5 @@ func AppendString(dst []byte, s string) []byte {
 		i++
 		start = i
 	}
-	dst = append(dst, s[start:]...)
-	return append(dst, '"')
+	return append(dst, s[start:]...)
 }

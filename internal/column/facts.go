@@ -128,6 +128,18 @@ func (f *Facts) sets() uint64 {
 	return numberSets
 }
 
+// What texts may have that is not written as it is within a string of JSON, and beyond ASCII.
+var (
+	escapedSets = setsIn("\"\\\x00\x1f\x7f\x80")
+	wideSets    = setsIn("\x80")
+)
+
+// AreASCII reports whether all values are known to be ASCII.
+func (f *Facts) AreASCII() bool { return f.sets()&wideSets == 0 }
+
+// ArePlain reports whether it is known that JSON writes the values as they are between quotes.
+func (f *Facts) ArePlain() bool { return f.sets()&escapedSets == 0 }
+
 // May reports whether one of the values may hold a text. Whole says that no letter and no
 // digit may stand beside it.
 func (f *Facts) May(text string, whole bool) bool {

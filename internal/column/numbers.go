@@ -31,6 +31,24 @@ func (n *Numbers) At(i int) int64 {
 	return n.base
 }
 
+// pick gives dst the numbers at the places behind first.
+func (n *Numbers) pick(dst []int64, first int, places []uint32) {
+	switch {
+	case n.one != nil:
+		for i, place := range places {
+			dst[i] = n.base + int64(n.one[first+int(place)])
+		}
+	case n.two != nil:
+		for i, place := range places {
+			dst[i] = n.base + int64(n.two[first+int(place)])
+		}
+	default:
+		for i, place := range places {
+			dst[i] = n.At(first + int(place))
+		}
+	}
+}
+
 // bytes returns how much memory they take.
 func (n *Numbers) bytes() int { return len(n.one) + 2*len(n.two) + 4*len(n.four) + 8*len(n.eight) }
 

@@ -187,6 +187,27 @@ func (v *Values) Codes(column []uint32, rows []uint16, first int, plus uint32) {
 	}
 }
 
+// Pick gives dst for each place what the value of row first+place is known by: the number
+// that stands for it, where Typing is a number, and otherwise its code.
+func (v *Values) Pick(dst []int64, first int, places []uint32) {
+	number := v.typing.IsNumber()
+	switch {
+	case v.coded:
+		v.codes.pick(dst, first, places)
+		if number {
+			for i, code := range dst {
+				dst[i] = v.ints.At(int(code))
+			}
+		}
+	case number:
+		v.ints.pick(dst, first, places)
+	default:
+		for i, place := range places {
+			dst[i] = int64(first) + int64(place)
+		}
+	}
+}
+
 // Typing returns what all values are.
 func (v *Values) Typing() Typing { return v.typing }
 

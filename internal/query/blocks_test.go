@@ -46,7 +46,7 @@ var makerValues = map[string][]string{
 	"source.port": {"22", "4711", "47", "11", "0", "65535"},
 	"took":        {"1.5", "12.50", "0.07", "300", "3"},
 	"trace":       {"7f3c9a52-4be1-4d0c-9e77-d15ea5e0cafe", "0145c68c-c414-43b0-a52d-530c541f02e4"},
-	"":            {"1", "22", "a1", "root", "47x", "7", "", " "},
+	"":            {"1", "22", "a1", "root", "47x", "7", "", " ", "\xc3"},
 }
 
 func (m *maker) value(name string) string {

@@ -2,7 +2,6 @@ package query
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/llama-logs/llama"
@@ -21,41 +20,33 @@ type rowMaker struct {
 	where    []uint32         // of each row the family and the place in it, once many were asked for
 	asked    int
 	text     []byte
+	batch    lineBatch
 	// lineBytes is how long lines were, or are taken to be.
 	lineBytes int
 	names     *nameList // gathers the names of fields that lines have; nil where they are not wanted
 }
 
 // A rowForm is how the rows of one family are made. Fields that are the same for all
-// of them are written once; json has the places between those.
+// of them are known once.
 type rowForm struct {
 	places []rowPlace
-	json   []jsonPlace
-	rest   []byte // behind the last place
+	lines  *lineForm // nil before the first line
 	// unseen are the places whose names are not in names yet.
 	unseen []*rowPlace
 	names  *nameList
 }
 
-// A jsonPlace is one value that differs, and what is written before it.
-type jsonPlace struct {
-	before []byte
-	*rowPlace
-}
-
 // A rowPlace is one field of a row.
 type rowPlace struct {
-	name   string
-	kind   llama.Kind
-	is     placeForm
-	fixed  string
-	slot   slotValues
-	span   messages
-	base   string
-	col    *column.Column
-	memo   [][]byte // values by code, as JSON
-	number bool     // values are JSON numbers as they are
-	member []byte   // comma, name and colon, where a row may not have it
+	name  string
+	kind  llama.Kind
+	is    placeForm
+	fixed string
+	slot  slotValues
+	at    column.Slot // of slot
+	span  messages
+	base  string
+	col   *column.Column
 }
 
 type placeForm uint8
@@ -91,9 +82,6 @@ func (c *chunk) fail(err error) {
 	}
 }
 
-// maxMemo bounds the values whose JSON is remembered.
-const maxMemo = 1 << 10
-
 // fewRows are looked up one by one; beyond that it pays to know where each is.
 const fewRows = 16
 
@@ -104,7 +92,7 @@ func (m *rowMaker) find(r uint32) (family, place int) {
 		return int(w >> 16), int(w & 0xffff)
 	}
 	if m.asked++; m.asked > fewRows {
-		m.where = make([]uint32, m.c.rows)
+		m.where = m.c.work.numbers(m.c.rows)[:m.c.rows]
 		for n := range m.forms {
 			for at, row := range m.rowsOf(n) {
 				m.where[row] = uint32(n)<<16 | uint32(at)
@@ -147,31 +135,7 @@ func (m *rowMaker) form(family int) *rowForm {
 			f.places = append(f.places, p)
 		}
 	}
-	f.write()
 	return f
-}
-
-// write makes json of places. Each member begins with a comma; of a row's first it is
-// cut off.
-func (f *rowForm) write() {
-	var text []byte
-	for i := range f.places {
-		p := &f.places[i]
-		start := len(text)
-		text = append(llama.AppendString(append(text, ','), strings.TrimPrefix(p.name, hiddenMark)), ':')
-		switch p.is {
-		case placeFixed:
-			text = llama.AppendValue(text, p.fixed, p.kind)
-		case placeColumn, placeLoose: // not all rows have it, so it writes its name itself
-			p.member = slices.Clone(text[start:])
-			f.json = append(f.json, jsonPlace{slices.Clone(text[:start]), p})
-			text = text[:0]
-		default:
-			f.json = append(f.json, jsonPlace{slices.Clone(text), p})
-			text = text[:0]
-		}
-	}
-	f.rest = append(text, '}')
 }
 
 // place returns how a field of a family's rows is made, if they have it.
@@ -242,11 +206,7 @@ func (m *rowMaker) slot(p *rowPlace, s column.Slot) {
 		m.c.fail(err)
 		return
 	}
-	p.is, p.slot = placeSlot, slotValues{v, first}
-	p.number = p.kind == llama.Number && v.AreNumbers()
-	if v.Coded() && v.Distinct() <= maxMemo {
-		p.memo = make([][]byte, v.Distinct())
-	}
+	p.is, p.slot, p.at = placeSlot, slotValues{v, first}, s
 }
 
 // row returns row r.
@@ -281,86 +241,6 @@ func (m *rowMaker) row(r uint32) Row {
 		}
 	}
 	return out
-}
-
-// appendJSON appends row r as llama.AppendFlat writes it.
-func (m *rowMaker) appendJSON(dst []byte, r uint32) []byte {
-	if m.list == nil {
-		row := m.c.row(r, m.patterns, m.hidden)
-		if m.names != nil {
-			for i := range row {
-				m.names.add(row[i].Name)
-			}
-		}
-		return llama.AppendFlat(dst, row)
-	}
-	family, at := m.find(r)
-	f := m.form(family)
-	if m.names != nil {
-		f.see(m.names, int(r), at)
-	}
-	start := len(dst)
-	for i := range f.json {
-		p := &f.json[i]
-		dst = m.appendPlace(append(dst, p.before...), p.rowPlace, r, at)
-	}
-	dst = append(dst, f.rest...)
-	if dst[start] == ',' {
-		dst[start] = '{'
-		return dst
-	}
-	return append(dst[:start], '{', '}')
-}
-
-// appendPlace appends a value as JSON, if the row has one.
-func (m *rowMaker) appendPlace(dst []byte, p *rowPlace, r uint32, at int) []byte {
-	switch p.is {
-	case placeSlot:
-		return p.appendSlot(dst, at, &m.text)
-	case placeSpan:
-		m.text = p.span.append(m.text[:0], at)
-		return llama.AppendValue(dst, view(m.text), p.kind)
-	case placeMade:
-		return m.appendMade(dst, p.base, r)
-	}
-	row := at
-	if p.is == placeColumn {
-		row = int(r)
-	}
-	value, kind, ok := p.col.Value(row)
-	if !ok {
-		return dst
-	}
-	return llama.AppendValue(append(dst, p.member...), value, kind)
-}
-
-func (p *rowPlace) appendSlot(dst []byte, at int, text *[]byte) []byte {
-	code := p.slot.Code(p.slot.first + at)
-	switch {
-	case p.number:
-		return p.slot.Append(dst, code)
-	case p.memo != nil:
-		if p.memo[code] == nil {
-			p.memo[code] = llama.AppendValue(nil, p.slot.Value(code), p.kind)
-		}
-		return append(dst, p.memo[code]...)
-	}
-	return llama.AppendValue(dst, p.slot.Text(code, text), p.kind)
-}
-
-// appendMade appends what make returns, as JSON.
-func (m *rowMaker) appendMade(dst []byte, base string, r uint32) []byte {
-	c := m.c
-	switch base {
-	case llama.NameTime:
-		return append(c.timeOf(r).Append(append(dst, '"')), '"')
-	case llama.NameIngested:
-		return append(c.arrivalOf(r).Append(append(dst, '"')), '"')
-	case llama.NameSeq:
-		return strconv.AppendUint(dst, c.seqOf(r), 10)
-	}
-	value, kind := c.make(base, r)
-	return llama.AppendValue(dst, value, kind)
 }
 
 // A nameList is names in the order in which they came first.

@@ -152,9 +152,13 @@ func (m *rowMaker) found(sel []uint32, form foundForm, buffer []byte) found {
 		f.keys = make([]lineKey, 0, len(sel))
 		m.names = newNameList()
 	}
+	if form != asRows && m.list != nil {
+		m.fetch(sel)
+	}
 	for i := len(sel) - 1; i >= 0; i-- {
+		n := len(sel) - 1 - i
 		if form != asRows && len(f.lines) >= mostFoundBytes {
-			f.count = len(sel) - 1 - i
+			f.count = n
 			break
 		}
 		switch form {
@@ -162,7 +166,11 @@ func (m *rowMaker) found(sel []uint32, form foundForm, buffer []byte) found {
 			f.keys = append(f.keys, m.c.lineKey(sel[i]))
 			fallthrough
 		case asLines:
-			f.lines = append(m.appendJSON(f.lines, sel[i]), '\n')
+			if m.list != nil {
+				f.lines = append(m.appendLine(f.lines, n, sel[i]), '\n')
+			} else {
+				f.lines = append(m.appendRow(f.lines, sel[i]), '\n')
+			}
 			continue
 		}
 		k := &kept{row: m.row(sel[i])}
