@@ -50,6 +50,7 @@ func (a asker) Ask(ctx context.Context, run schedule.Ask) error {
 	_, err = a.tasks.Submit(ctx, task.Request{
 		ID: run.ID, Schedule: v.ID, Name: v.Name, User: v.Owner, Targets: targets,
 		Query: v.Asks.Query, Language: v.Asks.Language, From: run.From, To: to, Limit: int(v.Asks.Limit),
+		Deadline: run.Deadline,
 	})
 	if err != nil {
 		return err

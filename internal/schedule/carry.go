@@ -16,36 +16,84 @@ func (r *Runner) carryOn(ctx context.Context, now time.Time) error {
 		return err
 	}
 	var errs []error
-	for i := range open {
-		if open[i].Began != 0 {
-			errs = append(errs, r.follow(ctx, &open[i], now))
-		}
-	}
+	inWay := open[:0:0]
 	for i := range open {
 		if open[i].Began == 0 {
-			errs = append(errs, r.begin(ctx, open, i, now))
+			inWay = append(inWay, open[i])
+			continue
+		}
+		away, err := r.follow(ctx, &open[i], now)
+		if !away {
+			inWay = append(inWay, open[i])
+		}
+		errs = append(errs, err)
+	}
+	for i := range inWay {
+		if inWay[i].Began == 0 {
+			errs = append(errs, r.begin(ctx, inWay, i, now))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// follow looks what became of a run's query.
-func (r *Runner) follow(ctx context.Context, run *store.ScheduleRun, now time.Time) error {
+// follow looks what became of a run's query, and whether it only waits for nodes that are
+// away. Such a run is in no other's way, or one site that is away would stop a schedule of
+// all of them.
+func (r *Runner) follow(ctx context.Context, run *store.ScheduleRun, now time.Time) (away bool, err error) {
 	q, err := r.o.Queries.Get(ctx, run.ID)
 	switch {
 	case llama.CodeOf(err) == llama.NotFound:
-		return r.end(ctx, run, store.Expired, "its query was deleted before its end was noted", now)
+		return false, r.end(ctx, run, store.Expired, "its query was deleted before its end was noted", now)
 	case err != nil:
-		return err
+		return false, err
 	case q.Ended == 0 || !q.State.Final():
+		away = waitsForAway(q, now)
 		if q.State == run.State {
-			return nil
+			return away, nil
 		}
 		run.State = q.State
-		return r.o.Store.UpdateRun(ctx, run)
+		return away, r.o.Store.UpdateRun(ctx, run)
 	}
 	run.Rows = q.Rows
-	return r.end(ctx, run, q.State, q.Error, q.Ended.Std())
+	return false, r.end(ctx, run, q.State, q.Error, q.Ended.Std())
+}
+
+// reachedIn is how soon a node that is there has taken a task.
+const reachedIn = 5 * time.Second
+
+// waitsForAway reports whether all that is left of a query was not taken by its nodes.
+func waitsForAway(q *store.Query, now time.Time) bool {
+	left := 0
+	for i := range q.Tasks {
+		switch t := &q.Tasks[i]; {
+		case t.State.Final():
+		case t.State != store.Queued || now.Sub(t.Queued.Std()) < reachedIn:
+			return false
+		default:
+			left++
+		}
+	}
+	return left > 0
+}
+
+// awayRuns is how many runs of a schedule wait for nodes that are away, at most: those
+// before have ended by then, with what the others found.
+const awayRuns = 24
+
+// patience is how long nodes have to answer a run, 0 for as long as those of any query.
+func (r *Runner) patience(t *Timing, run *store.ScheduleRun) (time.Duration, error) {
+	if r.o.Patience == 0 || run.By != "" {
+		return 0, nil
+	}
+	before, err := t.Before(run.Due.Std())
+	if err != nil {
+		return 0, err
+	}
+	interval := run.Due.Std().Sub(before)
+	if interval > r.o.Patience/awayRuns {
+		return r.o.Patience, nil
+	}
+	return awayRuns * interval, nil
 }
 
 func (r *Runner) end(ctx context.Context, run *store.ScheduleRun, state store.State, why string, at time.Time) error {
@@ -86,7 +134,11 @@ func (r *Runner) begin(ctx context.Context, open []store.ScheduleRun, i int, now
 		}
 	}
 	if _, err := r.o.Queries.Get(ctx, run.ID); llama.CodeOf(err) == llama.NotFound {
-		err = r.o.Queries.Ask(ctx, Ask{ID: run.ID, Schedule: v, From: run.From, To: run.To})
+		var patience time.Duration
+		if patience, err = r.patience(t, run); err != nil {
+			return err
+		}
+		err = r.o.Queries.Ask(ctx, Ask{ID: run.ID, Schedule: v, From: run.From, To: run.To, Deadline: patience})
 		if shown, ok := errors.AsType[*llama.Error](err); ok {
 			if shown.Code == llama.Throttled || shown.Code == llama.Unavailable {
 				return nil // later

@@ -24,7 +24,8 @@ const FrameInterval = "interval"
 type Ask struct {
 	ID       string // that the query is to have
 	Schedule *store.Schedule
-	From, To llama.Time // the first moment and the one after the last; 0 for open
+	From, To llama.Time    // the first moment and the one after the last; 0 for open
+	Deadline time.Duration // how long nodes may take; 0 for the default
 }
 
 // Queries asks, and knows what became of what was asked.
@@ -42,7 +43,8 @@ type RunnerOptions struct {
 	Log     *slog.Logger
 	Metrics prometheus.Registerer // may be nil
 
-	Tick time.Duration // between looks at what is due: 1s
+	Tick     time.Duration // between looks at what is due: 1s
+	Patience time.Duration // how long nodes have to answer any query; 0 when it is not known
 }
 
 // leaseTime is for how long the lease is taken. It is renewed at every tick.

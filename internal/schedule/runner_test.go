@@ -261,6 +261,60 @@ func TestOverlap(t *testing.T) {
 	}
 }
 
+// A site that is away does not stop a schedule of all sites.
+func TestRunThatWaitsForAwayNodesIsInNoWay(t *testing.T) {
+	t.Parallel()
+	for _, overlap := range []string{OverlapSkip, OverlapWait} {
+		w := newWorld(t)
+		v := w.plan("ten", func(o *Options, _ *store.Schedule) { o.Overlap = overlap })
+		r := w.runner()
+		r.o.Patience = 24 * time.Hour
+		w.look(r, 10)
+		q := w.queries[w.asked[0].ID]
+		q.Tasks = []store.Task{{Node: "a", State: store.Done}, {Node: "b", State: store.Queued, Queued: llama.At(w.minute(10))}}
+		w.look(r, 20)
+		if got := w.states(v); got != "running queued" {
+			t.Errorf("%s: %s while one waits for a node that is away", overlap, got)
+		}
+		if got := w.asked[1].Deadline; got != awayRuns*10*time.Minute {
+			t.Errorf("%s: nodes have %v to answer", overlap, got)
+		}
+		for _, state := range []store.State{store.Delivered, store.Running} { // it is back
+			q.Tasks[1].State = state
+			w.end(1, store.Done)
+			w.look(r, 30)
+		}
+		if got := w.states(v); !strings.HasPrefix(got, "running done ") || strings.Count(got, "queued") != 0 {
+			t.Errorf("%s: %s while one is worked on", overlap, got)
+		}
+	}
+}
+
+func TestPatienceOfRuns(t *testing.T) {
+	t.Parallel()
+	r := NewRunner(RunnerOptions{Patience: 24 * time.Hour})
+	for _, tt := range []struct {
+		o    Options
+		by   string
+		want time.Duration
+	}{
+		{Options{Every: time.Minute}, "", 24 * time.Minute},
+		{Options{Every: time.Hour}, "", 24 * time.Hour},
+		{Options{Every: 366 * 24 * time.Hour}, "", 24 * time.Hour},
+		{Options{Cron: "*/5 * * * *"}, "", 2 * time.Hour},
+		{Options{Every: time.Minute}, "ana", 0},
+	} {
+		timing, err := New(tt.o, at(t, "2026-01-01T00:00:00Z"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := r.patience(timing, &store.ScheduleRun{Due: llama.At(at(t, "2026-01-02T00:00:00Z")), By: tt.by})
+		if err != nil || got != tt.want {
+			t.Errorf("%+v by %q: %v, %v; want %v", tt.o, tt.by, got, err, tt.want)
+		}
+	}
+}
+
 func TestRunThatCannotBeAsked(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
