@@ -81,9 +81,18 @@ func (n *Node) Errorf(format string, args ...any) *Error {
 type KeyError struct {
 	Key     string
 	Problem string // with its hint after "; "
+
+	item int   // of Key's list, where in is what is wrong in it
+	in   error // nil where the key itself is wrong
 }
 
 func (e *KeyError) Error() string { return e.Key + ": " + e.Problem }
+
+// In returns a KeyError for what is wrong in an item of a list, for those who know it only
+// where the list is: in is a KeyError of the item.
+func In(key string, item int, in error) error {
+	return &KeyError{Key: key, Problem: fmt.Sprintf("[%d]: %v", item, in), item: item, in: in}
+}
 
 // Wrong returns a KeyError.
 func Wrong(key, format string, args ...any) error {

@@ -64,6 +64,10 @@ func (d *decoder) invalid(n *Node, err error) {
 	}
 	for _, p := range n.pairs {
 		if p.Key == key.Key {
+			if key.in != nil && key.item < len(p.Value.items) {
+				d.invalid(p.Value.items[key.item], key.in)
+				return
+			}
 			d.fail(p.Value, "%s", key.Problem)
 			return
 		}

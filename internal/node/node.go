@@ -58,6 +58,27 @@ func (o *Options) Validate() error {
 			errs = append(errs, config.Wrong(a.key, "%q is not an address and a port; e.g. 127.0.0.1:5514", a.address))
 		}
 	}
+	return errors.Join(append(errs, o.checkParsers())...)
+}
+
+// checkParsers looks for the parsers that routes name, so that a wrong name is found with
+// its line, and before anything is opened. Modules that are wrong are no matter of it.
+func (o *Options) checkParsers() error {
+	var registry *parse.Registry
+	var errs []error
+	for i, r := range o.Pipeline.Routes {
+		if r.Parser == "" || r.Parser == parse.Auto || r.Parser == parse.None {
+			continue
+		}
+		if registry == nil {
+			if registry, _ = parse.Load(o.Parsers); registry == nil {
+				return nil // the start says why
+			}
+		}
+		if _, err := registry.Parser(r.Parser); err != nil {
+			errs = append(errs, config.In("routes", i, config.Wrong("parser", "%v", err)))
+		}
+	}
 	return errors.Join(errs...)
 }
 
