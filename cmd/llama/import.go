@@ -155,10 +155,10 @@ func importFile(ctx context.Context, client *door.Client, file string, o importO
 	}
 	began := time.Now()
 	tally, err := client.Copy(ctx, s, lines, door.CopyOptions{
-		Waiting: func(err error) {
+		Waiting: once(func(err error) {
 			bar.Clear() // best effort, as all of the bar
 			words(os.Stderr, "%s: waiting for the node: %v", file, err)
-		},
+		}),
 	})
 	bar.Exit()
 	bar.Clear()
@@ -305,4 +305,16 @@ func many(n int, one, more string) string {
 		return "1 " + one
 	}
 	return fmt.Sprintf("%d %s", n, more)
+}
+
+// once returns a function that says an error unless it said the same right before: what is
+// tried again every few seconds fails in the same way each time.
+func once(say func(error)) func(error) {
+	said := ""
+	return func(err error) {
+		if err.Error() != said {
+			said = err.Error()
+			say(err)
+		}
+	}
 }
