@@ -90,7 +90,11 @@ func (n *listedNode) row(now time.Time) []llama.Field {
 		return row
 	}
 	add("events", fmt.Sprintf("%.0f/s", h.EventsPerSecond))
-	add("last event", ago(h.LastEvent, now))
+	last := "none since its start"
+	if !h.LastEvent.IsZero() {
+		last = ago(h.LastEvent, now)
+	}
+	add("last event", last)
 	free := ""
 	if h.TotalBytes > 0 {
 		free = fmt.Sprintf("%s (%d%%)", config.Size(h.FreeBytes).About(), 100*h.FreeBytes/h.TotalBytes)

@@ -17,7 +17,7 @@ func TestNodesAreListedForPeople(t *testing.T) {
 			`{"target":"plant","node":"n1","state":"online","version":"v1","heard":"2s ago","events":"12/s","last event":"90s ago","disk free":"1 GiB (25%)","clock":"-0.0s","to see to":""}`},
 		{"in trouble", `{"target":"plant","id":"n1","state":"online","last_seen":"2026-11-21T11:59:58Z",
 			"health":{"trouble":[{"text":"one thing"},{"text":"another"}],"events_per_second":0,"free_bytes":0,"total_bytes":0,"clock_skew_ms":3600123}}`,
-			`{"target":"plant","node":"n1","state":"online","version":"","heard":"2s ago","events":"0/s","last event":"never","disk free":"","clock":"+3600.1s","to see to":"one thing; another"}`},
+			`{"target":"plant","node":"n1","state":"online","version":"","heard":"2s ago","events":"0/s","last event":"none since its start","disk free":"","clock":"+3600.1s","to see to":"one thing; another"}`},
 		{"away", `{"target":"plant","id":"n1","state":"offline","version":"v1","last_seen":"2026-11-18T11:59:58Z"}`,
 			`{"target":"plant","node":"n1","state":"offline","version":"v1","heard":"3d ago","events":"","last event":"","disk free":"","clock":"","to see to":""}`},
 	}
