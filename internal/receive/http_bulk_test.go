@@ -113,6 +113,10 @@ func TestBulkRefuses(t *testing.T) {
 	if got := ask(t, "GET", url+"/a/_search", ""); got.status != 404 {
 		t.Errorf("search: got %+v", got)
 	}
+	// Who sends to a path of another program is told where events are taken.
+	if got := post(t, url+"/loki/api/v1/push%22%ff", "{}"); got.status != 404 || !strings.Contains(got.body, "/insert/jsonl") || !strings.Contains(got.body, `/loki/api/v1/push\"`) {
+		t.Errorf("another path: got %+v", got)
+	}
 }
 
 func TestBulkUnavailable(t *testing.T) {

@@ -80,7 +80,11 @@ func (d *door) elasticAsked(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	elasticError(w, http.StatusNotFound, "resource_not_found_exception", "only writing with _bulk is served here")
+	path := r.URL.Path
+	if len(path) > 100 {
+		path = path[:100] + "…"
+	}
+	elasticError(w, http.StatusNotFound, "resource_not_found_exception", "there is nothing at "+path+"; events are taken at /insert/jsonl, /insert/lines and, as Elasticsearch does, at /_bulk")
 }
 
 func elasticOK(w http.ResponseWriter, body string) {
