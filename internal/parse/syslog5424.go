@@ -52,7 +52,13 @@ func (h *header) parts5424(s string) bool {
 	if h.structured, h.message, ok = cutStructured(rest); !ok {
 		return false
 	}
-	h.message = strings.TrimPrefix(h.message, "\ufeff")
+	if text, ok := strings.CutPrefix(h.message, "\ufeff"); ok {
+		h.message = text
+		return true
+	}
+	// rsyslog's own template for this format (RSYSLOG_SyslogProtocol23Format) leaves in the
+	// space that stood behind the tag, and no module knows a message that begins so.
+	h.message = strings.TrimPrefix(h.message, " ")
 	return true
 }
 
