@@ -207,8 +207,9 @@ func TestInsertJSONKeepsWhatIsSaid(t *testing.T) {
 		`{"message":{"text":"c"},"timestamp":"never","ok":true}`,
 		``,
 		`{"message":"d","_msg":"e","_time":"what"}`,
+		`{"_msg":"f","":"g","labels.unnamed":"h"}`,
 	}, "\r\n"))
-	if got.status != 200 || got.body != `{"accepted":4,"rejected":0}`+"\n" {
+	if got.status != 200 || got.body != `{"accepted":5,"rejected":0}`+"\n" {
 		t.Fatalf("got %+v", got)
 	}
 	type event struct {
@@ -232,6 +233,7 @@ func TestInsertJSONKeepsWhatIsSaid(t *testing.T) {
 		{"2023-11-14T22:13:20.123Z", "b", `{"timestamp":"2001-01-01T00:00:00Z","labels.collection":"x","labels.id":"7"}`},
 		{"arrival", "", `{"message.text":"c","timestamp":"never","ok":true}`},
 		{"arrival", "e", `{"message":"d","labels.time":"what","error.message":"the event's time cannot be read; RFC 3339 or seconds since 1970"}`},
+		{"arrival", "f", `{"labels.labels.unnamed":"g","labels.unnamed":"h"}`},
 	}
 	if diff := cmp.Diff(want, events); diff != "" {
 		t.Error(diff)

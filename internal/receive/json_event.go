@@ -16,8 +16,9 @@ const (
 	memberMessage   = "message"
 )
 
-// reserved are names that stand for parts of an event and are given by the node.
-// An object that has them, from an export perhaps, keeps them under labels.
+// reserved are names that stand for parts of an event and are given by the node, and the
+// empty one, which no field has. An object that has them, from an export perhaps, keeps
+// them under labels.
 var reserved = map[string]string{
 	llama.NameID:         "labels.id",
 	llama.NameSeq:        "labels.seq",
@@ -25,6 +26,7 @@ var reserved = map[string]string{
 	llama.NameCollection: "labels.collection",
 	llama.NameIngested:   "labels.ingested",
 	llama.NameTime:       "labels.time", // one that is no time
+	"":                   "labels.unnamed",
 }
 
 // decodeEvent reads a JSON object into e: _msg or message is its message, _time,
@@ -71,7 +73,7 @@ func decodeEvent(d *llama.FieldDecoder, e *llama.Event, object string) error {
 	}
 	e.Fields = without(fields, message, when)
 	for i := range e.Fields {
-		if name := e.Fields[i].Name; strings.HasPrefix(name, "_") || name == llama.NameIngested {
+		if name := e.Fields[i].Name; name == "" || name[0] == '_' || name == llama.NameIngested {
 			if name, ok := reserved[name]; ok {
 				e.Fields[i].Name = free(e, name)
 			}
