@@ -61,46 +61,60 @@ func newAnswers(limit int64) answers {
 func (k partKey) answersFolder() string { return path.Join(answersFolder, k.collection, k.dayName()) }
 
 // sealedOf returns what queries may know of a segment of a part.
-func (a *Archive) sealedOf(p *catalogPart, s *stored, d *segment.Directory) *column.Sealed {
-	tag := func(name string) (string, seal.Key, bool) {
-		key, ok := a.keyring.Find(p.keyID())
-		if !ok || p.destroyed.Load() {
-			return "", key, false
-		}
-		sum := key.Tag(answersContext, []byte(name))
-		return hex.EncodeToString(sum[:]), key, true
-	}
+func (a *Archive) sealedOf(p *catalogPart, s *stored, d *segment.Directory, reader func() uint64) *column.Sealed {
 	sealed := &column.Sealed{Blocks: len(d.Blocks()), Bytes: s.Bytes, MinTime: s.MinTime, MaxTime: s.MaxTime}
 	if a.answers.limit < leastAnswers {
 		return sealed
 	}
-	sealed.Find = func(name string) [][]byte {
-		if t, key, ok := tag(name); ok {
-			return a.findAnswer(s, t, key)
+	sealed.Find = func(name string) ([][]byte, any) {
+		if key, ok := a.keyOf(p); ok {
+			return a.recallAnswer(s, name, key, reader())
 		}
-		return nil
+		return nil, nil
 	}
 	sealed.Keep = func(name string, parts [][]byte) {
-		if t, key, ok := tag(name); ok {
-			a.keepAnswer(p.partKey, s, t, key, parts)
+		if key, ok := a.keyOf(p); ok {
+			file := a.keepAnswer(p.partKey, s, answerTag(key, name), key, parts)
+			a.forgetRemembered(s, name)
+			if file != nil {
+				a.rememberAnswer(s, name, file, parts, reader())
+			}
+		}
+	}
+	sealed.Remember = func(name string, made any, bytes int) {
+		if _, ok := a.keyOf(p); ok {
+			a.rememberMade(s, name, made, bytes, reader())
 		}
 	}
 	return sealed
 }
 
+// keyOf returns the key of a part, unless that was destroyed.
+func (a *Archive) keyOf(p *catalogPart) (seal.Key, bool) {
+	key, ok := a.keyring.Find(p.keyID())
+	return key, ok && !p.destroyed.Load()
+}
+
+// answerTag returns what the file of an answer is named after: it tells nobody without the
+// key what was asked.
+func answerTag(key seal.Key, name string) string {
+	sum := key.Tag(answersContext, []byte(name))
+	return hex.EncodeToString(sum[:])
+}
+
 // findAnswer reads an answer, or returns nil.
-func (a *Archive) findAnswer(s *stored, tag string, key seal.Key) [][]byte {
+func (a *Archive) findAnswer(s *stored, tag string, key seal.Key) (*answer, [][]byte) {
 	kept := a.answers.find(s, tag)
 	if kept == nil {
-		return nil
+		return nil, nil
 	}
 	parts, err := a.readAnswer(kept, key)
 	if err != nil {
 		a.o.Logger.Debug("a kept answer is computed again", "file", kept.path, "error", err)
 		a.dropAnswers(kept)
-		return nil
+		return nil, nil
 	}
-	return parts
+	return kept, parts
 }
 
 func (a *Archive) readAnswer(kept *answer, key seal.Key) ([][]byte, error) {
@@ -115,8 +129,9 @@ func (a *Archive) readAnswer(kept *answer, key seal.Key) ([][]byte, error) {
 	return decodeParts(plain)
 }
 
-// keepAnswer writes an answer in the place of one that is there, if it is not too large.
-func (a *Archive) keepAnswer(part partKey, s *stored, tag string, key seal.Key, parts [][]byte) {
+// keepAnswer writes an answer in the place of one that is there, if it is not too large. It
+// returns nil when it is not kept.
+func (a *Archive) keepAnswer(part partKey, s *stored, tag string, key seal.Key, parts [][]byte) *answer {
 	kept := &answer{of: s, tag: tag, path: path.Join(part.answersFolder(), s.Name.String()+"."+tag)}
 	data := key.SealBlob(answersContext, encodeParts(parts), []byte(kept.path))
 	kept.bytes = int64(len(data))
@@ -130,16 +145,17 @@ func (a *Archive) keepAnswer(part partKey, s *stored, tag string, key seal.Key, 
 		a.removeAnswer(old.path)
 	}
 	if len(parts) == 0 || !fits {
-		return
+		return nil
 	}
 	if err := a.writeAnswer(kept.path, data); err != nil {
 		a.o.Logger.Debug("an answer is not kept", "file", kept.path, "error", err)
 		a.removeAnswer(kept.path)
-		return
+		return nil
 	}
 	for _, path := range a.answers.add(kept) {
 		a.removeAnswer(path)
 	}
+	return kept
 }
 
 func (a *Archive) writeAnswer(name string, data []byte) error {
@@ -190,7 +206,7 @@ func (a *Archive) mergeAnswers(p *part, run []*stored, merged *stored) {
 	for _, tag := range a.answers.common(run) {
 		var parts [][]byte
 		for _, s := range run {
-			found := a.findAnswer(s, tag, key)
+			_, found := a.findAnswer(s, tag, key)
 			if found == nil {
 				parts = nil
 				break
@@ -261,6 +277,18 @@ func (c *answers) find(s *stored, tag string) *answer {
 	}
 	c.newest.MoveToFront(e)
 	return e.Value.(*answer)
+}
+
+// used takes note that an answer is used, and reports whether it is still kept.
+func (c *answers) used(one *answer) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e, ok := c.kept[one.of][one.tag]
+	if !ok || e.Value.(*answer) != one {
+		return false
+	}
+	c.newest.MoveToFront(e)
+	return true
 }
 
 // add takes note of a file, and returns those that have to go for it.

@@ -72,7 +72,7 @@ type Archive struct {
 	keepLog bool   // no file of the log goes, as a segment could not be read at the start
 
 	blocks atomic.Int32 // about how many a question is about: as many as the last
-	asked  atomic.Int64 // when somebody read a block that grew last, in nanoseconds since 1970; 0: never
+	asked  atomic.Int64 // when somebody asked last for what came in, in nanoseconds since 1970; 0: never
 
 	tidying sync.Mutex // held while files of segments that failed are removed; before mu
 

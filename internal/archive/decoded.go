@@ -130,6 +130,15 @@ func (c *decoded) add(h *holder, id segment.BlockID, p *decodedPiece) {
 	}
 }
 
+// without drops a piece, if it is kept.
+func (c *decoded) without(h *holder, id segment.BlockID, name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e := h.piece(id, name); e != nil {
+		c.remove(e)
+	}
+}
+
 // move gives what is kept of the blocks of some holders to the one that they become, as far
 // as it has these blocks; nothing is kept of it before. Who still reads the old ones finds,
 // and keeps, what is kept of the new.

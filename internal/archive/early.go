@@ -1,10 +1,14 @@
 package archive
 
-import "time"
+import (
+	"time"
 
-// A block that grows is read event by event. Where somebody asks, it is closed and packed
-// before it is full as soon as nothing comes in, or so little that it would grow for long: who
-// asks next has a block like all others. Merging makes large blocks of those that stayed small.
+	"github.com/llama-logs/llama"
+)
+
+// A block that grows is read event by event. Where somebody asks for what comes in, it is
+// closed and packed before it is full as soon as nothing comes in, or so little that it would
+// grow for long: who asks next has a block like all others. Merging makes large blocks of those that stayed small.
 
 const (
 	// earlyShare is which share of a full block's events one has at least that is closed early,
@@ -19,10 +23,15 @@ const (
 	askedSealEvery = sealEvery / 4
 )
 
-// readGrowing notes that somebody reads a block that grows.
-func (a *Archive) readGrowing() { a.asked.Store(a.o.Now().UnixNano()) }
+// asksUntil notes that somebody asks for events until to. If that reaches to what has come
+// lately, they are taken to ask again for what comes next.
+func (a *Archive) asksUntil(to llama.Time) {
+	if now := a.o.Now(); to >= llama.At(now.Add(-askedFor)) {
+		a.asked.Store(now.UnixNano())
+	}
+}
 
-// askedLately reports whether somebody has read a block that grew, not long ago.
+// askedLately reports whether somebody has asked for what came in, not long ago.
 func (a *Archive) askedLately() bool {
 	return a.o.Now().Sub(time.Unix(0, a.asked.Load())) < askedFor
 }

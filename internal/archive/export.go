@@ -49,7 +49,7 @@ func (a *Archive) Export(ctx context.Context, o ExportOptions, fn func([]llama.E
 		}
 		return fn(events[:n])
 	}}
-	if err := f.read(ctx, s, s.Refs(o.Collection, o.From, o.To)); err != nil {
+	if err := f.read(ctx, s, s.refs(o.Collection, o.From, o.To)); err != nil {
 		return err
 	}
 	return ctx.Err()

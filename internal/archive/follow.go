@@ -110,7 +110,7 @@ func (f *follower) hand(events []llama.Event) error {
 func (f *follower) catchUp(ctx context.Context) error {
 	s := f.a.Snapshot()
 	defer s.Close()
-	return f.read(ctx, s, s.Refs("", math.MinInt64, math.MaxInt64))
+	return f.read(ctx, s, s.refs("", math.MinInt64, math.MaxInt64))
 }
 
 // read hands on the events of blocks of a snapshot.
@@ -238,7 +238,7 @@ func (f *follower) merge(open []*cursor, limit uint64) error {
 func (a *Archive) Holds(ctx context.Context, seq uint64) (bool, error) {
 	s := a.Snapshot()
 	defer s.Close()
-	for _, ref := range s.Refs("", math.MinInt64, math.MaxInt64) {
+	for _, ref := range s.refs("", math.MinInt64, math.MaxInt64) {
 		if seq < ref.FirstSeq || ref.LastSeq < seq {
 			continue
 		}

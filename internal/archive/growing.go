@@ -45,7 +45,6 @@ type reach struct {
 
 // Read implements column.Blocks.
 func (g growing) Read(ctx context.Context, _ int) (*column.Block, error) {
-	g.a.readGrowing()
 	return g.a.readHead(ctx, g.h)
 }
 

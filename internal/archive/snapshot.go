@@ -81,6 +81,11 @@ func (s *Snapshot) Close() {
 // have events of which `_time` is in [from, to]; in no order. A segment that is damaged
 // is there as a Ref that cannot be read.
 func (s *Snapshot) Refs(collection string, from, to llama.Time) []column.Ref {
+	s.a.asksUntil(to)
+	return s.refs(collection, from, to)
+}
+
+func (s *Snapshot) refs(collection string, from, to llama.Time) []column.Ref {
 	refs := make([]column.Ref, 0, s.a.blocks.Load())
 	for i := range s.heads {
 		h := &s.heads[i]
@@ -174,7 +179,7 @@ func (s *Snapshot) segmentRefs(refs []column.Ref, p *catalogPart, g *stored, fro
 	if err = p.explain(err); err != nil {
 		return append(refs, s.a.unreadable(p.collection, g, err))
 	}
-	sealed := s.a.sealedOf(p, g, d)
+	sealed := s.a.sealedOf(p, g, d, s.reader)
 	sealed.Ahead = func() {
 		if _, known := s.a.filtersUsed(g); !known {
 			g.AheadOfFilters()

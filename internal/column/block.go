@@ -178,10 +178,14 @@ type Sealed struct {
 	Bytes   int64
 	MinTime llama.Time
 	MaxTime llama.Time
-	// Find returns what was kept under a name, in parts that add up; nil for nothing.
-	Find func(name string) [][]byte
+	// Find returns what was kept under a name, in parts that add up, and what was made of
+	// them, if that is remembered; nil for nothing. Neither must be changed.
+	Find func(name string) (parts [][]byte, made any)
 	// Keep keeps parts, as long as there is room. None forgets what was kept.
 	Keep func(name string, parts [][]byte)
+	// Remember remembers what was made of the parts that are kept under a name, of so many
+	// bytes, as long as there is memory. It may be nil.
+	Remember func(name string, made any, bytes int)
 	// Ahead has the system begin to read the filters of the blocks, and waits for nothing.
 	// It may be nil.
 	Ahead func()

@@ -96,15 +96,23 @@ func (a *uniqAgg) updateTuples(c *chunk, sel, of []uint32) error {
 }
 
 func (a *uniqAgg) insert(group int, text string) error {
-	set := a.sets[group]
-	if set == nil {
-		set = make(map[string]struct{})
-		a.sets[group] = set
+	if _, known := a.sets[group][text]; known || a.full(group) {
+		return nil
 	}
-	if _, ok := set[text]; ok || a.tuples && a.limit > 0 && len(set) >= a.limit {
-		return nil // more would not show
+	return a.put(group, strings.Clone(text))
+}
+
+// full reports whether more values of a group would not show.
+func (a *uniqAgg) full(group int) bool {
+	return a.tuples && a.limit > 0 && len(a.sets[group]) >= a.limit
+}
+
+// put adds a value that a group does not have, and keeps it.
+func (a *uniqAgg) put(group int, text string) error {
+	if a.sets[group] == nil {
+		a.sets[group] = make(map[string]struct{})
 	}
-	set[strings.Clone(text)] = struct{}{}
+	a.sets[group][text] = struct{}{}
 	return a.budget.grow(costEntry + len(text))
 }
 
@@ -151,10 +159,13 @@ func (a *uniqAgg) read(r *reader, group int, _ string) error {
 		a.sets[group] = make(map[string]struct{}, min(n, maxUniqRoom))
 	}
 	for ; n > 0 && r.err == nil; n-- {
-		if text := r.text(); r.err == nil {
-			if err := a.insert(group, text); err != nil {
-				return err
-			}
+		text := r.bytes()
+		_, known := a.sets[group][string(text)] // as most are that many segments have
+		if known || r.err != nil || a.full(group) {
+			continue
+		}
+		if err := a.put(group, string(text)); err != nil {
+			return err
 		}
 	}
 	return r.err

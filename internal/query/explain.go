@@ -103,8 +103,11 @@ func (r *run) prices() []price {
 		if s != nil && !seen[s] {
 			seen[s] = true
 			x.segments++
-			if kept != nil && kept.of[s] != nil && s.Find(kept.name) != nil {
-				isKept[s] = true
+			if kept != nil && kept.of[s] != nil {
+				parts, _ := s.Find(kept.name)
+				isKept[s] = parts != nil
+			}
+			if isKept[s] {
 				x.whole++
 			}
 		}

@@ -102,8 +102,9 @@ func (w *wire) text(s string) {
 type reader struct {
 	b     []byte
 	err   error
-	kept  bool   // it was kept beside a segment
-	whole string // what b is the end of, for texts to share; "" for texts of their own
+	kept  bool       // it was kept beside a segment
+	made  *madeParts // of what was kept; may be nil
+	whole string     // what b is the end of, for texts to share; "" for texts of their own
 }
 
 func newReader(b []byte) *reader {
@@ -187,6 +188,14 @@ func (r *reader) float() float64 {
 	f := math.Float64frombits(binary.LittleEndian.Uint64(r.b))
 	r.b = r.b[8:]
 	return f
+}
+
+// bytes reads a text without a copy of it.
+func (r *reader) bytes() []byte {
+	n := r.count(1)
+	b := r.b[:n]
+	r.b = r.b[n:]
+	return b
 }
 
 func (r *reader) text() string {

@@ -96,35 +96,44 @@ func (g *groupGatherer) writeColumn(in []int) []byte {
 }
 
 // readColumn takes in what writeColumn wrote. The column shares data.
-func (g *groupGatherer) readColumn(data []byte) error {
+func (g *groupGatherer) readColumn(data []byte, made *madeParts) error {
 	r := reader{b: data[1:]}
-	c := groupColumn{kind: r.kind(), bytes: len(data)}
+	if c, ok := made.recall(&r); ok {
+		return g.addColumn(c.(groupColumn))
+	}
+	c, err := g.decodeColumn(&r)
+	if err != nil {
+		return err
+	}
+	made.note(&r, len(data)-1, c, c.bytes-len(data))
+	return g.addColumn(c)
+}
+
+func (g *groupGatherer) decodeColumn(r *reader) (groupColumn, error) {
+	c := groupColumn{bytes: 1 + len(r.b), kind: r.kind()}
 	n := r.uint()
 	if len(g.by) != 1 || g.counts() == nil || n == 0 || n > mostGroups {
 		r.fail()
 	}
 	size := r.count(1)
 	if r.err != nil {
-		return r.err
+		return c, r.err
 	}
 	var err error
 	if c.values, err = column.DecodeValues(int(n), r.b[:size]); err != nil {
-		return fmt.Errorf("%w: %w", errFrame, err)
+		return c, fmt.Errorf("%w: %w", errFrame, err)
 	}
-	rest := r.b[size:]
+	r.b = r.b[size:]
 	for range g.aggs {
 		var counts []int64
-		if counts, rest, err = column.DecodeInts(int(n), rest); err != nil {
-			return fmt.Errorf("%w: %w", errFrame, err)
+		if counts, r.b, err = column.DecodeInts(int(n), r.b); err != nil {
+			return c, fmt.Errorf("%w: %w", errFrame, err)
 		}
 		c.counts = append(c.counts, counts)
 		c.bytes += 8 * len(counts)
 	}
-	if len(rest) > 0 {
-		return errFrame
-	}
 	c.bytes += c.values.Bytes()
-	return g.addColumn(c)
+	return c, r.end()
 }
 
 func (g *groupGatherer) addColumn(c groupColumn) error {

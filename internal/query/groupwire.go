@@ -73,12 +73,14 @@ func (g *groupGatherer) read(node string, f Frame) error {
 	return g.readGroups(newReader(f.Bytes), node)
 }
 
-// readKept takes in a part of what keptParts gave away.
-func (g *groupGatherer) readKept(part []byte) error {
+// readKept takes in a part of what keptParts gave away. made may be nil.
+func (g *groupGatherer) readKept(part []byte, made *madeParts) error {
 	if part[0] == groupsVersion {
-		return g.readColumn(part)
+		return g.readColumn(part, made)
 	}
-	return g.readGroups(keptReader(part), "")
+	r := keptReader(part)
+	r.made = made
+	return g.readGroups(r, "")
 }
 
 func (g *groupGatherer) readGroups(r *reader, node string) error {

@@ -98,11 +98,11 @@ func (r *run) recall(ctx context.Context, k *keeper, states []gatherer) ([]colum
 		group.Go(func() error {
 			for n := int(next.Add(1)) - 1; n < len(k.units) && ctx.Err() == nil; n = int(next.Add(1)) - 1 {
 				u := k.units[n]
-				parts := u.sealed.Find(k.name)
+				parts, made := u.sealed.Find(k.name)
 				if parts == nil {
 					continue
 				}
-				err := r.readParts(k, u, states[i], parts)
+				err := r.readParts(k, u, states[i], parts, made)
 				switch {
 				case err == nil:
 					found[n] = true
@@ -146,14 +146,14 @@ func (r *run) recall(ctx context.Context, k *keeper, states []gatherer) ([]colum
 
 // readParts adds a kept state to a state. One in many small parts, as merging leaves it,
 // is kept anew as one.
-func (r *run) readParts(k *keeper, u *segmentState, to gatherer, parts [][]byte) error {
+func (r *run) readParts(k *keeper, u *segmentState, to gatherer, parts [][]byte, made any) error {
 	size := 0
 	for _, part := range parts {
 		size += len(part)
 	}
 	if len(parts) > keepParts && size/len(parts) < frameBytes/2 {
 		whole := r.plan.gather.gather(u.env, r.rest)
-		err := addParts(whole, parts)
+		err := addParts(whole, parts, nil)
 		if err == nil {
 			parts, err = partsOf(whole)
 		}
@@ -162,8 +162,16 @@ func (r *run) readParts(k *keeper, u *segmentState, to gatherer, parts [][]byte)
 			return err
 		}
 		u.sealed.Keep(k.name, parts)
+		made = nil
 	}
-	return addParts(to, parts)
+	m := recalledMade(made)
+	if err := addParts(to, parts, m); err != nil {
+		return err
+	}
+	if m.bytes > 0 && u.sealed.Remember != nil {
+		u.sealed.Remember(k.name, m.pieces, m.bytes)
+	}
+	return nil
 }
 
 // add adds the chunk of a block for a worker, whose own state is own: to that, or to
@@ -243,7 +251,7 @@ func (k *keeper) done(u *segmentState, own gatherer) error {
 	if !u.open.Load() && size <= max(keepLeast, u.sealed.Bytes/keepShare) {
 		u.sealed.Keep(k.name, parts)
 	}
-	return addParts(own, parts)
+	return addParts(own, parts, nil)
 }
 
 // give gives back the memory of a state that is no more.
@@ -266,14 +274,16 @@ func partsOf(g gatherer) (parts [][]byte, err error) {
 	return parts, err
 }
 
-func addParts(to gatherer, parts [][]byte) error {
+// addParts adds the parts of a kept state to a state. made has what was made of them, or
+// takes note of it; it may be nil.
+func addParts(to gatherer, parts [][]byte, made *madeParts) error {
 	for _, part := range parts {
 		if len(part) == 0 {
 			continue
 		}
 		var err error
 		if groups, ok := to.(*groupGatherer); ok {
-			err = groups.readKept(part)
+			err = groups.readKept(part, made)
 		} else {
 			err = to.read("", Frame{Kind: State, Bytes: part})
 		}

@@ -3,7 +3,6 @@ package query
 import (
 	"bytes"
 	"fmt"
-	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -102,7 +101,7 @@ func TestLargestOfKeptGroups(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := addParts(kept, parts); err != nil {
+			if err := addParts(kept, parts, nil); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -153,14 +152,29 @@ func FuzzKept(f *testing.F) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			g := q.plan(&RunOptions{}).gather.gather(newEnv(64<<20), nil).(*groupGatherer)
-			if err := addParts(g, [][]byte{bytes.Clone(data)}); err != nil {
+			first := recalledMade(nil)
+			rows, err := keptRows(t, q, data, first)
+			if err != nil {
 				continue
 			}
-			rows := 0
-			if err := g.rows(func(Row) error { rows++; return nil }); err != nil && !slices.Contains([]llama.Code{llama.TooLarge}, llama.CodeOf(err)) {
-				t.Errorf("%s: %v", text, err)
+			again, err := keptRows(t, q, data, recalledMade(first.pieces))
+			if diff := cmp.Diff(rows, again); diff != "" || err != nil {
+				t.Errorf("%s: %v, with what was made of it +\n%s", text, err, diff)
 			}
 		}
 	})
+}
+
+// keptRows returns the rows of a kept state, if it can be read; none where they take too much
+// memory.
+func keptRows(t *testing.T, q *Query, data []byte, made *madeParts) (rows []string, err error) {
+	g := q.plan(&RunOptions{}).gather.gather(newEnv(64<<20), nil).(*groupGatherer)
+	if err := addParts(g, [][]byte{bytes.Clone(data)}, made); err != nil {
+		return nil, err
+	}
+	err = g.rows(func(r Row) error { rows = append(rows, string(llama.AppendFlat(nil, r))); return nil })
+	if err != nil && llama.CodeOf(err) != llama.TooLarge {
+		t.Errorf("%s: %v", q, err)
+	}
+	return rows, nil
 }

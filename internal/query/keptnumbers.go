@@ -66,16 +66,7 @@ func (a *quantileAgg) readKept(r *reader, group int) error {
 		}
 	}
 	for scale := r.byte(); scale > 0 && r.err == nil; scale = r.byte() {
-		run := numberRun{scale: scale - 1}
-		n := r.count(1)
-		last := r.int()
-		if run.scale >= plainDigits || n == 0 {
-			r.fail()
-		}
-		if r.err != nil {
-			break
-		}
-		run.read(r, n, last)
+		run := r.numberRun(scale - 1)
 		if r.err != nil {
 			break
 		}
@@ -84,6 +75,25 @@ func (a *quantileAgg) readKept(r *reader, group int) error {
 		}
 	}
 	return r.err
+}
+
+// numberRun reads a run behind its scale.
+func (r *reader) numberRun(scale uint8) numberRun {
+	if run, ok := r.made.recall(r); ok {
+		return run.(numberRun)
+	}
+	from := len(r.b)
+	run := numberRun{scale: scale}
+	n := r.count(1)
+	last := r.int()
+	if run.scale >= plainDigits || n == 0 {
+		r.fail()
+	}
+	if r.err == nil {
+		run.read(r, n, last)
+	}
+	r.made.note(r, from, run, run.bytes())
+	return run
 }
 
 // read reads n numbers, the first of them last or more.
