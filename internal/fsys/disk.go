@@ -13,6 +13,7 @@ import (
 // Names that lead out of the folder, by symbolic links too, are refused.
 type Disk struct {
 	root *os.Root
+	here *os.File // the folder
 }
 
 // Dir opens the folder root, which is made with mode 0700 if it is absent. Close
@@ -25,7 +26,11 @@ func Dir(root string) (*Disk, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Disk{root: r}, nil
+	here, err := r.Open(".")
+	if err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return &Disk{r, here}, nil
 }
 
 // makeRoot makes the folders up to root that are absent, and makes them durable.
@@ -51,7 +56,7 @@ func makeRoot(root string) error {
 }
 
 // Close releases the folder.
-func (d *Disk) Close() error { return d.root.Close() }
+func (d *Disk) Close() error { return errors.Join(d.here.Close(), d.root.Close()) }
 
 // Create makes a new file.
 func (d *Disk) Create(name string) (File, error) {
@@ -171,14 +176,7 @@ func (d *Disk) Lock(name string) (io.Closer, error) {
 }
 
 // Free returns the bytes left and the size of the disk under the folder.
-func (d *Disk) Free() (free, total int64, err error) {
-	dir, err := d.openDir("free", ".")
-	if err != nil {
-		return 0, 0, err
-	}
-	defer dir.Close()
-	return space(dir)
-}
+func (d *Disk) Free() (free, total int64, err error) { return space(d.here) }
 
 // whole puts the folder's path before the names in err, which os.Root leaves
 // relative.
