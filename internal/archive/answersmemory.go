@@ -1,6 +1,9 @@
 package archive
 
-import "github.com/llama-logs/llama/internal/seal"
+import (
+	"github.com/llama-logs/llama/internal/column"
+	"github.com/llama-logs/llama/internal/seal"
+)
 
 // Answers that were kept or read lately are in memory, too, with what else is decoded:
 // who asks again and again does not open a file for each segment.
@@ -26,11 +29,15 @@ func (a *Archive) recallAnswer(s *stored, name string, key seal.Key, reader uint
 		}
 		a.forgetRemembered(s, name)
 	}
+	made, _ = a.decoded.find(&s.held, wholeSegment, madePiece(s, name), reader)
+	if made == (column.Nothing{}) {
+		return nil, made
+	}
 	file, parts := a.findAnswer(s, answerTag(key, name), key)
 	if file != nil {
 		a.rememberAnswer(s, name, file, parts, reader)
 	}
-	return parts, nil
+	return parts, made
 }
 
 // rememberAnswer remembers what is in a file.

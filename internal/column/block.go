@@ -179,7 +179,8 @@ type Sealed struct {
 	MinTime llama.Time
 	MaxTime llama.Time
 	// Find returns what was kept under a name, in parts that add up, and what was made of
-	// them, if that is remembered; nil for nothing. Neither must be changed.
+	// them, if that is remembered; nil for nothing. Neither must be changed. There are no
+	// parts of Nothing.
 	Find func(name string) (parts [][]byte, made any)
 	// Keep keeps parts, as long as there is room. None forgets what was kept.
 	Keep func(name string, parts [][]byte)
@@ -190,6 +191,10 @@ type Sealed struct {
 	// It may be nil.
 	Ahead func()
 }
+
+// Nothing is remembered of a Sealed of which no block has what was asked for, as their filters
+// tell: that is not worth a file.
+type Nothing struct{}
 
 // A Filter tells which words a block does not have, by their keys; see AppendKeys.
 type Filter interface {

@@ -104,8 +104,9 @@ func (r *run) prices() []price {
 			seen[s] = true
 			x.segments++
 			if kept != nil && kept.of[s] != nil {
-				parts, _ := s.Find(kept.name)
-				isKept[s] = parts != nil
+				parts, made := s.Find(kept.name)
+				_, nothing := made.(column.Nothing)
+				isKept[s] = parts != nil || nothing
 			}
 			if isKept[s] {
 				x.whole++

@@ -100,6 +100,7 @@ func (r *run) recall(ctx context.Context, k *keeper, states []gatherer) ([]colum
 				u := k.units[n]
 				parts, made := u.sealed.Find(k.name)
 				if parts == nil {
+					_, found[n] = made.(column.Nothing)
 					continue
 				}
 				err := r.readParts(k, u, states[i], parts, made)
@@ -164,6 +165,11 @@ func (r *run) readParts(k *keeper, u *segmentState, to gatherer, parts [][]byte,
 		u.sealed.Keep(k.name, parts)
 		made = nil
 	}
+	return k.addKept(u, to, parts, made)
+}
+
+// addKept adds a state that is kept to a state, with what was made of it, or remembers that.
+func (k *keeper) addKept(u *segmentState, to gatherer, parts [][]byte, made any) error {
 	m := recalledMade(made)
 	if err := addParts(to, parts, m); err != nil {
 		return err
@@ -237,6 +243,9 @@ func (k *keeper) done(u *segmentState, own gatherer) error {
 	}
 	u.states = nil
 	if whole == nil {
+		if !u.open.Load() && u.sealed.Remember != nil {
+			u.sealed.Remember(k.name, column.Nothing{}, 0)
+		}
 		return nil
 	}
 	parts, err := partsOf(whole)
@@ -248,10 +257,11 @@ func (k *keeper) done(u *segmentState, own gatherer) error {
 	for _, part := range parts {
 		size += int64(len(part))
 	}
-	if !u.open.Load() && size <= max(keepLeast, u.sealed.Bytes/keepShare) {
-		u.sealed.Keep(k.name, parts)
+	if u.open.Load() || size > max(keepLeast, u.sealed.Bytes/keepShare) {
+		return addParts(own, parts, nil)
 	}
-	return addParts(own, parts, nil)
+	u.sealed.Keep(k.name, parts)
+	return k.addKept(u, own, parts, nil)
 }
 
 // give gives back the memory of a state that is no more.

@@ -25,6 +25,7 @@ type shelf struct {
 	found int
 	again int // found with what was made of it
 	reads int // of blocks
+	looks int // into filters
 }
 
 // onShelf makes segments of some blocks each of the blocks of m; the last blocks belong
@@ -73,7 +74,12 @@ func (s *shelf) onShelf(m *Memory, blocks int) *Memory {
 			}}
 			if i+blocks < len(m.refs) {
 				ref.Sealed = sealed
-				of.filter = func() column.Filter { return filterOf(block) }
+				of.filter = func() column.Filter {
+					s.mu.Lock()
+					s.looks++
+					s.mu.Unlock()
+					return filterOf(block)
+				}
 			}
 			ref.Of = of
 			out.refs = append(out.refs, ref)
@@ -241,6 +247,31 @@ func TestKeptReadsNothingAgain(t *testing.T) {
 	for _, tt := range tests {
 		if got := read(tt.text); got != tt.want {
 			t.Errorf("%s: %d blocks were read, want %d", tt.text, got, tt.want)
+		}
+	}
+}
+
+// TestKeptNothingIsNotLookedForAgain: who asks again for what is in no block of a segment
+// does not look into filters again, as long as that is remembered.
+func TestKeptNothingIsNotLookedForAgain(t *testing.T) {
+	t.Parallel()
+	events := make([]llama.Event, 40)
+	for i := range events {
+		events[i] = event(i, "web", "word")
+	}
+	s := &shelf{kept: map[string][][]byte{}, made: map[string]any{}}
+	src := s.onShelf(smallBlocks(events), 3)
+	q := mustParse(t, "absent | stats count() n")
+	for i, looks := range []bool{true, false, true} {
+		if i == 2 {
+			clear(s.made)
+		}
+		before, rows := s.looks, 0
+		if err := q.Execute(t.Context(), src, RunOptions{NodeID: "n", Workers: 1}, func(Row) error { rows++; return nil }); err != nil || rows != 1 {
+			t.Fatalf("time %d: %d rows, %v", i, rows, err)
+		}
+		if got := s.looks - before; got > 0 != looks || len(s.kept) != 0 {
+			t.Errorf("time %d: %d filters were asked for, want some %t; %d answers are kept", i, got, looks, len(s.kept))
 		}
 	}
 }
