@@ -1,6 +1,9 @@
 package query
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math"
+)
 
 // The form in which numbers are kept beside a segment: read as they are, as runs, and at a
 // byte or two each, as they are sorted.
@@ -98,7 +101,7 @@ func (r *reader) numberRun(scale uint8) numberRun {
 
 // read reads n numbers, the first of them last or more.
 func (run *numberRun) read(r *reader, n int, last int64) {
-	values := make([]int64, n)
+	values := growingInts{near: make([]uint32, 0, n)}
 	b := r.b // of a local variable the garbage collector need not hear
 	defer func() { r.b = b }()
 	next := func() uint64 {
@@ -110,7 +113,8 @@ func (run *numberRun) read(r *reader, n int, last int64) {
 		b = b[size:]
 		return x
 	}
-	for i := range values {
+	sum := uint64(0)
+	for i := range n {
 		step := next()
 		if i > 0 && step < 2 || step > 4*mostPlain {
 			r.fail()
@@ -118,22 +122,28 @@ func (run *numberRun) read(r *reader, n int, last int64) {
 		if last += int64(step / 2); last >= mostPlain || last <= -mostPlain {
 			r.fail()
 		}
+		times := uint64(1)
+		if step%2 == 1 {
+			times = next()
+		}
+		if sum += times; times > math.MaxUint32 || sum > math.MaxUint32 {
+			r.fail()
+		}
 		if r.err != nil {
 			return
 		}
-		values[i] = last
+		if i == 0 {
+			values.first = last
+		}
+		values.add(last)
 		if step%2 == 1 && run.upTo == nil {
-			run.upTo = make([]uint64, i, n)
+			run.upTo = make([]uint32, i, n)
 			for k := range run.upTo {
-				run.upTo[k] = uint64(k + 1)
+				run.upTo[k] = uint32(k + 1)
 			}
 		}
 		if run.upTo != nil {
-			times := uint64(1)
-			if step%2 == 1 {
-				times = next()
-			}
-			run.upTo = append(run.upTo, run.until(i)+times)
+			run.upTo = append(run.upTo, uint32(sum))
 		}
 	}
 	run.values = values

@@ -91,7 +91,7 @@ const (
 func (c *numberCounts) len() int {
 	n := len(c.tidied) + len(c.fresh)
 	for i := range c.runs {
-		n += len(c.runs[i].values)
+		n += c.runs[i].len()
 	}
 	return n
 }

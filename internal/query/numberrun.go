@@ -1,6 +1,7 @@
 package query
 
 import (
+	"math"
 	"slices"
 	"sort"
 )
@@ -9,8 +10,8 @@ import (
 // beside a segment: of one scale, growing, each once. It never changes.
 type numberRun struct {
 	scale  uint8
-	values []int64  // times 10 to the power of scale
-	upTo   []uint64 // how often each and those before it were there; nil: each once
+	values growingInts // times 10 to the power of scale
+	upTo   []uint32    // how often each and those before it were there; nil: each once
 }
 
 const (
@@ -25,13 +26,13 @@ func (r *numberRun) until(n int) uint64 {
 	if r.upTo == nil || n == 0 {
 		return uint64(n)
 	}
-	return r.upTo[n-1]
+	return uint64(r.upTo[n-1])
 }
 
-func (r *numberRun) len() int { return len(r.values) }
+func (r *numberRun) len() int { return r.values.len() }
 
 func (r *numberRun) at(i int) numberCount {
-	p := plainNumber{float64(r.values[i]) / tens[r.scale], r.scale} // both are exact, so this is the nearest
+	p := plainNumber{float64(r.values.at(i)) / tens[r.scale], r.scale} // both are exact, so this is the nearest
 	return numberCount{p, r.until(i+1) - r.until(i)}
 }
 
@@ -40,20 +41,20 @@ func (r *numberRun) behind(x numberCount) int {
 	near := x.value * tens[r.scale]
 	switch {
 	case near >= mostPlain:
-		return len(r.values)
+		return r.len()
 	case near <= -mostPlain:
 		return 0
 	}
 	// What is less by two units of its last digit is less however it was rounded.
-	i, _ := slices.BinarySearch(r.values, int64(near)-2)
-	for i < len(r.values) && r.at(i).compare(x) <= 0 {
+	i := r.values.before(int64(near) - 2)
+	for i < r.len() && r.at(i).compare(x) <= 0 {
 		i++
 	}
 	return i
 }
 
 // bytes returns how much memory the run takes.
-func (r *numberRun) bytes() int { return 80 + 8*len(r.values) + 8*len(r.upTo) }
+func (r *numberRun) bytes() int { return 120 + r.values.bytes() + 4*len(r.upTo) }
 
 // addRun adds a run. Where there are many, two of a scale become one.
 func (c *numberCounts) addRun(r numberRun, b *budget) error {
@@ -61,16 +62,18 @@ func (c *numberCounts) addRun(r numberRun, b *budget) error {
 	if err := b.grow(r.bytes()); err != nil || len(c.runs) <= maxRuns {
 		return err
 	}
-	slices.SortFunc(c.runs, func(x, y numberRun) int { return len(x.values) - len(y.values) })
+	slices.SortFunc(c.runs, func(x, y numberRun) int { return x.len() - y.len() })
 	for i := range c.runs {
 		for k := range i {
-			if x, y := &c.runs[k], &c.runs[i]; x.scale == y.scale {
-				both := x.with(y)
-				freed := x.bytes() + y.bytes()
-				c.runs[k] = both
-				c.runs = slices.Delete(c.runs, i, i+1)
-				return b.grow(both.bytes() - freed)
+			x, y := &c.runs[k], &c.runs[i]
+			if x.scale != y.scale || x.until(x.len())+y.until(y.len()) > math.MaxUint32 {
+				continue
 			}
+			both := x.with(y)
+			freed := x.bytes() + y.bytes()
+			c.runs[k] = both
+			c.runs = slices.Delete(c.runs, i, i+1)
+			return b.grow(both.bytes() - freed)
 		}
 	}
 	return nil
@@ -78,28 +81,28 @@ func (c *numberCounts) addRun(r numberRun, b *budget) error {
 
 // with returns the numbers of two runs of one scale.
 func (r *numberRun) with(o *numberRun) numberRun {
-	n := len(r.values) + len(o.values)
-	both := numberRun{scale: r.scale, values: make([]int64, 0, n), upTo: make([]uint64, 0, n)}
+	n, m := r.len(), o.len()
+	low, high := min(r.values.at(0), o.values.at(0)), max(r.values.at(n-1), o.values.at(m-1))
+	both := numberRun{scale: r.scale, values: newGrowingInts(low, high, n+m), upTo: make([]uint32, 0, n+m)}
 	sum := uint64(0)
-	for i, k := 0, 0; i < len(r.values) || k < len(o.values); {
-		var x int64
-		switch {
-		case i == len(r.values):
-			x = o.values[k]
-		case k == len(o.values):
-			x = r.values[i]
-		default:
-			x = min(r.values[i], o.values[k])
+	for i, k := 0, 0; i < n || k < m; {
+		x := int64(mostPlain)
+		if i < n {
+			x = r.values.at(i)
 		}
-		if i < len(r.values) && r.values[i] == x {
+		if k < m {
+			x = min(x, o.values.at(k))
+		}
+		if i < n && r.values.at(i) == x {
 			sum += r.until(i+1) - r.until(i)
 			i++
 		}
-		if k < len(o.values) && o.values[k] == x {
+		if k < m && o.values.at(k) == x {
 			sum += o.until(k+1) - o.until(k)
 			k++
 		}
-		both.values, both.upTo = append(both.values, x), append(both.upTo, sum)
+		both.values.add(x)
+		both.upTo = append(both.upTo, uint32(sum))
 	}
 	return both
 }
@@ -109,7 +112,7 @@ func (c *numberCounts) flatten(b *budget) error {
 	runs := c.runs
 	c.runs = nil
 	for i := range runs {
-		for k := range runs[i].values {
+		for k := range runs[i].len() {
 			if err := c.add(runs[i].at(k), b); err != nil {
 				return err
 			}
@@ -126,7 +129,7 @@ func (c *numberCounts) total() (n uint64) {
 		n += c.tidied[i].n
 	}
 	for i := range c.runs {
-		n += c.runs[i].until(len(c.runs[i].values))
+		n += c.runs[i].until(c.runs[i].len())
 	}
 	return n
 }
