@@ -1,6 +1,7 @@
 package column
 
 import (
+	"math"
 	"strconv"
 	"strings"
 )
@@ -210,6 +211,21 @@ func parseIPv4(s string) (n int64, ok bool) {
 		}
 	}
 	return n<<8 | part, points == 3 && digits > 0
+}
+
+// ParseAddress returns the number of an IPv4 address that is written as the number's Typing writes it.
+func ParseAddress(s string) (uint32, bool) {
+	n, ok := parseIPv4(s)
+	return uint32(n), ok
+}
+
+// ParseUint32 returns a whole number that is written as Go writes it.
+func ParseUint32(s string) (uint32, bool) {
+	if len(s) > len("4294967295") {
+		return 0, false
+	}
+	n, ok := parseInteger(s)
+	return uint32(n), ok && n >= 0 && n <= math.MaxUint32
 }
 
 // IsUUID reports whether s is a UUID in lower case (RFC 9562, section 4).

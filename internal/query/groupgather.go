@@ -16,19 +16,20 @@ type groupGatherer struct {
 	aggs   []aggregate
 	conds  []filter
 	names  []string
-	ids    map[string]uint32
+	ids    groupTable
 	keys   []string     // the texts of the by fields, group by group
 	kinds  []llama.Kind // of keys; String where events differ
 	finish func(groups []int, row func(group int) Row, emit func(Row) error) error
 	// first is a sort behind the pipe that wants no more groups than the first most.
 	first *sortPipe
-	whole bool // all groups are needed, whatever first says
+	room  []byte // for texts
+	whole bool   // all groups are needed, whatever first says
 	// columns are groups that were kept; see settle.
 	columns []groupColumn
 }
 
 func newGroupGatherer(e *env, by []byField) *groupGatherer {
-	return &groupGatherer{env: e, by: by, ids: map[string]uint32{}}
+	return &groupGatherer{env: e, by: by, ids: newGroupTable()}
 }
 
 func (g *groupGatherer) addFunc(f *statsFunc) {
@@ -44,14 +45,14 @@ func (g *groupGatherer) addFunc(f *statsFunc) {
 	g.conds = append(g.conds, condition)
 	g.names = append(g.names, f.result)
 	if len(g.by) == 0 && len(g.aggs) == 1 {
-		g.ids[""] = 0 // there is one group even if there is no row
+		g.ids.add(groupPlace{}, "", 0) // there is one group even if there is no row
 	}
 	if len(g.by) == 0 {
 		g.aggs[len(g.aggs)-1].grow(1)
 	}
 }
 
-func (g *groupGatherer) groups() int { return len(g.ids) }
+func (g *groupGatherer) groups() int { return g.ids.len() }
 
 func (g *groupGatherer) add(c *chunk) error {
 	if len(c.sel) == 0 {
@@ -85,18 +86,19 @@ func (g *groupGatherer) add(c *chunk) error {
 // kinds. Of several they are put together in key.
 func (g *groupGatherer) id(key *wire, texts []string, kinds []llama.Kind) (uint32, error) {
 	if len(texts) == 1 {
-		if id, ok := g.ids[texts[0]]; ok {
+		at := g.ids.place(texts[0])
+		if id, ok := g.ids.find(at, texts[0]); ok {
 			g.kinds[id] = common(g.kinds[id], kinds[0])
 			return id, nil
 		}
-		text := strings.Clone(texts[0])
-		return g.newGroup(text, kinds, text)
+		text := g.clone(texts[0])
+		return g.newGroup(at, text, kinds, text)
 	}
 	key.b = key.b[:0]
 	for _, t := range texts {
 		key.text(t)
 	}
-	if id, ok := g.ids[string(key.b)]; ok {
+	if id, ok := g.ids.texts[string(key.b)]; ok {
 		own := g.kinds[int(id)*len(texts):]
 		for i, kind := range kinds {
 			own[i] = common(own[i], kind)
@@ -105,9 +107,9 @@ func (g *groupGatherer) id(key *wire, texts []string, kinds []llama.Kind) (uint3
 	}
 	own := make([]string, len(texts))
 	for i, t := range texts {
-		own[i] = strings.Clone(t)
+		own[i] = g.clone(t)
 	}
-	return g.newGroup(string(key.b), kinds, own...)
+	return g.newGroup(groupPlace{}, string(key.b), kinds, own...)
 }
 
 // common returns the kind of a text that events have with both.
@@ -118,9 +120,26 @@ func common(a, b llama.Kind) llama.Kind {
 	return a
 }
 
-func (g *groupGatherer) newGroup(key string, kinds []llama.Kind, texts ...string) (uint32, error) {
-	id := uint32(len(g.ids))
-	g.ids[key] = id
+// clone copies a text to where the groups' texts lie side by side: there may be very many, and
+// short ones.
+func (g *groupGatherer) clone(s string) string {
+	if len(s) > textRoom/16 {
+		return strings.Clone(s)
+	}
+	if len(g.room)+len(s) > cap(g.room) {
+		g.room = make([]byte, 0, min(textRoom, max(64, 2*cap(g.room))))
+	}
+	start := len(g.room)
+	g.room = append(g.room, s...)
+	return view(g.room[start:])
+}
+
+// textRoom is how many bytes of texts lie side by side.
+const textRoom = 16 << 10
+
+func (g *groupGatherer) newGroup(at groupPlace, key string, kinds []llama.Kind, texts ...string) (uint32, error) {
+	id := uint32(g.groups())
+	g.ids.add(at, key, id)
 	g.keys = append(g.keys, texts...)
 	g.kinds = append(g.kinds, kinds...)
 	return id, g.env.budget.grow(g.cost(len(key), len(texts)))
@@ -173,10 +192,6 @@ func (g *groupGatherer) rows(emit func(Row) error) error {
 // order returns the groups in the order of their by values: all, or those that the
 // sort behind the pipe keeps.
 func (g *groupGatherer) order() []int {
-	keys := make([]orderKey, len(g.keys))
-	for i, text := range g.keys {
-		keys[i] = keyOf(text)
-	}
 	for _, agg := range g.aggs {
 		agg.grow(g.groups())
 	}
@@ -184,8 +199,17 @@ func (g *groupGatherer) order() []int {
 	for i := range order {
 		order[i] = i
 	}
+	if g.first != nil {
+		order = g.leading(order)
+	}
 	n := len(g.by)
-	compare := func(a, b int) int {
+	keys := make([]orderKey, len(g.keys))
+	for _, id := range order {
+		for i, text := range g.texts(id) {
+			keys[id*n+i] = keyOf(text)
+		}
+	}
+	slices.SortFunc(order, func(a, b int) int {
 		for i := range n {
 			if c := compareKeys(&keys[a*n+i], &keys[b*n+i]); c != 0 {
 				return c
@@ -195,11 +219,7 @@ func (g *groupGatherer) order() []int {
 			}
 		}
 		return 0
-	}
-	if g.first != nil {
-		order = g.leading(order, keys, compare)
-	}
-	slices.SortFunc(order, compare)
+	})
 	return order
 }
 

@@ -221,7 +221,7 @@ func (l *largestGroups) regroup(g *groupGatherer, others []int) error {
 	for k, count := range l.counts {
 		counts[k], count.n = count.n, nil
 	}
-	clear(g.ids)
+	g.ids = newGroupTable()
 	g.keys, g.kinds = nil, nil
 	for _, text := range keys {
 		_ = g.env.budget.grow(-g.cost(len(text), 1)) // giving never fails
