@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { completions } from './complete'
 
-const known = { fields: ['host.name', 'user name'], collections: ['sshd', 'my app'] }
+const known = { fields: ['_collection', 'host.name', 'user name'], collections: ['sshd', 'my app'] }
 
 function labels(text: string) {
   const found = completions(text, text.length, known)
@@ -17,7 +17,7 @@ it('offers pipes after a bar', () => {
 })
 it('offers fields in filters and pipes', () => {
   expect(labels('error ho')).toEqual({ from: 6, eager: false, apply: ['_collection:', 'host.name:', '"user name":'] })
-  expect(labels('error | fields ho')).toEqual({ from: 15, eager: false, apply: ['host.name', '"user name"'] })
+  expect(labels('error | fields ho')).toEqual({ from: 15, eager: false, apply: ['_collection', 'host.name', '"user name"'] })
 })
 it('offers functions in stats', () => {
   expect(labels('* | stats co')?.apply).toContain('count(')

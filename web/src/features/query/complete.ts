@@ -34,7 +34,8 @@ function optionsAfter(left: readonly Token[], known: Known): Pick<Completions, '
   }
   const pipe = left.findLast((t) => t.kind === 'pipe')
   const fields = known.fields.map((label) => ({ label, apply: pipe ? fieldName(label) : `${fieldName(label)}:`, boost: 1 }))
-  if (pipe?.text !== 'stats') return { eager: false, options: pipe ? fields : [{ label: '_collection', apply: '_collection:', boost: 2 }, ...fields] }
+  if (!pipe) return { eager: false, options: [{ label: '_collection', apply: '_collection:', boost: 2 }, ...fields.filter((f) => f.label !== '_collection')] }
+  if (pipe.text !== 'stats') return { eager: false, options: fields }
   const computed = Object.entries(functions).map(([label, detail]) => ({ label, detail, apply: `${label}(` }))
   return { eager: false, options: [...computed, ...fields] }
 }
