@@ -157,10 +157,14 @@ func problems(_ huma.Context, _ string, v any) (any, error) {
 	return p, nil
 }
 
-// inOurWords says what huma says of an id, for those who have not read RFC 4122.
+// inOurWords says what huma says of an id, for those who have not read RFC 4122, and of a
+// body as curl sends it by itself.
 func inOurWords(message string) string {
 	if strings.HasPrefix(message, "expected string to be RFC 4122 uuid") {
 		return "this is no id; one is expected as 8f14e45f-ceea-467f-9575-1b5d3d1f0c2a, which lists show"
+	}
+	if strings.HasPrefix(message, "unknown content type") {
+		return "the body is to be JSON, with the header Content-Type: application/json"
 	}
 	return message
 }

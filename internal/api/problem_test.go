@@ -68,6 +68,9 @@ func TestQueryErrorHasItsColumn(t *testing.T) {
 	if resp, text := s.ask("GET", "/query/nothere", "", analyst); resp.StatusCode != 422 || !strings.Contains(text, `"message":"this is no id; one is expected as `) {
 		t.Errorf("%s %s", resp.Status, text)
 	}
+	if resp, text := s.ask("POST", "/queries", `{"query":"error"}`, analyst, "Content-Type: application/x-www-form-urlencoded"); resp.StatusCode != 415 || !strings.Contains(text, "Content-Type: application/json") {
+		t.Errorf("%s %s", resp.Status, text)
+	}
 	resp, text = s.ask("POST", "/format-query", `{"query":"\""}`, analyst)
 	if p := wantProblem(t, resp, text, 400, "invalid", ""); p.Column != 1 {
 		t.Errorf("column is %d", p.Column)
