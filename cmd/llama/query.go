@@ -134,7 +134,26 @@ func explained(err error, text string) error {
 	if column < 1 || strings.ContainsAny(text, "\n\t") {
 		return err
 	}
-	return fmt.Errorf("%w\n  %s\n  %s^", err, text, strings.Repeat(" ", column-1))
+	near, at := around([]rune(text), column-1)
+	return fmt.Errorf("%w\n  %s\n  %s^", err, near, strings.Repeat(" ", at))
+}
+
+// shownAround is how many letters of a query are shown on both sides of where it is wrong:
+// some are pages long.
+const shownAround = 60
+
+// around returns what stands around a letter of a text, and where that letter is in it.
+func around(text []rune, at int) (near string, where int) {
+	at = min(at, len(text))
+	first, end := max(0, at-shownAround), min(len(text), at+shownAround)
+	before, after := "", ""
+	if first > 0 {
+		before = "…"
+	}
+	if end < len(text) {
+		after = "…"
+	}
+	return before + string(text[first:end]) + after, len([]rune(before)) + at - first
 }
 
 // queryCentral asks through central and says on stderr how each target fares.
