@@ -36,7 +36,11 @@ func (a *auto) Parse(e *llama.Event) error { return a.parse(a, e) }
 func (a *auto) run(w *work, e *llama.Event) error {
 	// Optional steps have nothing to report.
 	if c := byteAt(e.Message, 0); c == '<' || isDigit(c) || isLetter(c) {
+		whole := len(e.Message)
 		_ = runSteps(w, a.header, e)
+		if isDigit(c) && len(e.Message) == whole {
+			a.readOwnTime(e)
+		}
 	}
 	if looksLikeJSON(strings.TrimPrefix(e.Message, cee)) {
 		_ = runSteps(w, a.json, e) // text in braces may be anything
@@ -48,4 +52,20 @@ func (a *auto) run(w *work, e *llama.Event) error {
 		}
 	}
 	return nil
+}
+
+// readOwnTime takes the time that a message without a header begins with, as programs
+// write it to their files: 2006-01-02T15:04:05Z INFO started. The message stays whole. A
+// time without a zone is left alone, for a program may mean any, and of what happens now
+// the time of arrival is nearer than one that is an hour off.
+func (a *auto) readOwnTime(e *llama.Event) {
+	var at stamp
+	n := readISO(e.Message, &at)
+	if n == 0 || !at.zoned || e.Time != e.Ingested && e.Time != 0 {
+		return
+	}
+	if c := byteAt(e.Message, n); isDigit(c) || isLetter(c) {
+		return
+	}
+	e.Time = a.clock.time(&at, e.Ingested)
 }

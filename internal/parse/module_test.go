@@ -233,6 +233,37 @@ func TestAutoNeverFails(t *testing.T) {
 	}
 }
 
+func TestAutoReadsTheTimeOfAProgram(t *testing.T) {
+	t.Parallel()
+	p, err := load(t).Parser(Auto)
+	if err != nil {
+		t.Fatal(err)
+	}
+	arrived := llama.At(time.Date(2026, 11, 22, 15, 0, 0, 0, time.UTC))
+	other := arrived - llama.Time(time.Hour)
+	for _, tt := range []struct {
+		message    string
+		time, want llama.Time
+	}{
+		{"2026-11-22T14:00:00Z INFO fine", arrived, other},
+		{"2026-11-22 15:00:00,000+01:00 INFO fine", arrived, other},
+		{"2026-11-22T14:00:00Z", arrived, other},
+		{"2026-11-22T14:00:00Z INFO fine", arrived - 1, arrived - 1}, // its sender has said when
+		{"2026-11-22T14:00:00 INFO fine", arrived, arrived},          // in which zone?
+		{"2026-11-22T14:00:00Zulu", arrived, arrived},
+		{"2026-13-22T14:00:00Z INFO fine", arrived, arrived},
+		{"1 2026-11-22T14:00:00Z INFO fine", arrived, arrived},
+	} {
+		e := llama.Event{Message: tt.message, Time: tt.time, Ingested: arrived}
+		if err := p.Parse(&e); err != nil {
+			t.Fatal(err)
+		}
+		if e.Time != tt.want || e.Message != tt.message || len(e.Fields) > 0 {
+			t.Errorf("%q: %s %q %+v, want %s", tt.message, e.Time, e.Message, e.Fields, tt.want)
+		}
+	}
+}
+
 func TestErrorsAreJoined(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
