@@ -112,6 +112,9 @@ func runQuery(cmd *cobra.Command, text string, o queryOptions) error {
 	case o.file != "":
 		err = queryFile(ctx, q, o, out.Write)
 	case o.local:
+		if _, err := askedRange(o); err != nil {
+			return err // in the words of the flags
+		}
 		err = queryLocal(ctx, text, o, out.Write)
 	default:
 		err = queryCentral(ctx, text, o, out)
@@ -292,7 +295,7 @@ func openClient() (*client.Client, error) {
 // queryFile asks the lines of a file, part by part, so that it may be larger
 // than memory.
 func queryFile(ctx context.Context, q *query.Query, o queryOptions, emit func([]llama.Field) error) error {
-	run, err := fileRange(o)
+	run, err := askedRange(o)
 	if err != nil {
 		return err
 	}
@@ -320,7 +323,7 @@ func queryFile(ctx context.Context, q *query.Query, o queryOptions, emit func([]
 // fileMemory bounds what a query over a file may hold.
 const fileMemory = 2 << 30
 
-func fileRange(o queryOptions) (query.RunOptions, error) {
+func askedRange(o queryOptions) (query.RunOptions, error) {
 	run := query.RunOptions{NodeID: "file", MaxMemory: fileMemory}
 	var err error
 	if run.From, err = query.ParseMoment(o.from, time.Now()); err != nil {
@@ -328,6 +331,9 @@ func fileRange(o queryOptions) (query.RunOptions, error) {
 	}
 	if run.To, err = query.ParseMoment(o.to, time.Now()); err != nil {
 		return run, usagef("--to: %v", err)
+	}
+	if run.From != 0 && run.To != 0 && run.From >= run.To {
+		return run, usagef("--from is %s, which is not before --to, %s", run.From, run.To)
 	}
 	if run.To != 0 {
 		run.To-- // the end is not part of what is asked for
