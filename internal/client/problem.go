@@ -65,14 +65,22 @@ func (p *Problem) Unwrap() error {
 // maxProblem is the most of an error's body that is read.
 const maxProblem = 64 << 10
 
+// plainToTLS is what a server written in Go answers to who does not speak TLS.
+const plainToTLS = "Client sent an HTTP request to an HTTPS server"
+
 // readProblem makes an error of an answer. What is between us and the server may
 // have answered in its stead, in a form of its own.
 func readProblem(resp *http.Response) error {
 	p := &Problem{}
 	body, err := plain(resp)
+	var text []byte
 	if err == nil {
 		defer body.Close()
-		err = json.NewDecoder(io.LimitReader(body, maxProblem)).Decode(p)
+		text, _ = io.ReadAll(io.LimitReader(body, maxProblem)) // what is there is better than nothing
+		err = json.Unmarshal(text, p)
+	}
+	if host := resp.Request.URL.Host; err != nil && strings.HasPrefix(string(text), plainToTLS) {
+		return llama.Errorf(llama.Invalid, "%s takes HTTPS only: its URL is https://%s", host, host)
 	}
 	if err != nil || p.Detail == "" {
 		return &Problem{Status: resp.StatusCode, Detail: fmt.Sprintf("%s answered %s, which is not an answer of LLAMA's", resp.Request.URL.Host, resp.Status)}
@@ -91,6 +99,9 @@ func unreachable(ctx context.Context, host string, err error) error {
 	}
 	if e, ok := errors.AsType[x509.HostnameError](err); ok {
 		return llama.Errorf(llama.Invalid, "%s has a certificate for other names: %v", host, e)
+	}
+	if errors.Is(err, http.ErrSchemeMismatch) {
+		return llama.Errorf(llama.Invalid, "%s answers in plain HTTP and not over TLS; where that is meant, its URL is http://%s", host, host)
 	}
 	return &llama.Error{Code: llama.Unavailable, Message: fmt.Sprintf("%s cannot be reached: %v", host, cause(err)), Err: err}
 }

@@ -1,6 +1,11 @@
 package client
 
-import "testing"
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
 
 func TestProblemInWords(t *testing.T) {
 	t.Parallel()
@@ -19,5 +24,23 @@ func TestProblemInWords(t *testing.T) {
 		if got := tt.p.Error(); got != tt.want {
 			t.Errorf("%s: got %s, want %s", tt.name, got, tt.want)
 		}
+	}
+}
+
+func TestTheOtherSchemeIsNamed(t *testing.T) {
+	t.Parallel()
+	nothing := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	plain, secure := httptest.NewServer(nothing), httptest.NewTLSServer(nothing)
+	defer plain.Close()
+	defer secure.Close()
+	for wrong, right := range map[string]string{"https" + strings.TrimPrefix(plain.URL, "http"): plain.URL, "http" + strings.TrimPrefix(secure.URL, "https"): secure.URL} {
+		c, err := New(Options{URL: wrong})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Targets(t.Context()); err == nil || !strings.HasSuffix(err.Error(), "its URL is "+right) {
+			t.Errorf("%s: got %v, want %s named", wrong, err, right)
+		}
+		c.Close()
 	}
 }
