@@ -32,6 +32,9 @@ const (
 	// keepParts is how many parts a state may come in; when it comes in more, after
 	// segments were merged, they are kept anew as one.
 	keepParts = 8
+	// mostNothing is of how many segments a run remembers that they have nothing: who looks
+	// for what is rare in a large archive mostly does so once.
+	mostNothing = 256
 )
 
 // A keeper knows which segments of a run are asked about whole.
@@ -39,7 +42,9 @@ type keeper struct {
 	name  string
 	units []*segmentState
 	of    map[*column.Sealed]*segmentState // those that have to be computed
-	wide  atomic.Bool                      // a state was too large: nothing more of this run is kept
+	// nothing is how many have nothing of what is asked.
+	nothing atomic.Int64
+	wide    atomic.Bool // a state was too large: nothing more of this run is kept
 }
 
 // A segmentState is the state over one segment, while it is computed.
@@ -243,7 +248,7 @@ func (k *keeper) done(u *segmentState, own gatherer) error {
 	}
 	u.states = nil
 	if whole == nil {
-		if !u.open.Load() && u.sealed.Remember != nil {
+		if !u.open.Load() && u.sealed.Remember != nil && k.nothing.Add(1) <= mostNothing {
 			u.sealed.Remember(k.name, column.Nothing{}, 0)
 		}
 		return nil
