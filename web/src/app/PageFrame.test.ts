@@ -17,5 +17,6 @@ it.each([
   await flushPromises()
   expect(page.findAll('nav a').map((a) => a.text())).toEqual(pages)
   expect(page.find('[aria-label=System]').exists()).toBe(numbers)
+  expect(page.find('header .ml-auto').exists()).toBe(true) // something pushes the menu to the right
   expect(router.currentRoute.value.path).toBe(begins)
 })
