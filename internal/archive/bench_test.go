@@ -13,6 +13,7 @@ import (
 	"github.com/llama-logs/llama/internal/archive/wal"
 	"github.com/llama-logs/llama/internal/column"
 	"github.com/llama-logs/llama/internal/fsys"
+	"github.com/llama-logs/llama/internal/query"
 )
 
 // unsynced is a disk that need not be waited for, so that benchmarks measure us.
@@ -279,6 +280,46 @@ func BenchmarkScan(b *testing.B) {
 	}
 	b.ReportMetric(float64(len(events)*b.N)/b.Elapsed().Seconds(), "events/s")
 	b.ReportMetric(float64(a.Stat().SegmentBytes)/float64(len(events)), "bytes/event")
+}
+
+// BenchmarkAskAgain asks of many blocks in a few segments what was asked before, so that
+// none of them is read.
+func BenchmarkAskAgain(b *testing.B) {
+	a := open(b, benchDisk(b), newMaster(b), Options{FreeFloor: 1, BlockRows: 16, Now: time.Now})
+	b.Cleanup(func() { a.Close() })
+	events, _ := corpus(16 << 10)
+	for at := 0; at < len(events); at += 64 {
+		put(b, a, &llama.Batch{Events: events[at : at+64]})
+		if at%(4<<10) == 0 {
+			sealed(b, a)
+		}
+	}
+	sealed(b, a)
+	q, err := query.Parse("* | stats by (_collection) count() n", now)
+	if err != nil {
+		b.Fatal(err)
+	}
+	pool, read, rows := query.NewPool(query.PoolOptions{}), int64(0), 0
+	ask := func() {
+		s := a.Snapshot()
+		defer s.Close()
+		o := query.RunOptions{NodeID: "n", Pool: pool, Progress: func(p query.Progress) { read = p.Events }}
+		if err := q.Lines(b.Context(), s, o, func(_ []byte, n int) error { rows += n; return nil }); err != nil {
+			b.Fatal(err)
+		}
+	}
+	ask()
+	b.ReportAllocs()
+	for b.Loop() {
+		read = 0
+		ask()
+	}
+	s := a.Snapshot()
+	defer s.Close()
+	b.ReportMetric(float64(len(s.Refs("", math.MinInt64, math.MaxInt64))), "blocks")
+	if read > 0 || rows == 0 {
+		b.Fatalf("%d events were looked at, and %d rows answered", read, rows)
+	}
 }
 
 // BenchmarkRecover opens an archive whose events are all in the log.
