@@ -14,7 +14,6 @@ import (
 	"github.com/llama-logs/llama/internal/column"
 	"github.com/llama-logs/llama/internal/fsys"
 	"github.com/llama-logs/llama/internal/seal"
-	"github.com/llama-logs/llama/internal/segment"
 )
 
 // Answers are what was computed over whole segments, kept in files beside them; see
@@ -61,8 +60,8 @@ func newAnswers(limit int64) answers {
 func (k partKey) answersFolder() string { return path.Join(answersFolder, k.collection, k.dayName()) }
 
 // sealedOf returns what queries may know of a segment of a part.
-func (a *Archive) sealedOf(p *catalogPart, s *stored, d *segment.Directory, reader func() uint64) *column.Sealed {
-	sealed := &column.Sealed{Blocks: len(d.Blocks()), Bytes: s.Bytes, MinTime: s.MinTime, MaxTime: s.MaxTime}
+func (a *Archive) sealedOf(p *catalogPart, s *stored, reader func() uint64) *column.Sealed {
+	sealed := &column.Sealed{Blocks: s.Blocks, Bytes: s.Bytes, MinTime: s.MinTime, MaxTime: s.MaxTime}
 	if a.answers.limit < leastAnswers {
 		return sealed
 	}

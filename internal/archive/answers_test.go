@@ -3,6 +3,7 @@ package archive
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"path"
 	"slices"
@@ -20,7 +21,7 @@ import (
 type bare struct{ s *Snapshot }
 
 func (b bare) Refs(collection string, from, to llama.Time) []column.Ref {
-	refs := b.s.Refs(collection, from, to)
+	refs := b.s.refs(collection, from, to)
 	for i := range refs {
 		refs[i].Sealed = nil
 	}
@@ -105,6 +106,59 @@ func TestAnswersAreKeptRight(t *testing.T) {
 	}
 	if used == 0 {
 		t.Error("nothing was kept")
+	}
+}
+
+// TestSegmentsWithAnswersAreNotOpened: who asks again is not told by the blocks of segments,
+// and not even where these are; progress and the price are as if it had been.
+func TestSegmentsWithAnswersAreNotOpened(t *testing.T) {
+	t.Parallel()
+	o := small()
+	o.MergedRows = o.BlockRows // merging makes no less of them
+	a := open(t, fsys.NewMem(), newMaster(t), o)
+	rng := rand.New(rand.NewPCG(3, 3))
+	for range 4 {
+		put(t, a, batch(rng, 90))
+		sealed(t, a)
+	}
+	put(t, a, batch(rng, 20)) // in memory
+	for _, text := range []string{"* | stats by (_collection) count() n", "* | stats count() n, count_uniq(_msg) u", "* | top by (_source)"} {
+		ask := func() (rows []string, last query.Progress) {
+			s := a.Snapshot()
+			defer s.Close()
+			q, err := query.Parse(text, now)
+			must(t, err)
+			before := 0.0
+			must(t, q.Execute(t.Context(), s, query.RunOptions{NodeID: "n", Workers: 1, Progress: func(p query.Progress) {
+				if p.Share < before || p.Share > 1+1e-9 {
+					t.Errorf("%s: progress from %f to %f", text, before, p.Share)
+				}
+				before, last = p.Share, p
+			}}, func(r query.Row) error {
+				rows = append(rows, string(llama.AppendFlat(nil, r)))
+				return nil
+			}))
+			return rows, last
+		}
+		first, progress := ask()
+		if events := progress.Events; events < 300 || math.Abs(progress.Share-1) > 1e-9 {
+			t.Errorf("%s: %d events were looked at, at the end %f of all", text, events, progress.Share)
+		}
+		for a.directories.newest.Len() > 0 {
+			a.directories.forget(a.directories.newest.Front().Value.(directory).of)
+		}
+		again, progress := ask()
+		if n := a.directories.newest.Len(); n > 0 {
+			t.Errorf("%s: asked again, %d directories are read", text, n)
+		}
+		if progress.Events > 20 || math.Abs(progress.Share-1) > 1e-9 {
+			t.Errorf("%s: asked again, %d events were looked at, at the end %f of all", text, progress.Events, progress.Share)
+		}
+		slices.Sort(first)
+		slices.Sort(again)
+		if diff := cmp.Diff(first, again); diff != "" {
+			t.Errorf("%s: first -, again +\n%s", text, diff)
+		}
 	}
 }
 

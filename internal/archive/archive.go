@@ -71,8 +71,7 @@ type Archive struct {
 	logged  uint64 // the first event that the log had at the start; 0: none
 	keepLog bool   // no file of the log goes, as a segment could not be read at the start
 
-	blocks atomic.Int32 // about how many a question is about: as many as the last
-	asked  atomic.Int64 // when somebody asked last for what came in, in nanoseconds since 1970; 0: never
+	asked atomic.Int64 // when somebody asked last for what came in, in nanoseconds since 1970; 0: never
 
 	tidying sync.Mutex // held while files of segments that failed are removed; before mu
 

@@ -78,7 +78,7 @@ func contents(a *Archive) ([]llama.Event, error) {
 }
 
 func eventsIn(s *Snapshot) (all []llama.Event, err error) {
-	for _, ref := range s.Refs("", math.MinInt64, math.MaxInt64) {
+	for _, ref := range opened(s.Refs("", math.MinInt64, math.MaxInt64)) {
 		b, err := ref.Read(context.Background())
 		if err != nil {
 			return nil, err
@@ -402,7 +402,7 @@ func TestSnapshotStays(t *testing.T) {
 		sealed(t, a)
 	}
 	s := a.Snapshot()
-	refs := s.Refs("", math.MinInt64, math.MaxInt64)
+	refs := s.refs("", math.MinInt64, math.MaxInt64)
 	put(t, a, batch(rng, 10))
 	files := len(tree(t, disk, segmentsFolder))
 	if err := a.upkeep(t.Context()); err != nil {
@@ -431,6 +431,18 @@ func TestSnapshotStays(t *testing.T) {
 	}
 }
 
+// opened returns refs with the blocks of segments in the place of those that stand for them.
+func opened(refs []column.Ref) (blocks []column.Ref) {
+	for _, ref := range refs {
+		if ref.Number == column.Whole {
+			blocks = ref.Sealed.Open(blocks)
+			continue
+		}
+		blocks = append(blocks, ref)
+	}
+	return blocks
+}
+
 // newestFirst sorts refs by arrival.
 func newestFirst(refs []column.Ref) []column.Ref {
 	slices.SortFunc(refs, func(x, y column.Ref) int { return int(y.LastSeq) - int(x.LastSeq) })
@@ -452,7 +464,7 @@ func TestRefsPrune(t *testing.T) {
 	}
 	s := a.Snapshot()
 	defer s.Close()
-	refs := newestFirst(s.Refs("a", 3, 30))
+	refs := newestFirst(s.refs("a", 3, 30))
 	rows := 0
 	for i, ref := range refs {
 		rows += ref.Rows

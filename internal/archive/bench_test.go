@@ -265,7 +265,7 @@ func BenchmarkScan(b *testing.B) {
 	b.ResetTimer()
 	for b.Loop() {
 		s := a.Snapshot()
-		for _, ref := range s.Refs("", math.MinInt64, math.MaxInt64) {
+		for _, ref := range s.refs("", math.MinInt64, math.MaxInt64) {
 			block, err := ref.Read(context.Background())
 			if err != nil {
 				b.Fatal(err)
@@ -316,7 +316,7 @@ func BenchmarkAskAgain(b *testing.B) {
 	}
 	s := a.Snapshot()
 	defer s.Close()
-	b.ReportMetric(float64(len(s.Refs("", math.MinInt64, math.MaxInt64))), "blocks")
+	b.ReportMetric(float64(len(s.refs("", math.MinInt64, math.MaxInt64))), "blocks")
 	if read > 0 || rows == 0 {
 		b.Fatalf("%d events were looked at, and %d rows answered", read, rows)
 	}

@@ -12,9 +12,8 @@ import (
 
 // segmentBlocks are the blocks of a segment, for one call of Refs.
 type segmentBlocks struct {
-	s     *Snapshot
-	p     *catalogPart
-	g     *stored
+	s *Snapshot
+	partSegment
 	asked []asking // of the disk, by block
 }
 
@@ -26,40 +25,44 @@ func (b *segmentBlocks) Read(ctx context.Context, number int) (*column.Block, er
 	// The directory is asked for again, so that refs that wait do not hold the
 	// directories of a whole archive.
 	a := b.s.a
-	d, err := a.directories.of(b.g)
-	if err = b.p.explain(err); err != nil {
+	d, err := a.directories.of(b.stored)
+	if err = b.explain(err); err != nil {
 		return nil, err
 	}
-	return b.g.KeptBlock(d, number, segment.View{
-		Keep: a.decoded.of(&b.g.held, d.ID(number), b.s.reader()), Seen: b.s.read.begin(b.p.collection),
-		Explain: func(err error) error { return a.met(b.p.explain(err)) },
+	return b.KeptBlock(d, number, segment.View{
+		Keep: a.decoded.of(&b.held, d.ID(number), b.s.reader()), Seen: b.s.read.begin(b.collection),
+		Explain: func(err error) error { return a.met(b.explain(err)) },
 	})
 }
 
 // Filter implements column.Blocks.
 func (b *segmentBlocks) Filter(number int) column.Filter {
-	return b.s.a.filter(b.p, b.g, number, b.s.reader())
+	return b.s.a.filter(b.catalogPart, b.stored, number, b.s.reader())
 }
 
 // Ahead implements column.Blocks.
 func (b *segmentBlocks) Ahead(number int) {
+	if number == column.Whole {
+		b.s.a.directories.ahead(b.stored)
+		return
+	}
 	for len(b.asked) <= number {
 		b.asked = append(b.asked, asking{})
 	}
-	more := b.s.read.next(b.p.collection, &b.asked[number])
+	more := b.s.read.next(b.collection, &b.asked[number])
 	if len(more) == 0 {
 		return
 	}
-	if d, err := b.s.a.directories.of(b.g); err == nil { // who reads the block is told
-		b.g.Ahead(d, number, func(c segment.ChunkName) bool { return more[c] })
+	if d, err := b.s.a.directories.of(b.stored); err == nil { // who reads the block is told
+		b.stored.Ahead(d, number, func(c segment.ChunkName) bool { return more[c] })
 	}
 }
 
 // unreadable returns a Ref that tells what is wrong with a segment.
-func (a *Archive) unreadable(collection string, g *stored, err error) column.Ref {
+func (a *Archive) unreadable(x partSegment, err error) column.Ref {
 	return column.Ref{
 		Stat: &column.Stat{
-			Collection: collection, FirstSeq: g.First, LastSeq: g.Last, MinTime: math.MinInt64, MaxTime: math.MaxInt64, Bytes: g.size(),
+			Collection: x.collection, FirstSeq: x.First, LastSeq: x.Last, MinTime: math.MinInt64, MaxTime: math.MaxInt64, Bytes: x.size(),
 		},
 		Of: damaged{a, err},
 	}

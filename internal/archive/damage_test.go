@@ -269,7 +269,7 @@ func readAll(t *testing.T, disk fsys.FS, m seal.Master) (events []llama.Event, f
 	}
 	s := a.Snapshot()
 	defer s.Close()
-	for _, ref := range s.Refs("", math.MinInt64, math.MaxInt64) {
+	for _, ref := range s.refs("", math.MinInt64, math.MaxInt64) {
 		b, err := ref.Read(context.Background())
 		var part []llama.Event
 		if err == nil {

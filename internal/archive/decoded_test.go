@@ -189,7 +189,7 @@ func TestMergingKeepsWhatWasDecoded(t *testing.T) {
 	}
 	after := a.Snapshot()
 	defer after.Close()
-	b, err := newestFirst(after.Refs("", math.MinInt64, math.MaxInt64))[0].Read(t.Context())
+	b, err := newestFirst(after.refs("", math.MinInt64, math.MaxInt64))[0].Read(t.Context())
 	if err != nil || b.Rows() != 40 {
 		t.Fatalf("a block of %d rows, %v; want the small ones as one", b.Rows(), err)
 	}

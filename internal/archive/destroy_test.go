@@ -69,7 +69,7 @@ func TestDestroyedDayIsGoneEverywhere(t *testing.T) {
 	before := a.Snapshot()
 	defer before.Close()
 	var held []func() error
-	for _, ref := range before.Refs("sshd", math.MinInt64, math.MaxInt64) {
+	for _, ref := range before.refs("sshd", math.MinInt64, math.MaxInt64) {
 		if !strings.Contains(message(t, ref.Read), planted) {
 			continue
 		}
@@ -93,7 +93,7 @@ func TestDestroyedDayIsGoneEverywhere(t *testing.T) {
 			t.Errorf("way %d to read what was destroyed: got %v", i, err)
 		}
 	}
-	for _, ref := range before.Refs("sshd", math.MinInt64, math.MaxInt64) {
+	for _, ref := range before.refs("sshd", math.MinInt64, math.MaxInt64) {
 		if b, err := ref.Read(t.Context()); err == nil {
 			if _, err := b.Events(nil, 0, b.Rows()); err != nil {
 				t.Errorf("another day: %v", err)

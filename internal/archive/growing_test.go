@@ -49,7 +49,7 @@ func TestWhatGrowsSaysWhatItDoesNotHave(t *testing.T) {
 	fields := []string{"labels._seq", "labels._id", "f.0", "f.5", "f.9", "never"}
 	for range 40 {
 		s := snapshots[rng.IntN(len(snapshots))]
-		for _, ref := range s.Refs("", math.MinInt64, math.MaxInt64) {
+		for _, ref := range s.refs("", math.MinInt64, math.MaxInt64) {
 			if ref.Growing == nil {
 				t.Fatal("a block that is not full has no Growing")
 			}
@@ -111,7 +111,7 @@ func TestSearchedTextsAreFew(t *testing.T) {
 	put(t, a, numbered(0, 1))
 	s := a.Snapshot()
 	defer s.Close()
-	ref := s.Refs("", math.MinInt64, math.MaxInt64)[0]
+	ref := s.refs("", math.MinInt64, math.MaxInt64)[0]
 	before := a.Stat().HeadBytes
 	for i := range 100 {
 		if ref.Growing.MayHold(t.Context(), fmt.Sprintf("text %d", i)) || ref.Growing.MayHold(t.Context(), strings.Repeat("long", i+40)) {
@@ -136,7 +136,7 @@ func TestSearchingEnds(t *testing.T) {
 	}
 	s := a.Snapshot()
 	defer s.Close()
-	grows := s.Refs("", math.MinInt64, math.MaxInt64)[0].Growing
+	grows := s.refs("", math.MinInt64, math.MaxInt64)[0].Growing
 	over, stop := context.WithCancel(t.Context())
 	stop()
 	if !grows.MayHold(over, "never") {
@@ -171,12 +171,12 @@ func TestDestroyedBlocksAreNotReadGrowing(t *testing.T) {
 	put(t, a, numbered(0, 70))
 	s := a.Snapshot()
 	defer s.Close()
-	ref := s.Refs("web", math.MinInt64, math.MaxInt64)[0]
+	ref := s.refs("web", math.MinInt64, math.MaxInt64)[0]
 	if ref.Growing.MayHold(t.Context(), "never") || ref.Growing.MayHave("never") {
 		t.Fatal("it has what it does not have")
 	}
 	must(t, a.Destroy(t.Context(), "web", now.Format(dayLayout)))
-	ref = s.Refs("web", math.MinInt64, math.MaxInt64)[0]
+	ref = s.refs("web", math.MinInt64, math.MaxInt64)[0]
 	if !ref.Growing.MayHold(t.Context(), "never") {
 		t.Error("it is left out for a text, so nobody is told that it was destroyed")
 	}
@@ -192,7 +192,7 @@ func TestDestroyedBlocksAreNotReadGrowing(t *testing.T) {
 type blind struct{ *Snapshot }
 
 func (b blind) Refs(collection string, from, to llama.Time) []column.Ref {
-	refs := b.Snapshot.Refs(collection, from, to)
+	refs := b.refs(collection, from, to)
 	for i := range refs {
 		refs[i].Growing, refs[i].Of = nil, unknown{refs[i].Of}
 	}

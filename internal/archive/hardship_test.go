@@ -258,7 +258,7 @@ func TestDatesOfEventsDecideNothing(t *testing.T) {
 		defer s.Close()
 		for _, date := range dates {
 			rows := 0
-			for _, ref := range s.Refs("c", date, date) {
+			for _, ref := range s.refs("c", date, date) {
 				b, err := ref.Read(t.Context())
 				if err != nil {
 					t.Fatal(err)
@@ -335,7 +335,7 @@ func TestManyCollections(t *testing.T) {
 	}
 	for _, c := range []int{0, 1, 4711, collections - 1} {
 		name, rows := fmt.Sprintf("collection-%d", c), 0
-		for _, ref := range s.Refs(name, math.MinInt64, math.MaxInt64) {
+		for _, ref := range s.refs(name, math.MinInt64, math.MaxInt64) {
 			b, err := ref.Read(t.Context())
 			if err != nil {
 				t.Fatal(err)
@@ -347,7 +347,7 @@ func TestManyCollections(t *testing.T) {
 		}
 	}
 	began = time.Now()
-	refs := s.Refs("", math.MinInt64, math.MaxInt64)
+	refs := s.refs("", math.MinInt64, math.MaxInt64)
 	t.Logf("%d blocks of all collections listed in %s, with %d bytes of directories", len(refs), time.Since(began), a.directories.bytes)
 	if a.directories.bytes > int(a.o.DirectorySize) {
 		t.Errorf("directories take %d bytes", a.directories.bytes)
@@ -394,7 +394,7 @@ func TestEventsOfVeryManyFieldsAreKept(t *testing.T) {
 	sameWide(t, a, want)
 	s := a.Snapshot()
 	defer s.Close()
-	for _, ref := range s.Refs("c", math.MinInt64, math.MaxInt64) {
+	for _, ref := range s.refs("c", math.MinInt64, math.MaxInt64) {
 		b, err := ref.Read(t.Context())
 		if err != nil {
 			t.Fatal(err)

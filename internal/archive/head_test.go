@@ -43,7 +43,7 @@ func TestHeadIsViewedWhenAsked(t *testing.T) {
 	s := a.Snapshot()
 	defer s.Close()
 	sealed(t, a)
-	for _, ref := range s.Refs("", math.MinInt64, math.MaxInt64) { // of memory that is no longer the head's
+	for _, ref := range s.refs("", math.MinInt64, math.MaxInt64) { // of memory that is no longer the head's
 		if _, err := ref.Read(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -71,7 +71,7 @@ func TestOlderSnapshotIsReadLater(t *testing.T) {
 	for _, s := range []*Snapshot{newer, older} {
 		last := s.NextSeq() - 1
 		rows := 0
-		for _, ref := range s.Refs("", math.MinInt64, math.MaxInt64) {
+		for _, ref := range s.refs("", math.MinInt64, math.MaxInt64) {
 			b, err := ref.Read(t.Context())
 			if err != nil {
 				t.Fatal(err)
@@ -110,7 +110,7 @@ func TestHeadIsReadWhileItGrows(t *testing.T) {
 				s := a.Snapshot()
 				held := want
 				mu.Unlock()
-				refs := s.Refs("", math.MinInt64, math.MaxInt64)
+				refs := s.refs("", math.MinInt64, math.MaxInt64)
 				slices.SortFunc(refs, func(x, y column.Ref) int { return (1 - 2*(i%2)) * (int(x.FirstSeq) - int(y.FirstSeq)) })
 				var got []llama.Event
 				for _, ref := range refs {
@@ -172,7 +172,7 @@ func TestCancelledReadGoesOnLater(t *testing.T) {
 	defer s.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	for _, ref := range s.Refs("", math.MinInt64, math.MaxInt64) {
+	for _, ref := range s.refs("", math.MinInt64, math.MaxInt64) {
 		if _, err := ref.Read(ctx); err == nil {
 			t.Error("read after the context ended")
 		}
@@ -201,7 +201,7 @@ func TestBlocksOfManyNamesAreSmall(t *testing.T) {
 	}
 	s := a.Snapshot()
 	defer s.Close()
-	refs := s.Refs("", math.MinInt64, math.MaxInt64)
+	refs := s.refs("", math.MinInt64, math.MaxInt64)
 	for _, ref := range refs {
 		b, err := ref.Read(t.Context())
 		if err != nil {

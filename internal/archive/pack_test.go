@@ -81,7 +81,7 @@ func TestFullBlocksArePacked(t *testing.T) {
 	}
 	s := a.Snapshot()
 	defer s.Close()
-	for i, ref := range newestFirst(s.Refs("web", math.MinInt64, math.MaxInt64)) {
+	for i, ref := range newestFirst(s.refs("web", math.MinInt64, math.MaxInt64)) {
 		b, err := ref.Read(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -162,7 +162,7 @@ func TestDestroyedBlocksAreNotReadPacked(t *testing.T) {
 	s := a.Snapshot()
 	defer s.Close()
 	must(t, a.Destroy(t.Context(), "web", now.Format(dayLayout)))
-	refs := newestFirst(s.Refs("web", math.MinInt64, math.MaxInt64))
+	refs := newestFirst(s.refs("web", math.MinInt64, math.MaxInt64))
 	for i, ref := range refs {
 		if _, err := ref.Read(t.Context()); llama.CodeOf(err) != llama.NotFound {
 			t.Errorf("block %d from the end: %v", i, err)
@@ -203,7 +203,7 @@ func TestSealingKeepsWhatWasDecoded(t *testing.T) {
 	ask := func(s *Snapshot) (reads int) {
 		t.Helper()
 		before := disk.reads
-		for _, ref := range s.Refs("", math.MinInt64, math.MaxInt64) {
+		for _, ref := range s.refs("", math.MinInt64, math.MaxInt64) {
 			b, err := ref.Read(t.Context())
 			if err != nil {
 				t.Fatal(err)
@@ -232,7 +232,7 @@ func TestSealingKeepsWhatWasDecoded(t *testing.T) {
 	if a.decoded.stay.bytes != before {
 		t.Errorf("%d bytes of what was decoded have become %d, as it is kept twice", before, a.decoded.stay.bytes)
 	}
-	b, err := newestFirst(packed.Refs("", math.MinInt64, math.MaxInt64))[1].Read(t.Context())
+	b, err := newestFirst(packed.refs("", math.MinInt64, math.MaxInt64))[1].Read(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package archive
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"sync"
 
@@ -78,34 +79,46 @@ func (s *Snapshot) Close() {
 }
 
 // Refs returns the blocks of a collection, or of all when that is empty, that may
-// have events of which `_time` is in [from, to]; in no order. A segment that is damaged
-// is there as a Ref that cannot be read.
+// have events of which `_time` is in [from, to]; in no order. A segment of which all events
+// are in there is one Ref, column.Whole: who knows of it what they need does not have to look
+// at its blocks. One that is damaged is there as a Ref that cannot be read.
 func (s *Snapshot) Refs(collection string, from, to llama.Time) []column.Ref {
 	s.a.asksUntil(to)
-	return s.refs(collection, from, to)
+	segments := s.segments(collection, from, to)
+	refs := s.headRefs(make([]column.Ref, 0, len(s.heads)+len(segments)), collection, from, to)
+	var open []partSegment
+	for _, x := range segments {
+		g := x.stored
+		if x.explain(nil) != nil || g.Segment == nil || g.MinTime < from || g.MaxTime > to {
+			open = append(open, x)
+			continue
+		}
+		refs = append(refs, column.Ref{
+			Stat: &column.Stat{
+				Collection: x.collection, Rows: int(g.Rows), Bytes: g.Bytes,
+				MinTime: g.MinTime, MaxTime: g.MaxTime, FirstSeq: g.FirstSeq, LastSeq: g.LastSeq,
+			},
+			Of: &segmentBlocks{s: s, partSegment: x}, Number: column.Whole, Sealed: s.sealedOf(x),
+		})
+	}
+	return s.segmentRefs(refs, open, from, to)
 }
 
+// refs is Refs with the blocks of each segment.
 func (s *Snapshot) refs(collection string, from, to llama.Time) []column.Ref {
-	refs := make([]column.Ref, 0, s.a.blocks.Load())
+	return s.segmentRefs(s.headRefs(nil, collection, from, to), s.segments(collection, from, to), from, to)
+}
+
+// headRefs appends the blocks in memory.
+func (s *Snapshot) headRefs(refs []column.Ref, collection string, from, to llama.Time) []column.Ref {
 	for i := range s.heads {
 		h := &s.heads[i]
 		if (collection == "" || collection == h.stat.Collection) && overlaps(&h.stat, from, to) {
 			refs = append(refs, s.headRef(h))
 		}
 	}
-	segments := s.segments(collection, from, to)
-	for _, x := range segments {
-		s.a.directories.ahead(x.stored)
-	}
-	for _, x := range segments {
-		refs = s.segmentRefs(refs, x.catalogPart, x.stored, from, to)
-	}
-	s.a.blocks.Store(int32(min(len(refs), maxBlocksKnown)))
 	return refs
 }
-
-// maxBlocksKnown bounds the room for the refs of a question that has the last one's.
-const maxBlocksKnown = 1 << 12
 
 // A partSegment is a segment and the part that it is of.
 type partSegment struct {
@@ -162,7 +175,7 @@ func (n Newest) Refs(collection string, from, to llama.Time) []column.Ref {
 	if newest.stored == nil {
 		return nil
 	}
-	refs := n.segmentRefs(nil, newest.catalogPart, newest.stored, from, to)
+	refs := n.segmentRefs(nil, []partSegment{newest}, from, to)
 	for i := range refs {
 		refs[i].Sealed = nil // one block says nothing of a segment that would be worth keeping
 	}
@@ -173,19 +186,40 @@ func overlaps(s *column.Stat, from, to llama.Time) bool {
 	return s.Rows > 0 && s.MinTime <= to && s.MaxTime >= from
 }
 
-// segmentRefs appends the blocks of a segment.
-func (s *Snapshot) segmentRefs(refs []column.Ref, p *catalogPart, g *stored, from, to llama.Time) []column.Ref {
-	d, err := s.a.directories.of(g)
-	if err = p.explain(err); err != nil {
-		return append(refs, s.a.unreadable(p.collection, g, err))
+// segmentRefs appends the blocks of segments.
+func (s *Snapshot) segmentRefs(refs []column.Ref, segments []partSegment, from, to llama.Time) []column.Ref {
+	for _, x := range segments {
+		s.a.directories.ahead(x.stored)
 	}
-	sealed := s.a.sealedOf(p, g, d, s.reader)
+	for _, x := range segments {
+		if x.Segment == nil {
+			refs = append(refs, s.a.unreadable(x, x.explain(x.damage)))
+			continue
+		}
+		refs = s.open(refs, x, s.sealedOf(x), from, to)
+	}
+	return refs
+}
+
+// sealedOf returns what queries may know of a segment.
+func (s *Snapshot) sealedOf(x partSegment) *column.Sealed {
+	sealed := s.a.sealedOf(x.catalogPart, x.stored, s.reader)
+	sealed.Open = func(refs []column.Ref) []column.Ref { return s.open(refs, x, sealed, math.MinInt64, math.MaxInt64) }
 	sealed.Ahead = func() {
-		if _, known := s.a.filtersUsed(g); !known {
-			g.AheadOfFilters()
+		if _, known := s.a.filtersUsed(x.stored); !known {
+			x.AheadOfFilters()
 		}
 	}
-	blocks := &segmentBlocks{s: s, p: p, g: g}
+	return sealed
+}
+
+// open appends the blocks of a segment.
+func (s *Snapshot) open(refs []column.Ref, x partSegment, sealed *column.Sealed, from, to llama.Time) []column.Ref {
+	d, err := s.a.directories.of(x.stored)
+	if err = x.explain(err); err != nil {
+		return append(refs, s.a.unreadable(x, err))
+	}
+	blocks := &segmentBlocks{s: s, partSegment: x}
 	stats := d.Blocks()
 	for i := range stats {
 		if overlaps(&stats[i], from, to) {

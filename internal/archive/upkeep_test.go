@@ -219,7 +219,7 @@ func TestExpiredSegmentsWaitForReaders(t *testing.T) {
 	if err := a.upkeep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for _, ref := range s.Refs("c", -1<<63, 1<<63-1) {
+	for _, ref := range s.refs("c", -1<<63, 1<<63-1) {
 		b, err := ref.Read(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -329,7 +329,7 @@ func TestDamagedSegmentLeavesTheRest(t *testing.T) {
 	s := a.Snapshot()
 	defer s.Close()
 	read, failed := 0, 0
-	for _, ref := range s.Refs("", -1<<63, 1<<63-1) {
+	for _, ref := range s.refs("", -1<<63, 1<<63-1) {
 		if _, err := ref.Read(t.Context()); err == nil {
 			read += ref.Rows
 		} else if corrupt, ok := errors.AsType[*segment.CorruptError](err); ok && corrupt.File == victim {

@@ -136,12 +136,12 @@ type Stat struct {
 	LastSeq    uint64
 }
 
-// A Ref is a block that can be read. There are as many as blocks in an archive, so it is
-// small, and nothing is made for it before it is read.
+// A Ref is a block that can be read, or stands for all of a Sealed. There are as many as
+// blocks in an archive, so it is small, and nothing is made for it before it is read.
 type Ref struct {
 	*Stat  // which is not changed
 	Of     Blocks
-	Number int // among those
+	Number int // among those; Whole for all of a Sealed, which is opened and not read
 	// Sealed is what the block belongs to; nil for one in memory. Refs of one call
 	// that belong together have the same.
 	Sealed *Sealed
@@ -149,6 +149,9 @@ type Ref struct {
 	// are.
 	Growing Growing
 }
+
+// Whole is the number of a Ref that stands for all blocks of a Sealed.
+const Whole = -1
 
 // Read returns the block. It may be called by many at once.
 func (r *Ref) Read(ctx context.Context) (*Block, error) { return r.Of.Read(ctx, r.Number) }
@@ -159,7 +162,8 @@ func (r *Ref) Filter() Filter { return r.Of.Filter(r.Number) }
 
 // Ahead has the system begin to read what was read of other blocks of the collection, as
 // it will likely be read of this one, and waits for nothing. It is called by one at a time
-// for all refs of one call, and may be called again when more was read.
+// for all refs of one call, and may be called again when more was read. Of a Ref that
+// stands for many it is what is known of each that is read.
 func (r *Ref) Ahead() { r.Of.Ahead(r.Number) }
 
 // Blocks are those of a segment, or one in memory, which does nothing in Ahead. Their
@@ -172,12 +176,14 @@ type Blocks interface {
 
 // A Sealed is blocks that never change and stay together: a segment. What somebody
 // has computed over all of them can be kept beside it, under a name that says what it
-// is. Its functions may be called by many at once; they are nil where nothing is kept.
+// is. Its functions may be called by many at once; all but Open are nil where nothing is kept.
 type Sealed struct {
 	Blocks  int // in all
 	Bytes   int64
 	MinTime llama.Time
 	MaxTime llama.Time
+	// Open appends the blocks. Of one that is damaged it is a Ref that cannot be read.
+	Open func(refs []Ref) []Ref
 	// Find returns what was kept under a name, in parts that add up, and what was made of
 	// them, if that is remembered; nil for nothing. Neither must be changed. There are no
 	// parts of Nothing.

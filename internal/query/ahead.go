@@ -2,6 +2,7 @@ package query
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/llama-logs/llama/internal/column"
 )
@@ -14,13 +15,21 @@ const (
 	aheadLooked = 256
 )
 
-// An ahead has the disk read what a run will need of blocks before they are their turn.
+// An ahead has the disk read what a run will need of blocks before they are their turn, and
+// knows which need not be read.
 type ahead struct {
-	run  *run
-	refs []column.Ref
-	mu   sync.Mutex
-	out  []bool // of the first refs, those that need not be read
+	run    *run
+	refs   []column.Ref
+	mu     sync.Mutex      // of from
+	looked []atomic.Uint32 // of each ref, what its filter says; nil where nothing is needed
 }
+
+// What the filter of a block was found to say.
+const (
+	notLooked uint32 = iota
+	mayBeThere
+	isNotThere
+)
 
 // ahead returns that of a run which reads refs one after the other.
 func (r *run) ahead(refs []column.Ref) *ahead {
@@ -36,7 +45,27 @@ func (r *run) ahead(refs []column.Ref) *ahead {
 			s.Ahead()
 		}
 	}
-	return &ahead{run: r, refs: refs}
+	a := &ahead{run: r, refs: refs}
+	if r.need != nil {
+		a.looked = make([]atomic.Uint32, len(refs))
+	}
+	return a
+}
+
+// mayBeIn reports whether the n-th block may have what is needed. Its filter is looked at once.
+func (a *ahead) mayBeIn(n int) bool {
+	if a.looked == nil {
+		return true
+	}
+	found := a.looked[n].Load()
+	if found == notLooked {
+		found = isNotThere
+		if a.run.need.mayBeIn(&a.refs[n]) {
+			found = mayBeThere
+		}
+		a.looked[n].Store(found)
+	}
+	return found == mayBeThere
 }
 
 // from asks for blocks behind the n-th, which is about to be read.
@@ -51,10 +80,7 @@ func (a *ahead) from(n int) {
 		if ref.Sealed == nil || int64(ref.MaxTime) < a.run.env.oldest.Load() {
 			continue
 		}
-		for k := len(a.out); k <= i; k++ {
-			a.out = append(a.out, !a.run.need.mayBeIn(&a.refs[k]))
-		}
-		if !a.out[i] {
+		if a.mayBeIn(i) {
 			asked++
 			ref.Ahead()
 		}

@@ -92,31 +92,34 @@ func (r *run) prices() []price {
 		kept = r.keeper(1)
 	}
 	isKept := map[*column.Sealed]bool{}
-	for i := range r.refs {
-		ref := &r.refs[i]
+	of := func(ref *column.Ref) *price {
 		x := byName[ref.Collection]
 		if x == nil {
 			x = &price{collection: ref.Collection}
 			byName[ref.Collection] = x
 		}
-		s := ref.Sealed
-		if s != nil && !seen[s] {
-			seen[s] = true
-			x.segments++
-			if kept != nil && kept.of[s] != nil {
-				parts, made := s.Find(kept.name)
-				_, nothing := made.(column.Nothing)
-				isKept[s] = parts != nil || nothing
-			}
-			if isKept[s] {
-				x.whole++
-			}
-		}
-		if isKept[s] {
+		return x
+	}
+	for i := range r.refs {
+		x, s := of(&r.refs[i]), r.refs[i].Sealed
+		if s == nil || seen[s] {
 			continue
 		}
+		seen[s] = true
+		x.segments++
+		if kept != nil && kept.of[s] != nil {
+			parts, made := s.Find(kept.name)
+			_, nothing := made.(column.Nothing)
+			isKept[s] = parts != nil || nothing
+		}
+		if isKept[s] {
+			x.whole++
+		}
+	}
+	for _, ref := range r.opened(slices.DeleteFunc(r.refs, func(ref column.Ref) bool { return isKept[ref.Sealed] })) {
+		x := of(&ref)
 		x.blocks++
-		if s == nil && ref.Bytes == 0 {
+		if ref.Sealed == nil && ref.Bytes == 0 {
 			x.memory++
 		}
 		x.events += int64(ref.Rows)

@@ -88,27 +88,73 @@ func discardUntil(n int, emit func(Row) error) func(Row) error {
 	}
 }
 
-// gatherBlock adds what a block has to the states, for a worker, whose own state is own.
-func (r *run) gatherBlock(ctx context.Context, keep *keeper, ref *column.Ref, worker int, own gatherer, work *scratch) error {
-	c, err := r.chunk(ctx, ref, work)
+// passBlocks is how many blocks a turn passes over that need not be read.
+const passBlocks = 64
+
+// A gathering is what the workers of a run share that gathers.
+type gathering struct {
+	*run
+	keep  *keeper
+	ahead *ahead
+	next  atomic.Int64 // of the refs of ahead
+}
+
+// done reports whether all blocks are taken.
+func (g *gathering) done() bool { return int(g.next.Load()) >= len(g.ahead.refs) }
+
+// blocks adds what the next blocks have to the states, for a worker, whose own state is own:
+// up to one that has to be read.
+func (g *gathering) blocks(ctx context.Context, worker int, own gatherer, work *scratch) error {
+	for range passBlocks {
+		n := int(g.next.Add(1)) - 1
+		if n >= len(g.ahead.refs) {
+			return nil
+		}
+		ref := &g.ahead.refs[n]
+		switch {
+		case int64(ref.MaxTime) < g.env.oldest.Load():
+			g.progress(ref, nil) // as are all that follow
+		case g.ahead.mayBeIn(n):
+			g.ahead.from(n)
+			return g.block(ctx, ref, worker, own, work)
+		default:
+			g.progress(ref, nil)
+			if err := g.keep.without(ref, own); err != nil {
+				return err
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// block adds what a block has.
+func (g *gathering) block(ctx context.Context, ref *column.Ref, worker int, own gatherer, work *scratch) error {
+	c, err := g.chunk(ctx, ref, work)
 	if err != nil {
 		return err
 	}
 	if c == nil {
-		r.progress(ref, nil)
-		return keep.without(ref, own)
+		g.progress(ref, nil)
+		return g.keep.without(ref, own)
 	}
-	if err := r.add(keep, ref, worker, own, c); err != nil {
+	if err := g.add(g.keep, ref, worker, own, c); err != nil {
 		return err
 	}
-	r.progress(ref, c.block) // now that what is needed of it was read
+	g.progress(ref, c.block) // now that what is needed of it was read
 	return nil
 }
 
 // gather runs the workers, each with a state of its own, and merges the states.
 func (r *run) gather(ctx context.Context) (gatherer, error) {
 	defer context.AfterFunc(ctx, func() { r.stop.Store(true) })()
-	workers := max(1, min(r.o.Workers, len(r.refs)))
+	blocks := 0
+	for i := range r.refs {
+		blocks += blocksOf(&r.refs[i])
+	}
+	workers := max(1, min(r.o.Workers, blocks))
 	states := make([]gatherer, workers)
 	for i := range states {
 		states[i] = r.plan.gather.gather(r.env, r.rest)
@@ -121,28 +167,17 @@ func (r *run) gather(ctx context.Context) (gatherer, error) {
 		}
 	}
 	group, inner := errgroup.WithContext(ctx)
-	ahead := r.ahead(refs)
-	var next atomic.Int64
+	g := &gathering{run: r, keep: keep, ahead: r.ahead(r.opened(refs))}
 	for i := range states {
 		group.Go(func() error {
 			work := r.scratch()
 			defer work.end()
-			for {
-				n := int(next.Add(1)) - 1
-				if n >= len(refs) {
-					return nil
-				}
-				ref := &refs[n]
-				if int64(ref.MaxTime) < r.env.oldest.Load() {
-					r.progress(ref, nil) // as are all that follow
-					continue
-				}
-				ahead.from(n)
-				err := r.turn(inner, func() error { return r.gatherBlock(inner, keep, ref, i, states[i], work) })
-				if err != nil {
+			for !g.done() {
+				if err := r.turn(inner, func() error { return g.blocks(inner, i, states[i], work) }); err != nil {
 					return err
 				}
 			}
+			return nil
 		})
 	}
 	if err := group.Wait(); err != nil {

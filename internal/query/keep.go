@@ -59,11 +59,10 @@ type segmentState struct {
 
 // keeper returns what may be kept of a run, or nil.
 func (r *run) keeper(workers int) *keeper {
-	name := r.keepName(r.o.NodeID)
-	if name == "" {
+	if r.name == "" {
 		return nil
 	}
-	k := &keeper{name: name, of: map[*column.Sealed]*segmentState{}}
+	k := &keeper{name: r.name, of: map[*column.Sealed]*segmentState{}}
 	for i := range r.refs {
 		s := r.refs[i].Sealed
 		if s == nil || s.Keep == nil {
@@ -72,7 +71,7 @@ func (r *run) keeper(workers int) *keeper {
 		if k.of[s] == nil {
 			k.of[s] = &segmentState{sealed: s}
 		}
-		k.of[s].refs++
+		k.of[s].refs += blocksOf(&r.refs[i])
 	}
 	from, to := rangeOf(r.filter)
 	for s, u := range k.of {

@@ -125,7 +125,8 @@ func windowOf(pipes []pipe) (w *windowPipe, n int) {
 	return w, n
 }
 
-// refs returns the blocks that may hold what is asked for, the newest first.
+// refs returns the blocks that may hold what is asked for, the newest first; those of a
+// segment may be one Ref.
 func (p *plan) refs(src Source) []column.Ref {
 	from, to := span(p.filter)
 	if from > to {
@@ -148,7 +149,13 @@ func (p *plan) refs(src Source) []column.Ref {
 			out = append(out, refs...)
 		}
 	}
-	slices.SortFunc(out, func(a, b column.Ref) int {
+	sortNewest(out)
+	return out
+}
+
+// sortNewest sorts refs by their newest event, the newest first.
+func sortNewest(refs []column.Ref) {
+	slices.SortFunc(refs, func(a, b column.Ref) int {
 		switch {
 		case a.MaxTime != b.MaxTime && a.MaxTime > b.MaxTime:
 			return -1
@@ -157,7 +164,6 @@ func (p *plan) refs(src Source) []column.Ref {
 		}
 		return cmp.Compare(b.LastSeq, a.LastSeq)
 	})
-	return out
 }
 
 // namedCollections returns the only collections that can be in the answer, or

@@ -13,7 +13,7 @@ import (
 
 // A Source offers blocks. Refs returns those of a collection, or of all when it
 // is "", that may hold events with from <= `_time` <= to, in any order. It may return more.
-// The slice is the caller's.
+// A segment that lies in there may be one Ref, column.Whole. The slice is the caller's.
 type Source interface {
 	Refs(collection string, from, to llama.Time) []column.Ref
 }
@@ -244,10 +244,11 @@ func tooManyRows(n int) error {
 type run struct {
 	*plan
 	o     RunOptions
-	refs  []column.Ref
+	refs  []column.Ref // opened, unless something may be kept of the run
 	env   *env
 	stop  atomic.Bool
 	turns *turns
+	name  string   // under which the state over a segment is kept; "": it is not
 	need  *need    // what a block must have; nil: nothing is known
 	grows *need    // what one that grows must have; likewise
 	until *lineKey // of the last row that is wanted; nil for all
@@ -290,12 +291,55 @@ func newRun(p *plan, src Source, o RunOptions, held int) *run {
 	r.env.seconds, r.env.stop = seconds(p.filter), &r.stop
 	r.need, r.grows = needOf(p.filter), growingNeedOf(p.filter)
 	if p.gather != nil {
+		r.name = p.keepName(o.NodeID)
 		r.counted, r.anyOrder = countedOf(p), anyOrderOf(p)
 	}
 	for i := range r.refs {
 		r.total += weight(&r.refs[i])
 	}
+	if r.name == "" {
+		r.refs = r.opened(r.refs)
+	}
 	return r
+}
+
+// opened returns refs with the blocks of segments in the place of those that stand for them.
+func (r *run) opened(refs []column.Ref) []column.Ref {
+	blocks, whole := 0, false
+	for i := range refs {
+		blocks += blocksOf(&refs[i])
+		if refs[i].Number == column.Whole {
+			whole = true
+			refs[i].Ahead()
+		}
+	}
+	if !whole {
+		return refs
+	}
+	all := make([]column.Ref, 0, blocks)
+	for i := range refs {
+		ref := &refs[i]
+		if ref.Number != column.Whole {
+			all = append(all, *ref)
+			continue
+		}
+		r.total -= weight(ref)
+		begin := len(all)
+		all = ref.Sealed.Open(all)
+		for k := begin; k < len(all); k++ {
+			r.total += weight(&all[k])
+		}
+	}
+	sortNewest(all)
+	return all
+}
+
+// blocksOf returns how many blocks a Ref stands for.
+func blocksOf(ref *column.Ref) int {
+	if ref.Number == column.Whole {
+		return ref.Sealed.Blocks
+	}
+	return 1
 }
 
 // progress counts a block as done; nil stands for one that was not read.
@@ -322,7 +366,7 @@ func (r *run) chunk(ctx context.Context, ref *column.Ref, work *scratch) (*chunk
 	if err := r.mayRead(); err != nil {
 		return nil, err
 	}
-	if !r.need.mayBeIn(ref) || !r.grows.mayGrowIn(ctx, ref) {
+	if !r.grows.mayGrowIn(ctx, ref) {
 		return nil, nil
 	}
 	block, err := ref.Read(ctx)

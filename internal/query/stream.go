@@ -45,14 +45,14 @@ type job struct {
 func (r *run) stream(ctx context.Context, form foundForm, emit func(found) error) error {
 	defer context.AfterFunc(ctx, func() { r.stop.Store(true) })()
 	group, inner := errgroup.WithContext(ctx)
+	ahead := r.ahead(r.refs)
 	jobs := make(chan job)
 	order := make(chan job, r.o.Workers)
 	group.Go(func() error {
 		defer close(jobs)
 		defer close(order)
-		return r.deal(inner, jobs, order)
+		return r.deal(inner, ahead, jobs, order)
 	})
-	ahead := r.ahead(r.refs)
 	for range r.o.Workers {
 		group.Go(func() error { return r.search(inner, jobs, ahead, form) })
 	}
@@ -60,12 +60,12 @@ func (r *run) stream(ctx context.Context, form foundForm, emit func(found) error
 	return stopError(ctx, group.Wait())
 }
 
-func (r *run) deal(ctx context.Context, jobs, order chan<- job) error {
+func (r *run) deal(ctx context.Context, ahead *ahead, jobs, order chan<- job) error {
 	for i := range r.refs {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if !r.need.mayBeIn(&r.refs[i]) { // most, of a rare word
+		if !ahead.mayBeIn(i) { // most, of a rare word
 			r.progress(&r.refs[i], nil)
 			continue
 		}
