@@ -50,28 +50,24 @@ func decodeRows(rows int, l *layout, data []byte) (*rowsOf, error) {
 		return nil, fmt.Errorf("%w: %d bytes behind the templates of rows", ErrDamaged, len(left))
 	}
 	templates := len(l.templates)
-	counts := make([]int, templates+1)
-	for i := range rows {
-		n := numbers.At(i)
-		if n < 0 || n > int64(templates) {
-			return nil, fmt.Errorf("%w: template %d of %d", ErrDamaged, n, templates)
-		}
-		counts[n]++
-	}
-	for i, t := range l.templates {
-		if counts[i+1] != t.rows {
-			return nil, fmt.Errorf("%w: %d rows of template %d, not %d", ErrDamaged, counts[i+1], i+1, t.rows)
+	loose := rows
+	for i := range l.templates {
+		if loose -= l.templates[i].rows; loose < 0 {
+			return nil, fmt.Errorf("%w: more rows of templates than %d", ErrDamaged, rows)
 		}
 	}
+	all, ends := make([]uint16, rows), make([]int, 0, templates+1)
 	o.rows = make([][]uint16, templates+1)
-	all := make([]uint16, 0, rows)
-	for n, count := range counts {
-		o.rows[n] = all[len(all) : len(all) : len(all)+count]
-		all = all[:len(all)+count]
+	for n := range o.rows {
+		start, count := 0, loose
+		if n > 0 {
+			start, count = ends[n-1], l.templates[n-1].rows
+		}
+		ends = append(ends, start+count)
+		o.rows[n] = all[start : start+count : start+count]
 	}
-	for i := range rows {
-		n := numbers.At(i)
-		o.rows[n] = append(o.rows[n], uint16(i))
+	if !numbers.Sort(all, ends) {
+		return nil, fmt.Errorf("%w: templates have other rows than they say", ErrDamaged)
 	}
 	return o, nil
 }

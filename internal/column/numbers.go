@@ -49,6 +49,46 @@ func (n *Numbers) pick(dst []int64, first int, places []uint32) {
 	}
 }
 
+// Sort fills places with those of each number, growing: those of 0, then those of 1 and so on.
+// ends says where those of each number end. Sort reports whether that is so.
+func (n *Numbers) Sort(places []uint16, ends []int) bool {
+	next := make([]int, len(ends))
+	copy(next[1:], ends)
+	if len(places) != n.n {
+		return false
+	}
+	switch {
+	case n.one != nil:
+		return sortPlaces(n.one, n.base, places, next, ends)
+	case n.two != nil:
+		return sortPlaces(n.two, n.base, places, next, ends)
+	}
+	for i := range n.n {
+		if !sortPlace(n.At(i), i, places, next, ends) {
+			return false
+		}
+	}
+	return true
+}
+
+func sortPlaces[T uint8 | uint16](numbers []T, base int64, places []uint16, next, ends []int) bool {
+	for i, v := range numbers {
+		if !sortPlace(base+int64(v), i, places, next, ends) {
+			return false
+		}
+	}
+	return true
+}
+
+func sortPlace(v int64, place int, places []uint16, next, ends []int) bool {
+	if uint64(v) >= uint64(len(next)) || next[v] >= ends[v] {
+		return false
+	}
+	places[next[v]] = uint16(place)
+	next[v]++
+	return true
+}
+
 // bytes returns how much memory they take.
 func (n *Numbers) bytes() int { return len(n.one) + 2*len(n.two) + 4*len(n.four) + 8*len(n.eight) }
 

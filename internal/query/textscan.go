@@ -147,33 +147,34 @@ func (s *textScan) loose() error {
 		}
 		return nil
 	}
-	memo := make([]answer, len(col.Values)+1)
-	if s.f.needle != nil { // only values that have it are asked
-		for i := range memo {
-			memo[i] = perhaps
-		}
+	memo := make([]answer, len(col.Values)+1) // perhaps is to be asked
+	if s.f.needle != nil {                    // only values that have it are asked
 		holding := col.Holding(s.f.needle.text)
-		for _, code := range holding {
-			memo[code] = no
-		}
 		if len(holding) == 0 {
 			return nil
 		}
+		for _, code := range holding {
+			memo[code] = perhaps
+		}
+	} else {
+		for i := range memo {
+			memo[i] = perhaps
+		}
 	}
 	for i, r := range s.list.Loose {
-		if s.asked != nil && !s.asked.has(r) {
-			continue
-		}
-		if s.c.stopped(i) {
+		code := col.Codes[i]
+		if i&1023 == 0 && s.c.stopped(i) {
 			return nil
 		}
-		code := col.Codes[i]
-		if memo[code] == no {
+		if memo[code] == no || s.asked != nil && !s.asked.has(r) {
+			continue
+		}
+		if memo[code] == perhaps {
 			text := ""
 			if code > 0 {
 				text = col.Values[code-1]
 			}
-			memo[code] = perhaps // asked, and out
+			memo[code] = no
 			if s.f.match(text) {
 				memo[code] = yes
 			}

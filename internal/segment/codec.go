@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
+	"unsafe"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -118,7 +120,25 @@ func (c *Codec) unpack(packed []byte) ([]byte, error) {
 	case stored:
 		return packed[1:], nil
 	case compressed:
-		return c.dec.DecodeAll(packed[1:], nil)
+		return c.dec.DecodeAll(packed[1:], roomFor(packed[1:]))
 	}
 	return nil, fmt.Errorf("compression %d is not known", packed[0])
 }
+
+// roomFor returns memory for what is in a frame of zstd, which has not been cleared: a
+// question decodes tens of megabytes, each of which is written over at once. It is nil where
+// the frame does not say how much that is, or more than a chunk is.
+func roomFor(frame []byte) []byte {
+	var h zstd.Header
+	if h.Decode(frame) != nil || !h.HasFCS || h.FrameContentSize == 0 || h.FrameContentSize > maxRoom {
+		return nil
+	}
+	var b strings.Builder // the only one that gives memory as it is
+	b.Grow(int(h.FrameContentSize) + decoderRoom)
+	b.WriteByte(0)
+	return unsafe.Slice(unsafe.StringData(b.String()), b.Cap())[:0]
+}
+
+// decoderRoom is how much the decoder has behind what it decodes, so that it can copy
+// sixteen bytes at once.
+const decoderRoom = 16
