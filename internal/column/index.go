@@ -17,21 +17,16 @@ var rarity = func() (ranks [256]uint8) {
 	return ranks
 }()
 
-// index is strings.Index for texts of very many bytes. It looks for the rarest byte of
-// what is sought, as long as that is rare.
+// index is strings.Index for texts of very many bytes. It looks for the two rarest bytes of
+// what is sought, as far from each other as there, as long as these are rare.
 func index(text, sought string) int {
-	if len(sought) == 0 {
-		return 0
+	if len(sought) < 2 {
+		return strings.Index(text, sought)
 	}
-	rarest := 0
-	for i := range len(sought) {
-		if rarity[sought[i]] > rarity[sought[rarest]] {
-			rarest = i
-		}
-	}
+	low, high := rarest(sought)
 	misses := 0
-	for at := 0; at+len(sought) <= len(text); {
-		n := strings.IndexByte(text[at+rarest:len(text)-len(sought)+rarest+1], sought[rarest])
+	for at := 0; at+len(sought) <= len(text); at++ {
+		n := pair(text[at+low:len(text)-len(sought)+high+1], high-low, sought[low], sought[high])
 		if n < 0 {
 			return -1
 		}
@@ -39,7 +34,6 @@ func index(text, sought string) int {
 		if text[at:at+len(sought)] == sought {
 			return at
 		}
-		at++
 		if misses++; misses > 16+at/16 {
 			if n := strings.Index(text[at:], sought); n >= 0 {
 				return at + n
@@ -48,6 +42,23 @@ func index(text, sought string) int {
 		}
 	}
 	return -1
+}
+
+// rarest returns where the two rarest bytes of a text of two or more are.
+func rarest(sought string) (low, high int) {
+	low, high = 0, 1
+	if rarity[sought[high]] > rarity[sought[low]] {
+		low, high = high, low
+	}
+	for i := 2; i < len(sought); i++ { // low is the rarest
+		switch r := rarity[sought[i]]; {
+		case r > rarity[sought[low]]:
+			low, high = i, low
+		case r > rarity[sought[high]] && sought[i] != sought[low]:
+			high = i
+		}
+	}
+	return min(low, high), max(low, high)
 }
 
 // Own copies the values, if they lie one behind the other in memory that they share with

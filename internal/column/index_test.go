@@ -25,6 +25,36 @@ func TestIndexIsThatOfStrings(t *testing.T) {
 	})
 }
 
+// TestPairsAreFoundAtAllPlaces puts two bytes at each place of texts of many lengths, between some
+// that are near misses.
+func TestPairsAreFoundAtAllPlaces(t *testing.T) {
+	t.Parallel()
+	for _, length := range []int{0, 1, 2, 31, 32, 33, 63, 64, 65, 100, 130} {
+		for _, distance := range []int{1, 2, 7, 31, 32, 40} {
+			text := []byte(strings.Repeat("x.y", 50)[:length])
+			for at := -1; at < length-distance; at++ {
+				want := -1
+				if at >= 0 {
+					text[at], text[at+distance] = 'a', 'b'
+					want = at
+				}
+				if got := pair(string(text), distance, 'a', 'b'); got != want {
+					t.Fatalf("%q: %d bytes apart at %d, want %d", text, distance, got, want)
+				}
+				copy(text, strings.Repeat("x.y", 50))
+				for i := range min(max(at, 0), length) { // what comes before has one of both
+					text[i] = "ax"[i%2]
+				}
+				for i := range text {
+					if i+distance < length && text[i] == 'a' && text[i+distance] == 'b' {
+						t.Fatal("not a near miss")
+					}
+				}
+			}
+		}
+	}
+}
+
 // TestHoldingIsContains: values that lie one behind the other hold what each of them holds.
 func TestHoldingIsContains(t *testing.T) {
 	t.Parallel()
