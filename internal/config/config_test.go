@@ -80,7 +80,7 @@ func TestReadRefuses(t *testing.T) {
 		{"unknown key", "archive:\n  pth: x\n", `l.yaml:2:3: archive.pth: unknown key; "path"?`},
 		{"unknown and far", "archive:\n  zzzz: x\n", `l.yaml:2:3: archive.zzzz: unknown key; one of path, floor, keep`},
 		{"no unit", "archive:\n  floor: 10\n", `l.yaml:2:10: archive.floor: "10" has no unit; e.g. 10MiB`},
-		{"no unit of time", "archive: {keep: 90}\n", `l.yaml:1:17: archive.keep: "90" has no unit; e.g. 90s`},
+		{"no unit of time", "archive: {keep: 90}\n", `l.yaml:1:17: archive.keep: "90" has no unit; e.g. 90s, 90m or 90d`},
 		{"not a size", "archive: {floor: big}\n", `l.yaml:1:18: archive.floor: "big" is not a size; e.g. 10MiB`},
 		{"repeated", "on: true\nworkers: 1\non: false\n", "l.yaml:3:1: on: repeated key; it stands in line 1 already"},
 		{"not a list", "names: {a: b}\n", "l.yaml:1:9: names: a list belongs here; begin each item with \"- \""},

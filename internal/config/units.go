@@ -94,7 +94,7 @@ func ParseDuration(text string) (time.Duration, error) {
 		return 0, nil
 	}
 	if _, err := strconv.ParseFloat(rest, 64); err == nil {
-		return 0, fmt.Errorf("%q has no unit; e.g. %ss", text, rest)
+		return 0, fmt.Errorf("%[1]q has no unit; e.g. %[2]ss, %[2]sm or %[2]sd", text, rest)
 	}
 	for _, unit := range []struct {
 		name string
