@@ -65,7 +65,7 @@ type lineBatch struct {
 	times    []llama.Time
 	seqs     []uint64
 	ingested []llama.Time
-	clock    dayClock
+	clocks   [2]dayClock // of times, and of those of arrival, which may be of other days
 }
 
 // maxMemo bounds the values whose JSON is remembered.
@@ -270,13 +270,15 @@ func (m *rowMaker) slotStep(f *lineForm, s slotValues, at column.Slot) lineStep 
 			return step
 		}
 	}
-	switch distinct := s.Distinct(); {
+	distinct, rows := s.Distinct(), len(m.c.sel)
+	memo := s.Coded() && distinct <= min(maxMemo, rows)
+	switch {
 	case f.slots[step.slot].numbers:
 		step.is = stepNumber
-	case s.Coded() && distinct <= min(maxMemo, len(m.c.sel)):
-		step.is, step.memo = stepMemo, make([][]byte, distinct)
-	case m.facts(at).ArePlain():
+	case !(memo && 8*distinct <= rows) && m.facts(at).ArePlain():
 		step.is = stepPlain
+	case memo:
+		step.is, step.memo = stepMemo, make([][]byte, distinct)
 	default:
 		step.is = stepText
 	}
@@ -367,9 +369,9 @@ func (m *rowMaker) appendMade(dst []byte, base string, n int, r uint32) []byte {
 	b := &m.batch
 	switch base {
 	case llama.NameTime:
-		return append(b.clock.append(append(dst, '"'), b.times[n]), '"')
+		return append(b.clocks[0].append(append(dst, '"'), b.times[n]), '"')
 	case llama.NameIngested:
-		return append(b.clock.append(append(dst, '"'), b.ingested[n]), '"')
+		return append(b.clocks[1].append(append(dst, '"'), b.ingested[n]), '"')
 	case llama.NameSeq:
 		return strconv.AppendUint(dst, b.seqs[n], 10)
 	case llama.NameID:
