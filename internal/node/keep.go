@@ -93,7 +93,8 @@ func (n *Node) archiveExport(w http.ResponseWriter, r *http.Request) {
 		n.refuse(w, err)
 		return
 	}
-	out := newLines(w)
+	out := n.newLines(w)
+	defer n.spare(out)
 	asked := operators(r, "export", "_collection:="+strconv.Quote(r.Form.Get("collection")), 0, 0)
 	err = n.ledger.answer(r.Context(), asked, func(ctx context.Context, leave leaving) error {
 		return n.archive.Export(ctx, o, func(events []llama.Event) error { return out.events(events, leave) })

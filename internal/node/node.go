@@ -127,7 +127,8 @@ type Node struct {
 	records   *archive.Archive
 	ledger    *ledger // in the records
 	socket    net.Listener
-	declared  declared // collections that central has told of
+	declared  declared  // collections that central has told of
+	buffers   sync.Pool // of *bufio.Writer, for answers
 }
 
 // Open recovers the archive, loads the parsers and takes the ports.

@@ -309,6 +309,30 @@ func TestIngestBeyondLoopbackIsTLS(t *testing.T) {
 	}
 }
 
+// TestAnswersAtOnceDoNotMix: answers have their buffers one after the other, and each what is
+// its own, also behind one that broke off.
+func TestAnswersAtOnceDoNotMix(t *testing.T) {
+	n := run(t, options(t))
+	var lines []string
+	for i := range 8 {
+		lines = append(lines, fmt.Sprintf(`{"_msg":"word%d %s"}`, i, strings.Repeat(fmt.Sprint(i), 1000*i)))
+	}
+	put(t, n, http.DefaultClient, "http://"+n.Addr(KindHTTP, false).String(), lines...)
+	for i, line := range lines {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			t.Parallel()
+			for range 10 {
+				if _, text := ask(t, n, "/select/logsql/query", url.Values{"query": {fmt.Sprintf("word%d | fields _msg", i)}}); text != line+"\n" {
+					t.Fatalf("%d bytes, want the %d of one message", len(text), len(line)+1)
+				}
+				if status, text := ask(t, n, "/select/logsql/query", url.Values{"query": {fmt.Sprintf("_collection:none%d", i)}}); status != http.StatusBadRequest || strings.Contains(text, "word") {
+					t.Fatalf("of a collection that is not there: %d %s", status, text)
+				}
+			}
+		})
+	}
+}
+
 func TestOpenRefuses(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

@@ -84,7 +84,8 @@ func (n *Node) askRecords(collection string) http.HandlerFunc {
 		}
 		snapshot := n.records.Snapshot()
 		defer snapshot.Close()
-		out := newLines(w)
+		out := n.newLines(w)
+		defer n.spare(out)
 		err = q.Lines(r.Context(), archive.Only{Snapshot: snapshot, Collection: collection}, query.RunOptions{
 			From: from, To: to, NodeID: n.id, MaxMemory: recordsMemory,
 		}, out.lines)

@@ -56,7 +56,8 @@ func (n *Node) selectQuery(w http.ResponseWriter, r *http.Request) {
 		n.refuse(w, err)
 		return
 	}
-	out := newLines(w)
+	out := n.newLines(w)
+	defer n.spare(out)
 	err = n.ledger.answer(r.Context(), operators(r, "query", q.String(), from, to), func(ctx context.Context, leave leaving) error {
 		return n.executor.local(ctx, q, from, to, func(lines []byte, rows int) error {
 			if err := leave(rows, len(lines)); err != nil {
@@ -83,7 +84,8 @@ func (n *Node) selectTail(w http.ResponseWriter, r *http.Request) {
 		n.refuse(w, err)
 		return
 	}
-	out := newLines(w)
+	out := n.newLines(w)
+	defer n.spare(out)
 	if err := out.flush(); err != nil {
 		return // who asked has gone
 	}
@@ -111,9 +113,22 @@ type lines struct {
 	rows int
 }
 
-func newLines(w http.ResponseWriter) *lines {
+// newLines returns lines that go to w, with the buffer of an answer before if there is one: of
+// a small answer it is most of the memory that is taken.
+func (n *Node) newLines(w http.ResponseWriter) *lines {
 	w.Header().Set("Content-Type", "application/x-ndjson")
-	return &lines{w: w, out: bufio.NewWriterSize(w, 64<<10)}
+	out, _ := n.buffers.Get().(*bufio.Writer)
+	if out == nil {
+		out = bufio.NewWriterSize(nil, 64<<10)
+	}
+	out.Reset(w)
+	return &lines{w: w, out: out}
+}
+
+// spare gives the buffer of an answer to one that comes later. What is in it goes nowhere.
+func (n *Node) spare(l *lines) {
+	l.out.Reset(nil)
+	n.buffers.Put(l.out)
 }
 
 func (l *lines) lines(lines []byte, rows int) error {
