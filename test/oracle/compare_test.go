@@ -70,8 +70,9 @@ func sortedArray(value string) string {
 	return strings.Join(texts, ",")
 }
 
-// escapes are what is escaped in JSON there and not here.
-var escapes = strings.NewReplacer(`\u0027`, "'", `\u003c`, "<", `\u003e`, ">")
+// escapes are what is escaped in JSON there and not here; bytes that are no UTF-8 are so here, and
+// as they are there.
+var escapes = strings.NewReplacer(`\u0027`, "'", `\u003c`, "<", `\u003e`, ">", `\ufffd`, "\ufffd")
 
 var emptyPair = regexp.MustCompile(`(\S+=( |$))+`)
 
