@@ -64,6 +64,7 @@ func sortedArray(value string) string {
 		if text == "]" {
 			text = "[]" // the histogram of nothing, there
 		}
+		text = strings.ReplaceAll(text, `"]"`, `"[]"`) // which may be in an object
 		texts = append(texts, escapes.Replace(text))
 	}
 	slices.Sort(texts)
