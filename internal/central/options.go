@@ -4,7 +4,6 @@ import (
 	"context"
 	"io/fs"
 	"log/slog"
-	"net"
 	"net/url"
 	"os"
 	"strings"
@@ -36,7 +35,7 @@ type Options struct {
 
 // Validate says which option is wrong.
 func (o *Options) Validate() error {
-	if _, _, err := net.SplitHostPort(o.Listen); err != nil {
+	if !config.IsAddress(o.Listen) {
 		return config.Wrong("listen", "%q is not an address and a port; e.g. 127.0.0.1:8080", o.Listen)
 	}
 	return nil

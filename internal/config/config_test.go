@@ -257,3 +257,15 @@ func TestReferenceShowsNoZeroForADefaultThatItNames(t *testing.T) {
 		}
 	}
 }
+
+func TestIsAddress(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		"127.0.0.1:514": true, ":514": true, "[::1]:0": true, "logs.example.com:syslog": true, "0.0.0.0:65535": true,
+		"": false, "514": false, "127.0.0.1": false, "127.0.0.1:65536": false, "127.0.0.1:-1": false, "::1:514": false,
+	} {
+		if got := config.IsAddress(text); got != want {
+			t.Errorf("%q: %t", text, got)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"math"
+	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -132,4 +133,15 @@ func FormatDuration(span time.Duration) string {
 		}
 	}
 	return text
+}
+
+// IsAddress reports whether text is an address and a port, as 127.0.0.1:514, :514 or [::1]:514.
+// The port may have a name. Whether there is such an address only a start finds out.
+func IsAddress(text string) bool {
+	_, port, err := net.SplitHostPort(text)
+	if err != nil {
+		return false
+	}
+	number, err := strconv.Atoi(port)
+	return err != nil || number >= 0 && number <= 65535
 }

@@ -54,7 +54,7 @@ type Options struct {
 func (o *Options) Validate() error {
 	var errs []error
 	for _, a := range []struct{ key, address string }{{"syslog", o.Syslog}, {"ingest", o.Ingest}} {
-		if _, _, err := net.SplitHostPort(a.address); a.address != "" && err != nil {
+		if a.address != "" && !config.IsAddress(a.address) {
 			errs = append(errs, config.Wrong(a.key, "%q is not an address and a port; e.g. 127.0.0.1:5514", a.address))
 		}
 	}

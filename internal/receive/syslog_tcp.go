@@ -45,7 +45,7 @@ func (o *SyslogTCPOptions) Validate() error {
 }
 
 func validListen(address string) error {
-	if _, _, err := net.SplitHostPort(address); err != nil {
+	if !config.IsAddress(address) {
 		return config.Wrong("listen", "%q is not an address and a port; e.g. 127.0.0.1:5514", address)
 	}
 	return nil
