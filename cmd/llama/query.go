@@ -341,16 +341,37 @@ func askedRange(o queryOptions) (query.RunOptions, error) {
 	return run, nil
 }
 
-// readRows decodes a JSON object a line.
+// readRows decodes a JSON object a line. A node that cannot go on with an answer says why
+// in a last line, {"error": ...}, and breaks the answer off; that is no row, but the error.
 func readRows(r io.Reader, emit func([]llama.Field) error) error {
 	var row []llama.Field
-	return eachLine(r, maxRow, func(line string) (err error) {
-		if line == "" {
-			return nil
-		}
+	last := "" // a line that may be such a one
+	decode := func(line string) (err error) {
 		if row, err = llama.AppendFields(row[:0], line); err != nil {
 			return fmt.Errorf("read the answer: %w", err)
 		}
 		return emit(row)
+	}
+	err := eachLine(r, maxRow, func(line string) error {
+		before := last
+		if last = ""; strings.HasPrefix(line, `{"error":`) {
+			last, line = line, ""
+		}
+		for _, line := range [2]string{before, line} {
+			if line == "" {
+				continue
+			}
+			if err := decode(line); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
+	if last == "" {
+		return err
+	}
+	if why, wrong := llama.AppendFields(nil, last); errors.Is(err, io.ErrUnexpectedEOF) && wrong == nil && len(why) == 1 {
+		return errors.New(why[0].Value)
+	}
+	return errors.Join(decode(last), err)
 }
