@@ -161,17 +161,39 @@ func (o *rowsOf) places(rows []int) []timePlace {
 		}
 		return out
 	}
+	var lists [len(units)]int
+	for n := range o.rows {
+		lists[o.unit[n]]++
+	}
 	for _, row := range rows {
-		var before [len(units)]int
-		var unit byte
+		unit := o.unitOf(row)
+		// Before it are as many of its unit as there are rows without those of other units.
+		own, others := 0, 0
 		for n, list := range o.rows {
-			place, found := slices.BinarySearch(list, uint16(row))
-			before[o.unit[n]] += place
-			if found {
-				unit = o.unit[n]
+			if is := o.unit[n] == unit; is == (2*lists[unit] <= len(o.rows)) {
+				place, _ := slices.BinarySearch(list, uint16(row))
+				if is {
+					own += place
+				} else {
+					others += place
+				}
 			}
 		}
-		out = append(out, timePlace{unit, before[unit]})
+		if 2*lists[unit] > len(o.rows) {
+			own = row - others
+		}
+		out = append(out, timePlace{unit, own})
 	}
 	return out
+}
+
+// unitOf returns the unit of a row's time. Few rows are wanted mostly of what is rare, and
+// that is loose, which are the first.
+func (o *rowsOf) unitOf(row int) byte {
+	for n, list := range o.rows {
+		if _, found := slices.BinarySearch(list, uint16(row)); found {
+			return o.unit[n]
+		}
+	}
+	return 0 // there is no such row
 }

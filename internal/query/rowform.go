@@ -100,7 +100,7 @@ func (m *rowMaker) find(r uint32) (family, place int) {
 		}
 		return m.find(r)
 	}
-	for n := range m.forms {
+	for n := len(m.forms) - 1; n >= 0; n-- { // what is rare mostly is loose
 		if at, ok := slices.BinarySearch(m.rowsOf(n), uint16(r)); ok {
 			return n, at
 		}
