@@ -22,6 +22,9 @@ func TestListsForPeople(t *testing.T) {
 		{auditPath, `{"_id":"central-7","_time":"2026-11-22T03:42:14.541303304Z","event.action":"rows","event.outcome":"success","llama.rows":12,"llama.targets":["a","b"],"request.format":"csv"}`,
 			[]string{"_time", "2026-11-22T03:42:14Z", "user.name", "", "event.action", "rows", "llama.object", "", "event.outcome", "success", "error.code", "",
 				"llama.targets", "a, b", "llama.rows", "12", "source.ip", "", "request.query", ""}},
+		{auditPath, `{"_id":"central-8","_time":"2026-11-22T03:42:15Z","event.action":"node-left","event.outcome":"success","llama.object":"g46b","llama.target":"branch"}`,
+			[]string{"_time", "2026-11-22T03:42:15Z", "user.name", "", "event.action", "node-left", "llama.object", "g46b", "event.outcome", "success", "error.code", "",
+				"llama.targets", "branch", "llama.rows", "", "source.ip", "", "request.query", ""}},
 		{"/other", `{"none":[],"numbers":[1,2],"of":{"a":1},"text":"2026"}`,
 			[]string{"none", "", "numbers", "[1,2]", "of.a", "1", "text", "2026"}},
 	} {
