@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/llama-logs/llama"
-	"github.com/llama-logs/llama/internal/column"
 )
 
 // A plan is a query as a node runs it.
@@ -123,47 +122,6 @@ func windowOf(pipes []pipe) (w *windowPipe, n int) {
 		n++
 	}
 	return w, n
-}
-
-// refs returns the blocks that may hold what is asked for, the newest first; those of a
-// segment may be one Ref.
-func (p *plan) refs(src Source) []column.Ref {
-	from, to := span(p.filter)
-	if from > to {
-		return nil
-	}
-	var out []column.Ref
-	for _, name := range namedCollections(p.filter) {
-		refs := src.Refs(name, from, to)
-		collection, may := "", false // of the ref before: most are of the same
-		refs = slices.DeleteFunc(refs, func(ref column.Ref) bool {
-			if ref.Collection != collection || collection == "" {
-				collection = ref.Collection
-				may, _ = mayHold(p.filter, collection)
-			}
-			return !may || ref.MaxTime < from || ref.MinTime > to
-		})
-		if out == nil {
-			out = refs
-		} else {
-			out = append(out, refs...)
-		}
-	}
-	sortNewest(out)
-	return out
-}
-
-// sortNewest sorts refs by their newest event, the newest first.
-func sortNewest(refs []column.Ref) {
-	slices.SortFunc(refs, func(a, b column.Ref) int {
-		switch {
-		case a.MaxTime != b.MaxTime && a.MaxTime > b.MaxTime:
-			return -1
-		case a.MaxTime != b.MaxTime:
-			return 1
-		}
-		return cmp.Compare(b.LastSeq, a.LastSeq)
-	})
 }
 
 // namedCollections returns the only collections that can be in the answer, or

@@ -267,15 +267,6 @@ type run struct {
 	so    Progress
 }
 
-// weight is what a block is of the way: its bytes, of one in memory about those that it
-// would take on disk.
-func weight(ref *column.Ref) int64 {
-	if ref.Bytes > 0 {
-		return ref.Bytes
-	}
-	return 20 * int64(ref.Rows)
-}
-
 // newRun makes a run that has taken held bytes of its memory already. It is closed in
 // the end.
 func newRun(p *plan, src Source, o RunOptions, held int) *run {
@@ -301,45 +292,6 @@ func newRun(p *plan, src Source, o RunOptions, held int) *run {
 		r.refs = r.opened(r.refs)
 	}
 	return r
-}
-
-// opened returns refs with the blocks of segments in the place of those that stand for them.
-func (r *run) opened(refs []column.Ref) []column.Ref {
-	blocks, whole := 0, false
-	for i := range refs {
-		blocks += blocksOf(&refs[i])
-		if refs[i].Number == column.Whole {
-			whole = true
-			refs[i].Ahead()
-		}
-	}
-	if !whole {
-		return refs
-	}
-	all := make([]column.Ref, 0, blocks)
-	for i := range refs {
-		ref := &refs[i]
-		if ref.Number != column.Whole {
-			all = append(all, *ref)
-			continue
-		}
-		r.total -= weight(ref)
-		begin := len(all)
-		all = ref.Sealed.Open(all)
-		for k := begin; k < len(all); k++ {
-			r.total += weight(&all[k])
-		}
-	}
-	sortNewest(all)
-	return all
-}
-
-// blocksOf returns how many blocks a Ref stands for.
-func blocksOf(ref *column.Ref) int {
-	if ref.Number == column.Whole {
-		return ref.Sealed.Blocks
-	}
-	return 1
 }
 
 // progress counts a block as done; nil stands for one that was not read.
