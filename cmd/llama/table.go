@@ -139,7 +139,7 @@ func (w *tableWriter) fields(row []llama.Field) error {
 	}
 	cells, _ := w.columns.cells(row)
 	for i, name := range w.columns.names {
-		line := name + strings.Repeat(" ", longest-utf8.RuneCountInString(name)+gap) + printable(cells[i])
+		line := printable(name) + strings.Repeat(" ", longest-utf8.RuneCountInString(name)+gap) + printable(cells[i])
 		if _, err := w.out.WriteString(strings.TrimRight(line, " ") + "\n"); err != nil {
 			return err
 		}
@@ -188,7 +188,7 @@ func (w *tableWriter) Close() error {
 		return err
 	}
 	if len(w.hidden) > 0 {
-		words(w.notes, "%s", cut("no room for "+strings.Join(w.hidden, ", "), w.width))
+		words(w.notes, "%s", cut("no room for "+printable(strings.Join(w.hidden, ", ")), w.width))
 		words(w.notes, "name the fields you want with '| fields _time, …', or have all with --format ndjson")
 	}
 	return nil
@@ -206,7 +206,8 @@ func cut(text string, n int) string {
 	return string(runes[:max(0, n-1)]) + "…"
 }
 
-// printable replaces what could steer a terminal: a log line is not trusted.
+// printable replaces what could steer a terminal, letter by letter: neither a log line nor
+// the names of its fields are trusted.
 func printable(text string) string {
 	clean := func(r rune) rune {
 		if r == '\t' || r == '\n' {

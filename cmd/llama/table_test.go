@@ -73,6 +73,24 @@ func TestTableOfOneRow(t *testing.T) {
 	}
 }
 
+// Names come from senders as values do, and so may not steer the terminal either.
+func TestTableCleansNames(t *testing.T) {
+	t.Parallel()
+	name, clean := "a\x1b]0;owned\a\x1b[2Jb", "a\uFFFD]0;owned\uFFFD\uFFFD[2Jb"
+	row := []string{name, "v", "_msg", strings.Repeat("m", 80)}
+	if got, _ := table(t, 60, row); got != clean+"  v\n_msg"+strings.Repeat(" ", 14)+strings.Repeat("m", 80)+"\n" {
+		t.Errorf("one row: %q", got)
+	}
+	wide := append([]string{"_time", "2026-11-22T13:23:47Z"}, row...)
+	got, notes := table(t, 40, wide, wide)
+	if said, _, _ := strings.Cut(notes, "\n"); said != "no room for "+clean {
+		t.Errorf("a name without room: %q", notes)
+	}
+	if got += notes; strings.ContainsAny(got, "\x1b\a") {
+		t.Errorf("two rows: %q", got)
+	}
+}
+
 func TestTableOfNothing(t *testing.T) {
 	t.Parallel()
 	w := &tableWriter{out: bufio.NewWriter(&strings.Builder{}), width: 80}
