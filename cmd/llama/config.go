@@ -103,8 +103,9 @@ file holds only what is to be different.`,
 		&cobra.Command{
 			Use:   "check -c FILE",
 			Short: "Read a configuration file as a start would, and name every mistake",
-			Long: `Reads the file as 'llama up' would and opens nothing. Every mistake is named with
-its line and column, and what would be right; the exit code is then 1.`,
+			Long: `Reads the file as 'llama up' would, with the parser modules if a route names a parser,
+and opens nothing else. Every mistake is named with its line and column, and what
+would be right; the exit code is then 1.`,
 			Example: "  llama config check -c llama.yaml",
 			Args:    noArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error {

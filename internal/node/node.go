@@ -18,6 +18,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -62,21 +63,26 @@ func (o *Options) Validate() error {
 }
 
 // checkParsers looks for the parsers that routes name, so that a wrong name is found with
-// its line, and before anything is opened. Modules that are wrong are no matter of it.
+// its line, and before anything is opened. Where one is not found, the mistakes in modules
+// are said with it, for it may be in one of those; else they are the start's to warn of.
 func (o *Options) checkParsers() error {
 	var registry *parse.Registry
+	var unread error
 	var errs []error
 	for i, r := range o.Pipeline.Routes {
 		if r.Parser == "" || r.Parser == parse.Auto || r.Parser == parse.None {
 			continue
 		}
 		if registry == nil {
-			if registry, _ = parse.Load(o.Parsers); registry == nil {
-				return nil // the start says why
-			}
+			registry, unread = parse.Load(o.Parsers)
 		}
 		if _, err := registry.Parser(r.Parser); err != nil {
 			errs = append(errs, config.In("routes", i, config.Wrong("parser", "%v", err)))
+		}
+	}
+	if len(errs) > 0 && unread != nil {
+		for mistake := range strings.SplitSeq(unread.Error(), "\n") { // a line each
+			errs = append(errs, config.Wrong("parsers", "%s", mistake))
 		}
 	}
 	return errors.Join(errs...)
