@@ -57,15 +57,27 @@ func (a *auto) run(w *work, e *llama.Event) error {
 // readOwnTime takes the time that a message without a header begins with, as programs
 // write it to their files: 2006-01-02T15:04:05Z INFO started. The message stays whole. A
 // time without a zone is left alone, for a program may mean any, and of what happens now
-// the time of arrival is nearer than one that is an hour off.
+// the time of arrival is nearer than one that is an hour off. So is one that cannot be when
+// the line was written: not after 1970 began (Go's zero time is of the year 1), or more
+// than maxAhead after arrival (when a certificate ends).
 func (a *auto) readOwnTime(e *llama.Event) {
 	var at stamp
 	n := readISO(e.Message, &at)
 	if n == 0 || !at.zoned || e.Time != e.Ingested && e.Time != 0 {
 		return
 	}
-	if c := byteAt(e.Message, n); isDigit(c) || isLetter(c) {
+	next := byteAt(e.Message, n)
+	if isDigit(next) || isLetter(next) {
 		return
 	}
-	e.Time = a.clock.time(&at, e.Ingested)
+	// "14:00:00-10 items" counts something; with a T and a blank -10 is a zone, as Log4j
+	// (ISO8601_OFFSET_DATE_TIME_HH) writes it.
+	if c := e.Message[n-3]; (c == '+' || c == '-') && (e.Message[10] == ' ' || next != 0 && next != ' ') {
+		return
+	}
+	t := a.clock.time(&at, e.Ingested)
+	if t <= 0 || int64(t)/1e9 > a.clock.came(e.Ingested)+maxAhead {
+		return
+	}
+	e.Time = t
 }

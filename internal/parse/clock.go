@@ -126,9 +126,9 @@ func (c clock) came(arrival llama.Time) int64 {
 	return int64(arrival) / 1e9
 }
 
-// maxAhead is how far a time without a year may lie in the future: more than
-// clocks that are set wrongly by hand are ahead, and less than what a line of last
-// year needs to be taken for one of this. See docs/decisions/0003.
+// maxAhead is how far a time without a year, or one that a message only begins with, may
+// lie in the future: more than clocks that are set wrongly by hand are ahead, and less than
+// what a line of last year needs to be taken for one of this. See docs/decisions/0003.
 const maxAhead = 7 * 86400 // seconds
 
 // nearestYear returns the year that puts s nearest to arrival, of those that put

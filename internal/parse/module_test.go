@@ -253,6 +253,21 @@ func TestAutoReadsTheTimeOfAProgram(t *testing.T) {
 		{"2026-11-22T14:00:00Zulu", arrived, arrived},
 		{"2026-13-22T14:00:00Z INFO fine", arrived, arrived},
 		{"1 2026-11-22T14:00:00Z INFO fine", arrived, arrived},
+		// Times that are not when the line was written
+		{"0001-01-01T00:00:00Z level=info", arrived, arrived},
+		{"1969-12-31T23:59:59Z clock is not set", arrived, arrived},
+		{"1970-01-01T00:00:00Z clock is not set", arrived, arrived},
+		{"9999-12-31T23:59:59Z never expires", arrived, arrived},
+		{"2027-06-01T00:00:00Z is when the certificate ends", arrived, arrived},
+		{"2026-11-29T15:00:00Z a clock that is ahead", arrived, arrived + llama.Time(7*24*time.Hour)},
+		{"2026-11-29T15:00:01Z is when the backup is due", arrived, arrived},
+		{"1970-01-01T00:00:01Z booting", arrived, llama.Time(time.Second)},
+		// An offset without minutes may be a number
+		{"2026-11-22 14:00:00-10 items", arrived, arrived},
+		{"2026-11-22T14:00:00-10: items", arrived, arrived},
+		{"2026-11-22T15:00:00+01 INFO fine", arrived, other},
+		{"2026-11-22T15:00:00+01", arrived, other},
+		{"2026-11-22 15:00:00+0100 INFO fine", arrived, other},
 	} {
 		e := llama.Event{Message: tt.message, Time: tt.time, Ingested: arrived}
 		if err := p.Parse(&e); err != nil {

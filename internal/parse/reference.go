@@ -42,8 +42,8 @@ This page is printed from the code; ` + "`go test ./internal/parse -update`" + `
 A parser gives an event its fields. Which parser an event gets is said by the route it takes; without a word it is
 ` + "`auto`" + `: it takes off a syslog header if there is one, reads JSON if the message is JSON, and asks every module whether the
 event is its own. What no parser understands stays whole; where it begins with a time and its zone, as in
-` + "`2026-03-07T09:15:02Z INFO started`" + `, that is the event's time. If a parser fails, the event is kept as it was, with the reason in
-` + "`error.message`" + `.
+` + "`2026-03-07T09:15:02Z INFO started`" + `, that is the event's time, unless it is before 1970 or more
+than a week after arrival. If a parser fails, the event is kept as it was, with the reason in ` + "`error.message`" + `.
 
 ## A module
 
