@@ -70,7 +70,8 @@ var errNoHeader = errors.New("no syslog header: neither a priority such as <13> 
 var StepSyslog = Step{
 	Name: "syslog",
 	Doc: "Takes the syslog header off the message and into fields: RFC 5424 with structured data, RFC 3164 as devices " +
-		"really send it (ISO times, years, Cisco's sequence numbers and clock marks, no host, no time, no tag), and the time formats of rsyslog files.",
+		"really send it (ISO times, years, Cisco's sequence numbers and clock marks, no host, no time, no tag), and the time formats of rsyslog files. " +
+		"The message is all behind the header, blanks too; only of RFC 5424 one that begins with a single blank loses it, for rsyslog leaves it in.",
 	Options: syslogOptions{},
 	make:    build(syslogOptions{}, newSyslog),
 	Examples: []StepExample{

@@ -57,8 +57,11 @@ func (h *header) parts5424(s string) bool {
 		return true
 	}
 	// rsyslog's own template for this format (RSYSLOG_SyslogProtocol23Format) leaves in the
-	// space that stood behind the tag, and no module knows a message that begins so.
-	h.message = strings.TrimPrefix(h.message, " ")
+	// space that stood behind the tag, and no module knows a message that begins so. Where
+	// more blanks lead, the message is indented, and all of them are its own.
+	if len(h.message) > 0 && h.message[0] == ' ' && byteAt(h.message, 1) != ' ' {
+		h.message = h.message[1:]
+	}
 	return true
 }
 
