@@ -80,9 +80,9 @@ func (a *Archive) sealedOf(p *catalogPart, s *stored, reader func() uint64) *col
 			}
 		}
 	}
-	sealed.Remember = func(name string, made any, bytes int) {
+	sealed.Remember = func(name string, parts [][]byte, made any, bytes int) {
 		if _, ok := a.keyOf(p); ok {
-			a.rememberMade(s, name, made, bytes, reader())
+			a.rememberMade(s, name, parts, made, bytes, reader())
 		}
 	}
 	return sealed
@@ -153,6 +153,9 @@ func (a *Archive) keepAnswer(part partKey, s *stored, tag string, key seal.Key, 
 	}
 	for _, path := range a.answers.add(kept) {
 		a.removeAnswer(path)
+	}
+	if !a.answers.used(kept) { // its segment has gone
+		return nil
 	}
 	return kept
 }
@@ -371,8 +374,9 @@ func decodeParts(b []byte) (parts [][]byte, err error) {
 		if size <= 0 || n > uint64(len(b)-size) {
 			return nil, fmt.Errorf("part %d has a wrong length", len(parts))
 		}
-		parts = append(parts, b[size:size+int(n)])
-		b = b[size+int(n):]
+		end := size + int(n)
+		parts = append(parts, b[size:end:end])
+		b = b[end:]
 	}
 	return parts, nil
 }

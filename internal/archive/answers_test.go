@@ -47,6 +47,7 @@ func asked(t testing.TB, src query.Source, text string) (rows []string) {
 var aggregates = []string{
 	"* | stats count() n", "* | stats by (_collection) count() n, count_uniq(_msg) u, max(_seq) m", "* | top by (_source)",
 	"_seq:>20 | stats by (_time:1y) count() n", "* | field_names", "_time:[1900-01-01, 2200-01-01] | stats by (_collection) min(_seq) n", "nothing | stats by (_source) count() n",
+	"* | stats by (_collection) median(_seq) m",
 }
 
 // TestAnswersAreKeptRight does all that changes an archive, in random order, and asks:

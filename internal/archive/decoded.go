@@ -8,9 +8,9 @@ import (
 	"github.com/llama-logs/llama/internal/segment"
 )
 
-// decoded keeps what was decoded of blocks, piece by piece, as far as it fits into limit
-// bytes, so that who asks again does not read, unseal and decode again. It is as secret as
-// the events, and only ever in memory.
+// decoded keeps what was decoded of blocks, and answers over segments, piece by piece, as far
+// as they fit into limit bytes, so that who asks again does not read, unseal and decode again.
+// It is as secret as the events, and only ever in memory.
 //
 // What was used last stays, but not at the cost of what the same reader or the one before
 // it has used: who reads more than fits, again and again, would else always find just that

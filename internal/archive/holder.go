@@ -14,7 +14,7 @@ type holder struct {
 	gone   bool                           // nothing is kept of it any more
 }
 
-// wholeSegment stands for a segment as a whole among its blocks.
+// wholeSegment stands for a segment as a whole among its blocks: it has filters and answers.
 var wholeSegment segment.BlockID
 
 // A heldBlock is what is kept of a block.

@@ -41,7 +41,7 @@ type Options struct {
 	MergedRows    int         // segments grow no larger by merging; 0: 4194304
 	RecentSize    config.Size // what followers find in memory; 0: 16MiB
 	DirectorySize config.Size // memory for segments' directories; 0: 32MiB
-	DecodedSize   config.Size // memory for what was decoded of blocks; 0: 128MiB
+	DecodedSize   config.Size // memory for what was decoded of blocks, and kept answers; 0: 128MiB
 	PositionsSize config.Size // memory for positions; 0: 32MiB
 }
 

@@ -190,9 +190,10 @@ type Sealed struct {
 	Find func(name string) (parts [][]byte, made any)
 	// Keep keeps parts, as long as there is room. None forgets what was kept.
 	Keep func(name string, parts [][]byte)
-	// Remember remembers what was made of the parts that are kept under a name, of so many
-	// bytes, as long as there is memory. It may be nil.
-	Remember func(name string, made any, bytes int)
+	// Remember remembers what was made of parts that Find returned or Keep kept under a name,
+	// of so many bytes, as long as there is memory, and only beside these very parts; made of
+	// no parts there is Nothing. It may be nil.
+	Remember func(name string, parts [][]byte, made any, bytes int)
 	// Ahead has the system begin to read the filters of the blocks, and waits for nothing.
 	// It may be nil.
 	Ahead func()

@@ -179,7 +179,7 @@ func (k *keeper) addKept(u *segmentState, to gatherer, parts [][]byte, made any)
 		return err
 	}
 	if m.bytes > 0 && u.sealed.Remember != nil {
-		u.sealed.Remember(k.name, m.pieces, m.bytes)
+		u.sealed.Remember(k.name, parts, m.pieces, m.bytes)
 	}
 	return nil
 }
@@ -248,7 +248,7 @@ func (k *keeper) done(u *segmentState, own gatherer) error {
 	u.states = nil
 	if whole == nil {
 		if !u.open.Load() && u.sealed.Remember != nil && k.nothing.Add(1) <= mostNothing {
-			u.sealed.Remember(k.name, column.Nothing{}, 0)
+			u.sealed.Remember(k.name, nil, column.Nothing{}, 0)
 		}
 		return nil
 	}

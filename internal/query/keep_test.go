@@ -51,7 +51,7 @@ func (s *shelf) onShelf(m *Memory, blocks int) *Memory {
 			}
 			return parts, made
 		}
-		sealed.Remember = func(name string, made any, bytes int) {
+		sealed.Remember = func(name string, _ [][]byte, made any, _ int) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			if s.made != nil {
