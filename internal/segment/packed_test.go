@@ -2,8 +2,10 @@ package segment
 
 import (
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"testing"
+	"weak"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -121,4 +123,27 @@ func packedBytes(p *Packed) (n int) {
 		n += len(c.data)
 	}
 	return n + len(p.raw.words) + len(p.raw.message) + len(p.raw.beside)
+}
+
+// TestWriterKeepsNoPackedBlocks: a merge writes more than fits in memory.
+func TestWriterKeepsNoPackedBlocks(t *testing.T) {
+	c := codec(t)
+	w, err := Create(fsys.NewMem(), ".", seal.NewKey(), c, "sshd", 20000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := func() weak.Pointer[Packed] {
+		b, events := build(rand.New(rand.NewPCG(3, 4)), 1, 3000)
+		p := pack(t, c, b, rootOf(events))
+		if err := w.Append(p); err != nil {
+			t.Fatal(err)
+		}
+		return weak.Make(p)
+	}()
+	runtime.GC()
+	runtime.GC()
+	if p := p.Value(); p != nil {
+		t.Errorf("the writer holds a block of %d bytes that it has written", p.Bytes())
+	}
+	runtime.KeepAlive(w)
 }

@@ -131,6 +131,9 @@ func (s *Segment) Directory() (*Directory, error) {
 	if err != nil {
 		return nil, s.corrupt(s.end.directory, err)
 	}
+	if len(d.blocks) != s.Blocks {
+		return nil, s.corrupt(s.end.directory, fmt.Errorf("%d blocks, the summary has %d", len(d.blocks), s.Blocks))
+	}
 	return d, nil
 }
 

@@ -146,7 +146,8 @@ func (w *Writer) begin(stat *column.Stat, roots []root.Root) (*blockPlace, error
 		return nil, fmt.Errorf("append to %s: first %d, last %d: %w", w.tmp, stat.FirstSeq, w.summary.LastSeq, ErrOrder)
 	}
 	w.roots = append(w.roots, roots...)
-	return &blockPlace{stat: stat, piece: w.piece, roots: roots}, nil
+	own := *stat // and nothing else of the block, which may go
+	return &blockPlace{stat: &own, piece: w.piece, roots: roots}, nil
 }
 
 // name returns the number of a name, for now in the order of appearance.
