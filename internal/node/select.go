@@ -125,9 +125,11 @@ func (n *Node) newLines(w http.ResponseWriter) *lines {
 	return &lines{w: w, out: out}
 }
 
-// spare gives the buffer of an answer to one that comes later. What is in it goes nowhere.
+// spare gives the buffer of an answer to one that comes later. What is in it goes nowhere, and
+// does not stay: a day may be destroyed meanwhile.
 func (n *Node) spare(l *lines) {
 	l.out.Reset(nil)
+	clear(l.out.AvailableBuffer()[:l.out.Size()])
 	n.buffers.Put(l.out)
 }
 
