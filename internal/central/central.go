@@ -82,7 +82,7 @@ func Open(ctx context.Context, o Options) (c *Central, err error) {
 	if err != nil {
 		return c, fmt.Errorf("open users: %w", err)
 	}
-	c.planned = schedule.NewRunner(schedule.RunnerOptions{Store: db, Queries: asker{c.tasks, users, c.audit}, Log: o.Log, Metrics: o.Registry, Patience: o.Results.Deadline})
+	c.planned = schedule.NewRunner(schedule.RunnerOptions{Store: db, Queries: asker{c.tasks, users, c.audit}, Log: o.Log, Metrics: o.Registry})
 	adapter := adapter{c.tasks}
 	c.server, err = api.New(api.Options{
 		Users: users, Queries: adapter, Results: adapter, Tail: adapter, Nodes: adapter, Directory: db,

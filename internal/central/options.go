@@ -128,7 +128,7 @@ type ResultOptions struct {
 	Deadline time.Duration `yaml:"deadline" doc:"How long nodes, also those that are offline now, have to answer."`
 	MaxRows  int64         `yaml:"max_rows" doc:"Rows of one result."`
 	MaxSize  config.Size   `yaml:"max_size" doc:"What nodes may send for one query, compressed."`
-	PerUser  int           `yaml:"per_user" doc:"Queries of one user that nodes may work on at once. Sixteen times as many may wait for nodes that are away; when these are back they are sent all."`
+	PerUser  int           `yaml:"per_user" doc:"Queries of one user that nodes may work on at once, and as many runs of the user's schedules. Sixteen times as many queries may wait for nodes that are away, and of each schedule as many runs; when the nodes are back they are sent all."`
 }
 
 // Validate says which option is wrong.

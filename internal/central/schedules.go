@@ -50,7 +50,6 @@ func (a asker) Ask(ctx context.Context, run schedule.Ask) error {
 	_, err = a.tasks.Submit(ctx, task.Request{
 		ID: run.ID, Schedule: v.ID, Name: v.Name, User: v.Owner, Targets: targets,
 		Query: v.Asks.Query, Language: v.Asks.Language, From: run.From, To: to, Limit: int(v.Asks.Limit),
-		Deadline: run.Deadline,
 	})
 	if err != nil {
 		return err
@@ -71,6 +70,9 @@ func (a asker) record(ctx context.Context, run schedule.Ask, targets []string) e
 		},
 	})
 }
+
+// Waits implements schedule.Queries.
+func (a asker) Waits(id string) bool { return a.tasks.Waits(id) }
 
 // Get implements schedule.Queries.
 func (a asker) Get(ctx context.Context, id string) (*store.Query, error) { return a.tasks.Get(ctx, id) }

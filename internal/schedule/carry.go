@@ -47,7 +47,7 @@ func (r *Runner) follow(ctx context.Context, run *store.ScheduleRun, now time.Ti
 	case err != nil:
 		return false, err
 	case q.Ended == 0 || !q.State.Final():
-		away = waitsForAway(q, now)
+		away = r.o.Queries.Waits(run.ID)
 		if q.State == run.State {
 			return away, nil
 		}
@@ -56,44 +56,6 @@ func (r *Runner) follow(ctx context.Context, run *store.ScheduleRun, now time.Ti
 	}
 	run.Rows = q.Rows
 	return false, r.end(ctx, run, q.State, q.Error, q.Ended.Std())
-}
-
-// reachedIn is how soon a node that is there has taken a task.
-const reachedIn = 5 * time.Second
-
-// waitsForAway reports whether all that is left of a query was not taken by its nodes.
-func waitsForAway(q *store.Query, now time.Time) bool {
-	left := 0
-	for i := range q.Tasks {
-		switch t := &q.Tasks[i]; {
-		case t.State.Final():
-		case t.State != store.Queued || now.Sub(t.Queued.Std()) < reachedIn:
-			return false
-		default:
-			left++
-		}
-	}
-	return left > 0
-}
-
-// awayRuns is how many runs of a schedule wait for nodes that are away, at most: those
-// before have ended by then, with what the others found.
-const awayRuns = 24
-
-// patience is how long nodes have to answer a run, 0 for as long as those of any query.
-func (r *Runner) patience(t *Timing, run *store.ScheduleRun) (time.Duration, error) {
-	if r.o.Patience == 0 || run.By != "" {
-		return 0, nil
-	}
-	before, err := t.Before(run.Due.Std())
-	if err != nil {
-		return 0, err
-	}
-	interval := run.Due.Std().Sub(before)
-	if interval > r.o.Patience/awayRuns {
-		return r.o.Patience, nil
-	}
-	return awayRuns * interval, nil
 }
 
 func (r *Runner) end(ctx context.Context, run *store.ScheduleRun, state store.State, why string, at time.Time) error {
@@ -134,11 +96,7 @@ func (r *Runner) begin(ctx context.Context, open []store.ScheduleRun, i int, now
 		}
 	}
 	if _, err := r.o.Queries.Get(ctx, run.ID); llama.CodeOf(err) == llama.NotFound {
-		var patience time.Duration
-		if patience, err = r.patience(t, run); err != nil {
-			return err
-		}
-		err = r.o.Queries.Ask(ctx, Ask{ID: run.ID, Schedule: v, From: run.From, To: run.To, Deadline: patience})
+		err = r.o.Queries.Ask(ctx, Ask{ID: run.ID, Schedule: v, From: run.From, To: run.To})
 		if shown, ok := errors.AsType[*llama.Error](err); ok {
 			if shown.Code == llama.Throttled || shown.Code == llama.Unavailable {
 				return nil // later

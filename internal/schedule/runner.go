@@ -24,8 +24,7 @@ const FrameInterval = "interval"
 type Ask struct {
 	ID       string // that the query is to have
 	Schedule *store.Schedule
-	From, To llama.Time    // the first moment and the one after the last; 0 for open
-	Deadline time.Duration // how long nodes may take; 0 for the default
+	From, To llama.Time // the first moment and the one after the last; 0 for open
 }
 
 // Queries asks, and knows what became of what was asked.
@@ -34,6 +33,8 @@ type Queries interface {
 	Ask(ctx context.Context, a Ask) error
 	// Get returns a query, or a *llama.Error with code NotFound.
 	Get(ctx context.Context, id string) (*store.Query, error)
+	// Waits reports whether all that is left of a query is of nodes that are away.
+	Waits(id string) bool
 }
 
 // RunnerOptions say what a Runner works with.
@@ -43,8 +44,7 @@ type RunnerOptions struct {
 	Log     *slog.Logger
 	Metrics prometheus.Registerer // may be nil
 
-	Tick     time.Duration // between looks at what is due: 1s
-	Patience time.Duration // how long nodes have to answer any query; 0 when it is not known
+	Tick time.Duration // between looks at what is due: 1s
 }
 
 // leaseTime is for how long the lease is taken. It is renewed at every tick.

@@ -22,6 +22,7 @@ type world struct {
 	db      *store.Store
 	made    time.Time
 	queries map[string]*store.Query
+	away    map[string]bool // the queries that only wait for nodes that are away
 	asked   []Ask
 	err     error // of Ask
 	crash   bool  // Ask asks, and says that it did not
@@ -45,6 +46,8 @@ func (w *world) Get(_ context.Context, id string) (*store.Query, error) {
 	}
 	return nil, llama.Errorf(llama.NotFound, "there is no query %s", id)
 }
+
+func (w *world) Waits(id string) bool { return w.away[id] }
 
 // end ends the query of the i-th ask.
 func (w *world) end(i int, state store.State) {
@@ -73,7 +76,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	return &world{t: t, db: db, made: at(t, "2026-01-01T00:00:00Z"), queries: map[string]*store.Query{}}
+	return &world{t: t, db: db, made: at(t, "2026-01-01T00:00:00Z"), queries: map[string]*store.Query{}, away: map[string]bool{}}
 }
 
 func (w *world) runner() *Runner {
@@ -261,56 +264,32 @@ func TestOverlap(t *testing.T) {
 	}
 }
 
-// A site that is away does not stop a schedule of all sites.
+// A site that is away does not stop a schedule of all sites: it goes on for as long as the
+// site is away, and no run ends before it is back.
 func TestRunThatWaitsForAwayNodesIsInNoWay(t *testing.T) {
 	t.Parallel()
 	for _, overlap := range []string{OverlapSkip, OverlapWait} {
 		w := newWorld(t)
 		v := w.plan("ten", func(o *Options, _ *store.Schedule) { o.Overlap = overlap })
 		r := w.runner()
-		r.o.Patience = 24 * time.Hour
-		w.look(r, 10)
-		q := w.queries[w.asked[0].ID]
-		q.Tasks = []store.Task{{Node: "a", State: store.Done}, {Node: "b", State: store.Queued, Queued: llama.At(w.minute(10))}}
-		w.look(r, 20)
-		if got := w.states(v); got != "running queued" {
-			t.Errorf("%s: %s while one waits for a node that is away", overlap, got)
+		for run := range 5 {
+			w.look(r, float64(10*(run+1)))
+			w.away[w.asked[len(w.asked)-1].ID] = true
 		}
-		if got := w.asked[1].Deadline; got != awayRuns*10*time.Minute {
-			t.Errorf("%s: nodes have %v to answer", overlap, got)
+		if len(w.asked) != 5 || strings.Trim(w.states(v), "running queued") != "" {
+			t.Errorf("%s: %d asked while those before wait for a node that is away: %s", overlap, len(w.asked), w.states(v))
 		}
-		for _, state := range []store.State{store.Delivered, store.Running} { // it is back
-			q.Tasks[1].State = state
-			w.end(1, store.Done)
-			w.look(r, 30)
+		w.away = map[string]bool{} // it is back, and works on all of them
+		w.look(r, 60)
+		if len(w.asked) != 5 {
+			t.Errorf("%s: asked beside those that are worked on", overlap)
 		}
-		if got := w.states(v); !strings.HasPrefix(got, "running done ") || strings.Count(got, "queued") != 0 {
-			t.Errorf("%s: %s while one is worked on", overlap, got)
+		for i := range w.asked {
+			w.end(i, store.Done)
 		}
-	}
-}
-
-func TestPatienceOfRuns(t *testing.T) {
-	t.Parallel()
-	r := NewRunner(RunnerOptions{Patience: 24 * time.Hour})
-	for _, tt := range []struct {
-		o    Options
-		by   string
-		want time.Duration
-	}{
-		{Options{Every: time.Minute}, "", 24 * time.Minute},
-		{Options{Every: time.Hour}, "", 24 * time.Hour},
-		{Options{Every: 366 * 24 * time.Hour}, "", 24 * time.Hour},
-		{Options{Cron: "*/5 * * * *"}, "", 2 * time.Hour},
-		{Options{Every: time.Minute}, "ana", 0},
-	} {
-		timing, err := New(tt.o, at(t, "2026-01-01T00:00:00Z"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := r.patience(timing, &store.ScheduleRun{Due: llama.At(at(t, "2026-01-02T00:00:00Z")), By: tt.by})
-		if err != nil || got != tt.want {
-			t.Errorf("%+v by %q: %v, %v; want %v", tt.o, tt.by, got, err, tt.want)
+		w.look(r, 70)
+		if len(w.asked) < 6 || !strings.HasPrefix(w.states(v), strings.Repeat("done ", 5)) {
+			t.Errorf("%s: after they have ended: %s", overlap, w.states(v))
 		}
 	}
 }

@@ -32,7 +32,7 @@ type Options struct {
 
 	Deadline time.Duration // how long nodes may take to answer; 24h
 	Lifetime time.Duration // how long results are kept; 7 days
-	PerUser  int           // queries of one user that nodes work on; 32. Some times as many may wait for nodes that are away.
+	PerUser  int           // queries of one user that nodes work on, and runs of a user's schedules; 32. Some times as many may wait for nodes that are away.
 	MaxRows  int64         // of one result; 1,000,000
 	MaxBytes int64         // of what the nodes send for one query, compressed; 256 MiB
 
@@ -80,9 +80,11 @@ func Open(ctx context.Context, o Options) (*Central, error) {
 		return nil, err
 	}
 	for _, n := range nodes {
-		n.Online = false // until it says hello
 		if c.nodes[n.ID], err = c.newNode(n); err != nil {
 			return nil, err
+		}
+		if n.Online { // it is not yet, and will be when it says hello
+			c.nodes[n.ID].expected = time.Now().Add(o.Offline)
 		}
 		if err := c.admit(n); err != nil {
 			return nil, err

@@ -17,9 +17,10 @@ import (
 
 // A live query is one whose result is not kept yet.
 type live struct {
-	id   uuid.UUID
-	user string
-	plan Plan // nil when it is not understood any more
+	id       uuid.UUID
+	user     string
+	schedule string // the id of the one that asks, "" for none
+	plan     Plan   // nil when it is not understood any more
 
 	mu      sync.Mutex
 	q       *store.Query
@@ -34,7 +35,7 @@ type live struct {
 	used  time.Time // when merge was last needed
 
 	tasks map[string]*sending
-	away  atomic.Bool // all that is left waits for nodes that are not there; as of the last check
+	away  atomic.Bool // all that is left waits for nodes that are away; as of the last check
 }
 
 // sending is what central remembers of a task while it runs.
@@ -48,7 +49,7 @@ type sending struct {
 const mergeIdle = time.Minute
 
 func newLive(id uuid.UUID, q *store.Query, plan Plan) *live {
-	l := &live{id: id, user: q.User, plan: plan, q: q, changed: make(chan struct{}), tasks: map[string]*sending{}}
+	l := &live{id: id, user: q.User, schedule: q.Schedule, plan: plan, q: q, changed: make(chan struct{}), tasks: map[string]*sending{}}
 	for _, t := range q.Tasks {
 		l.tasks[t.Node] = &sending{}
 	}
@@ -309,18 +310,6 @@ func none(store.FrameReader) iter.Seq2[store.Chunk, error] {
 	return func(func(store.Chunk, error) bool) {}
 }
 
-// waits reports whether all tasks that have not ended were sent and not taken. The caller
-// holds the lock.
-func (l *live) waits(now time.Time) bool {
-	for i := range l.q.Tasks {
-		t := &l.q.Tasks[i]
-		if !t.State.Final() && (t.State != store.Queued || now.Sub(l.tasks[t.Node].sent) <= grace) {
-			return false
-		}
-	}
-	return true
-}
-
 // check ends what is due, and keeps what is not kept yet.
 func (c *Central) check(ctx context.Context, l *live, now time.Time) error {
 	l.mu.Lock()
@@ -331,7 +320,7 @@ func (c *Central) check(ctx context.Context, l *live, now time.Time) error {
 	if now.Sub(l.used) > mergeIdle {
 		l.merge = nil
 	}
-	l.away.Store(l.waits(now))
+	l.away.Store(c.waits(l, now))
 	if llama.At(now) >= l.q.Deadline && !ended(l.q) {
 		return c.end(ctx, l, store.Expired, "the deadline passed before the node answered")
 	}

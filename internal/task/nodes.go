@@ -39,10 +39,13 @@ type node struct {
 	version string
 	boot    string // "" until it was heard
 	online  bool
-	seen    time.Time
-	stored  time.Time // when the store learned of seen
-	health  Health
-	skew    time.Duration // of its clock, ahead of ours
+	// expected is until when it may say hello for the first time: it was there when central
+	// stopped. Zero for one that was not.
+	expected time.Time
+	seen     time.Time
+	stored   time.Time // when the store learned of seen
+	health   Health
+	skew     time.Duration // of its clock, ahead of ours
 }
 
 func (c *Central) newNode(n store.Node) (*node, error) {

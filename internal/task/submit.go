@@ -150,6 +150,7 @@ func (c *Central) Submit(ctx context.Context, r Request) (*store.Query, error) {
 	if err := c.begin(l); err != nil {
 		return nil, err
 	}
+	c.bound(l.q, now)
 	if err := c.o.Store.AddQuery(ctx, l.q); err != nil {
 		l.over = true
 		c.mu.Lock()
@@ -158,8 +159,9 @@ func (c *Central) Submit(ctx context.Context, r Request) (*store.Query, error) {
 		return nil, err
 	}
 	for i := range l.q.Tasks {
-		if n := c.node(l.q.Tasks[i].Node); n != nil {
-			c.sendTask(l, n, &l.q.Tasks[i])
+		t := &l.q.Tasks[i]
+		if n := c.node(t.Node); n != nil && !t.State.Final() {
+			c.sendTask(l, n, t)
 		}
 	}
 	return clone(l.q), nil
@@ -170,35 +172,6 @@ func newID(wanted string) (uuid.UUID, error) {
 		return uuid.Parse(wanted)
 	}
 	return uuid.NewV7()
-}
-
-// awayTimes is how many times as many queries of a user may wait for nodes that are away
-// as nodes may work on. They take little until then; a schedule that runs each hour has
-// many of them when a site is away for a day.
-const awayTimes = 16
-
-// begin makes l live, unless its user has too many that are.
-func (c *Central) begin(l *live) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	running, away := 0, 0
-	for _, other := range c.live {
-		switch {
-		case other.user != l.user:
-		case other.away.Load():
-			away++
-		default:
-			running++
-		}
-	}
-	if running >= c.o.PerUser {
-		return llama.Errorf(llama.Throttled, "%d of your queries have not ended yet, and more are not run at once; wait, or cancel one", running)
-	}
-	if away >= awayTimes*c.o.PerUser {
-		return llama.Errorf(llama.Throttled, "%d of your queries wait for nodes that are away, and more may not; cancel some", away)
-	}
-	c.live[l.id] = l
-	return nil
 }
 
 func (c *Central) plan(r Request, now time.Time) (Plan, error) {
