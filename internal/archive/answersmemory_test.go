@@ -68,7 +68,7 @@ func TestTheSameIsAskedAtOnce(t *testing.T) {
 	sealed(t, a)
 	s := a.Snapshot()
 	defer s.Close()
-	for i := range 60 {
+	for i := range 30 {
 		text := fmt.Sprintf("_seq:<%d | stats by (host) median(took) m", 10000+i)
 		want := asked(t, bare{s}, text)
 		var all sync.WaitGroup
