@@ -1,4 +1,4 @@
-import { tokenize } from './logsql'
+import { phrase, quote, tokenize, type Token } from './logsql'
 
 /** Operators as other languages write them between a field and a value, and how they stand behind a colon here. */
 const operators: Readonly<Record<string, string>> = { '=': '=', '==': '=', '!=': '!=', '=~': '~', '!~': '!~', '<': '<', '>': '>', '<=': '<=', '>=': '>=' }
@@ -22,8 +22,30 @@ export function meantComparison(query: string): string | undefined {
     let end = i + 1
     while (/^[=!<>~]$/.test(tokens[end]?.text ?? '')) end++
     const operator = operators[tokens.slice(i + 1, end).map((t) => t.text).join('')]
-    const value = tokens[end]
-    if (operator !== undefined && value !== undefined && /[\p{L}\p{N}_"'`]/u.test(value.text)) return `${name.text}:${operator}${value.text}`
+    const value = operator === undefined ? undefined : valueOf(tokens.slice(end), operator)
+    if (value !== undefined) return `${name.text}:${operator}${value}`
   }
   return undefined
+}
+
+/**
+ * The value that tokens begin with, as it stands behind an operator. It goes to the next blank, whatever signs are in it
+ * (a colon would end it here), and is quoted for them. Undefined for in(a), a list in brackets, or no value.
+ */
+function valueOf(tokens: readonly Token[], operator: string): string | undefined {
+  const [first] = tokens
+  if (first?.kind === 'string') return first.text
+  let text = ''
+  for (const [i, t] of tokens.entries()) {
+    const before = tokens[i - 1]
+    if (t.text === '|' || (before !== undefined && before.at + before.text.length < t.at)) break
+    if (t.kind === 'bracket') {
+      if ('([{'.includes(t.text)) return undefined
+      break
+    }
+    text += t.text
+  }
+  if (!/[\p{L}\p{N}_]/u.test(text)) return undefined
+  if (text.endsWith('*') && /^!?=$/.test(operator)) return `${quote(text.slice(0, -1))}*`
+  return /^-?\d+(\.\d+)*$/.test(text) ? text : phrase(text)
 }
