@@ -61,11 +61,16 @@ func flagProblem(cmd *cobra.Command, err error) error {
 	return usagef("--%s: %q %s", wrong.GetFlag().Name, wrong.GetValue(), kind)
 }
 
-// unknownFlag names the flag that may be meant. A query may begin with - as a flag does.
+// unknownFlag names the flag that may be meant. A query may begin with - as a flag does,
+// where it is the last word.
 func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {
 	if letters := unknown.GetSpecifiedShortnames(); letters != "" {
-		if strings.Contains(cmd.Use, "LOGSQL") {
-			return usagef("there is no flag -%s; a query that begins with - goes behind --, as in: %s -- '-error'", letters, cmd.CommandPath())
+		if strings.HasSuffix(cmd.Use, " LOGSQL") || strings.HasSuffix(cmd.Use, " [LOGSQL]") {
+			before := cmd.CommandPath()
+			if strings.HasPrefix(cmd.Use, cmd.Name()+" NAME ") {
+				before += " NAME"
+			}
+			return usagef("there is no flag -%s; a query that begins with - goes behind --, as in: %s -- '-error'", letters, before)
 		}
 		return usagef("there is no flag -%s", letters)
 	}
