@@ -154,12 +154,10 @@ func importFile(ctx context.Context, client *door.Client, file string, o importO
 		s.Form = guessForm(lines, o.parser)
 	}
 	began := time.Now()
-	tally, err := client.Copy(ctx, s, lines, door.CopyOptions{
-		Waiting: once(func(err error) {
-			bar.Clear() // best effort, as all of the bar
-			words(os.Stderr, "%s: waiting for the node: %v", file, err)
-		}),
-	})
+	tally, err := client.Copy(ctx, s, lines, sayingWhy(func(err error) {
+		bar.Clear() // best effort, as all of the bar
+		words(os.Stderr, "%s: waiting for the node: %v", file, err)
+	}))
 	bar.Exit()
 	bar.Clear()
 	report(file, tally, time.Since(began), o.quiet)
@@ -307,14 +305,17 @@ func many(n int, one, more string) string {
 	return fmt.Sprintf("%d %s", n, more)
 }
 
-// once returns a function that says an error unless it said the same right before: what is
-// tried again every few seconds fails in the same way each time.
-func once(say func(error)) func(error) {
+// sayingWhy returns options that say why an import waits, the same reason once in each
+// outage: what is tried again every few seconds fails in the same way each time.
+func sayingWhy(say func(error)) door.CopyOptions {
 	said := ""
-	return func(err error) {
-		if err.Error() != said {
-			said = err.Error()
-			say(err)
-		}
+	return door.CopyOptions{
+		Waiting: func(err error) {
+			if err.Error() != said {
+				said = err.Error()
+				say(err)
+			}
+		},
+		Progress: func(door.Tally) { said = "" }, // the node is there again
 	}
 }
