@@ -111,7 +111,7 @@ func (w *tableWriter) makeRoom() {
 	room, stays := w.width-min(w.widths[last], w.width/2), make([]bool, last+1)
 	stays[last] = true
 	for _, at := range order {
-		if room < w.widths[at]+gap && at != order[0] {
+		if room < w.widths[at]+gap && w.columns.names[at] != llama.NameTime {
 			stays[at] = room >= leastCell+gap
 			w.widths[at] = room - gap
 			break

@@ -55,6 +55,27 @@ func TestTableShowsMessages(t *testing.T) {
 	}
 }
 
+// Without a time, too, the first column leaves the message its room.
+func TestTableNarrowsAWideFirstColumn(t *testing.T) {
+	t.Parallel()
+	row := []string{"host.name", strings.Repeat("h", 60), "_msg", "Failed password for root", "z", strings.Repeat("z", 9)}
+	for _, tt := range []struct {
+		width             int
+		want, line, notes string
+	}{
+		{40, "host.name           _msg", "hhhhhhhhhhhhhhhhh…  Failed password for…", "no room for z"},
+		{20, "_msg", "Failed password for…", "no room for host.na…"},
+	} {
+		got, notes := table(t, tt.width, row, row)
+		if want := tt.want + "\n" + tt.line + "\n" + tt.line + "\n"; got != want {
+			t.Errorf("%d wide: got\n%swant\n%s", tt.width, got, want)
+		}
+		if said, _, _ := strings.Cut(notes, "\n"); said != tt.notes {
+			t.Errorf("%d wide: said %q, want %q", tt.width, said, tt.notes)
+		}
+	}
+}
+
 func TestTableOfOneRow(t *testing.T) {
 	t.Parallel()
 	row := []string{"version", "d527fb4", "started", "2026-11-22T13:23:23Z", "free", "18 GiB\x1b[2J"}
