@@ -66,6 +66,7 @@ func (c *Central) begin(l *live) error {
 		case other.user != l.user || (other.schedule == "") != (l.schedule == ""):
 		case other.away.Load():
 			away++
+		case l.schedule != "" && other.late.Load(): // or a site that is back holds up those of all others
 		default:
 			running++
 		}
@@ -81,12 +82,12 @@ func (c *Central) begin(l *live) error {
 }
 
 // bound ends at once what the new run q would wait for, when as many runs of its schedule
-// wait as may: those keep their time, and nodes that are there are asked.
+// wait as may, or have waited and go on now: those keep their time, and nodes that are there are asked.
 func (c *Central) bound(q *store.Query, now time.Time) {
 	waiting := 0
 	c.mu.Lock()
 	for _, l := range c.live {
-		if l.schedule == q.Schedule && l.away.Load() {
+		if l.schedule == q.Schedule && l.late.Load() {
 			waiting++
 		}
 	}

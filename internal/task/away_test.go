@@ -42,6 +42,32 @@ func TestSchedulesRefuseNobody(t *testing.T) {
 	}
 }
 
+// TestBacklogHoldsUpNoOtherSchedule: what a site has to catch up with when it is back does
+// not count against other schedules of the same owner.
+func TestBacklogHoldsUpNoOtherSchedule(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{PerUser: 1})
+	w.site("a", emits(0, 10, 10))
+	busy := newWaits()
+	late := w.away("b", busy)
+	for i := range 2 {
+		w.until("a run is asked", func() bool { // when the one before is known to wait
+			_, err := w.central.Submit(t.Context(), Request{Query: "*", User: "eva", Schedule: "s", Targets: []string{"b"}})
+			return err == nil
+		})
+		w.until("it waits", func() bool {
+			open := w.central.Open()
+			return len(open) == i+1 && w.central.query(uuid.MustParse(open[i].ID)).away.Load()
+		})
+	}
+	late.start()
+	for range 2 {
+		await(t, "b catches up", busy.began)
+	}
+	w.in(w.submit(Request{Schedule: "t", Targets: []string{"a"}}), store.Done)
+	close(busy.until)
+}
+
 // TestRunsThatWaitAreBounded: when many runs of a schedule wait for a node that is away,
 // they keep their time, and later ones are asked of the others.
 func TestRunsThatWaitAreBounded(t *testing.T) {

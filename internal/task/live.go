@@ -36,6 +36,7 @@ type live struct {
 
 	tasks map[string]*sending
 	away  atomic.Bool // all that is left waits for nodes that are away; as of the last check
+	late  atomic.Bool // away, or was once
 }
 
 // sending is what central remembers of a task while it runs.
@@ -320,7 +321,11 @@ func (c *Central) check(ctx context.Context, l *live, now time.Time) error {
 	if now.Sub(l.used) > mergeIdle {
 		l.merge = nil
 	}
-	l.away.Store(c.waits(l, now))
+	away := c.waits(l, now)
+	if away {
+		l.late.Store(true)
+	}
+	l.away.Store(away)
 	if llama.At(now) >= l.q.Deadline && !ended(l.q) {
 		return c.end(ctx, l, store.Expired, "the deadline passed before the node answered")
 	}
