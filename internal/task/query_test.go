@@ -217,7 +217,7 @@ func TestCancel(t *testing.T) {
 
 func TestDeadline(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, Options{Deadline: 300 * time.Millisecond})
+	w := newWorld(t, Options{Deadline: 3 * time.Second}) // in which a node that is there sends some rows, whatever else runs
 	x := newWaits()
 	w.site("a", x)
 	w.away("b", nil)
