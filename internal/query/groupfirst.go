@@ -1,9 +1,6 @@
 package query
 
-import (
-	"container/heap"
-	"strings"
-)
+import "container/heap"
 
 // leading returns the groups that the sort behind the pipe keeps: the first by its
 // keys, and of those that are equal there, the first by their texts, which is how they
@@ -91,16 +88,7 @@ func (h *groupHeap) compare(a, b *leader) int {
 			return turned(i+1, c)
 		}
 	}
-	own, others = own[len(by)-1:], others[len(by)-1:]
-	for i := range own {
-		if c := compareKeys(&own[i], &others[i]); c != 0 {
-			return c
-		}
-		if c := strings.Compare(h.g.texts(a.group)[i], h.g.texts(b.group)[i]); c != 0 {
-			return c
-		}
-	}
-	return 0
+	return h.g.compareTexts(a.group, b.group, own[len(by)-1:], others[len(by)-1:])
 }
 
 func (h *groupHeap) Len() int           { return len(h.list) }

@@ -202,25 +202,36 @@ func (g *groupGatherer) order() []int {
 	if g.first != nil {
 		order = g.leading(order)
 	}
-	n := len(g.by)
-	keys := make([]orderKey, len(g.keys))
-	for _, id := range order {
-		for i, text := range g.texts(id) {
-			keys[id*n+i] = keyOf(text)
+	type keyed struct {
+		group int
+		keys  []orderKey
+	}
+	all, keys := make([]keyed, len(order)), make([]orderKey, 0, len(order)*len(g.by))
+	for i, group := range order {
+		from := len(keys)
+		for _, text := range g.texts(group) {
+			keys = append(keys, keyOf(text))
+		}
+		all[i] = keyed{group, keys[from:]}
+	}
+	slices.SortFunc(all, func(a, b keyed) int { return g.compareTexts(a.group, b.group, a.keys, b.keys) })
+	for i := range all {
+		order[i] = all[i].group
+	}
+	return order
+}
+
+// compareTexts compares two groups by their texts, of which it is given the keys.
+func (g *groupGatherer) compareTexts(a, b int, keysOfA, keysOfB []orderKey) int {
+	for i := range g.by {
+		if c := compareKeys(&keysOfA[i], &keysOfB[i]); c != 0 {
+			return c
+		}
+		if c := strings.Compare(g.texts(a)[i], g.texts(b)[i]); c != 0 {
+			return c
 		}
 	}
-	slices.SortFunc(order, func(a, b int) int {
-		for i := range n {
-			if c := compareKeys(&keys[a*n+i], &keys[b*n+i]); c != 0 {
-				return c
-			}
-			if c := strings.Compare(g.keys[a*n+i], g.keys[b*n+i]); c != 0 {
-				return c
-			}
-		}
-		return 0
-	})
-	return order
+	return 0
 }
 
 func (g *groupGatherer) row(id int) Row {
