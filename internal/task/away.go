@@ -82,8 +82,12 @@ func (c *Central) begin(l *live) error {
 }
 
 // bound ends at once what the new run q would wait for, when as many runs of its schedule
-// wait as may, or have waited and go on now: those keep their time, and nodes that are there are asked.
+// wait as may, or have waited and go on now: those keep their time, and nodes that are there
+// are asked.
 func (c *Central) bound(q *store.Query, now time.Time) {
+	if q.Schedule == "" {
+		return
+	}
 	waiting := 0
 	c.mu.Lock()
 	for _, l := range c.live {
@@ -92,7 +96,7 @@ func (c *Central) bound(q *store.Query, now time.Time) {
 		}
 	}
 	c.mu.Unlock()
-	if q.Schedule == "" || waiting < awayTimes*c.o.PerUser {
+	if waiting < awayTimes*c.o.PerUser {
 		return
 	}
 	for i := range q.Tasks {
