@@ -18,7 +18,7 @@ func forPeople(format string) bool {
 }
 
 // shown are the columns of lists as tables, by their path in the API: what somebody looks
-// for. What an item has one of, as llama.target, stands in the column of many. Lists without an entry have all columns; ndjson and csv always do.
+// for. Lists without an entry have all columns; ndjson and csv always do.
 var shown = map[string][]string{
 	"/queries":    {"id", "state", "user", "created", "rows", "tasks", "name", "query"},
 	schedulesPath: {"name", "paused", "every", "cron", "zone", "next", "targets", "owner", "query"},
@@ -36,12 +36,14 @@ func plainRow(path string, item []llama.Field) []llama.Field {
 	if names := shown[path]; names != nil {
 		var row []llama.Field
 		for _, name := range names {
-			at := slices.IndexFunc(item, func(f llama.Field) bool { return f.Name == name || f.Name+"s" == name })
-			if at < 0 {
-				row = append(row, llama.Field{Name: name})
-				continue
+			at := slices.IndexFunc(item, func(f llama.Field) bool { return f.Name == name })
+			if at < 0 && name == "llama.targets" { // of what befell one there is only that
+				at = slices.IndexFunc(item, func(f llama.Field) bool { return f.Name == "llama.target" })
 			}
-			f := item[at]
+			f := llama.Field{}
+			if at >= 0 {
+				f = item[at]
+			}
 			f.Name = name
 			row = append(row, f)
 		}
