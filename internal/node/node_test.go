@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -11,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -330,6 +332,27 @@ func TestAnswersAtOnceDoNotMix(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestBuffersOfAnswersAreCleared: what is in them may be of a day that is destroyed then.
+func TestBuffersOfAnswersAreCleared(t *testing.T) {
+	t.Parallel()
+	n := &Node{}
+	l := n.newLines(httptest.NewRecorder())
+	if err := l.lines([]byte("a secret\n"), 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.flush(); err != nil {
+		t.Fatal(err)
+	}
+	room := l.out.AvailableBuffer()[:l.out.Size()]
+	if !bytes.Contains(room, []byte("secret")) {
+		t.Fatal("the buffer did not have what was written")
+	}
+	n.spare(l)
+	if bytes.Contains(room, []byte("secret")) {
+		t.Error("the buffer has what was written")
 	}
 }
 

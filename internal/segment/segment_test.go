@@ -139,6 +139,20 @@ func TestSegmentGivesBackWhatWasWritten(t *testing.T) {
 	}
 }
 
+// TestDirectoryHasTheBlocksOfTheSummary: who counts on the summary would else wait for blocks
+// that never come, or leave some out.
+func TestDirectoryHasTheBlocksOfTheSummary(t *testing.T) {
+	t.Parallel()
+	s, _ := write(t, fsys.NewMem(), seal.NewKey(), codec(t), 10, 10)
+	for _, more := range []int{-1, 1} {
+		other := *s
+		other.Blocks += more
+		if _, err := other.Directory(); !errors.Is(err, column.ErrDamaged) {
+			t.Errorf("with %d blocks instead of %d: %v", other.Blocks, s.Blocks, err)
+		}
+	}
+}
+
 func TestCopyAndJoinKeepEvents(t *testing.T) {
 	t.Parallel()
 	disk, key, c := fsys.NewMem(), seal.NewKey(), codec(t)
